@@ -1,0 +1,15 @@
+"""Recurrent cells: equations, weights and citations, free of any framework.
+
+A new cell is a new file in this folder with a class under `@register`; every file
+here is imported, so nothing else needs to name it.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from charrnn.cells.base import CELLS, Cell, State, Weight
+
+for _module in sorted(module.name for module in iter_modules(__path__)):
+    import_module(f"{__name__}.{_module}")
+
+__all__ = ["CELLS", "Cell", "State", "Weight"]

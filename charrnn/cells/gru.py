@@ -1,0 +1,38 @@
+"""Gated recurrent unit."""
+
+from typing import Any
+
+from charrnn.cells import initializers
+from charrnn.cells.base import Array, Cell, State, Weight, register
+
+
+@register
+class GRU(Cell):
+    """Cho et al. 2014, with the reset after the product: the form of cuDNN and Keras.
+
+        z_t = σ(x_t W_z + b_z + h_{t-1} U_z + b'_z)
+        r_t = σ(x_t W_r + b_r + h_{t-1} U_r + b'_r)
+        g_t = tanh(x_t W_g + b_g + r_t ⊙ (h_{t-1} U_g + b'_g))
+        h_t = z_t ⊙ h_{t-1} + (1 - z_t) ⊙ g_t
+
+    Gate order z, r, g, as in Keras. W [D, 3U] starts Glorot uniform, U [U, 3U]
+    orthogonal; the bias [2, 3U] holds b and b', both zero.
+    """
+
+    name = "gru"
+    summary = "gated recurrent unit, reset after the product"
+    source = "Cho et al. 2014"
+    gates = 3
+
+    def weights(self, inputs: int, units: int) -> dict[str, Weight]:
+        bias = Weight((2, 3 * units), initializers.zeros)
+        return super().weights(inputs, units) | {"bias": bias}
+
+    def step(self, ops: Any, z: Array, u: Array, state: State) -> State:
+        (h,) = state
+        z_z, z_r, z_g = ops.split(z, 3, axis=-1)
+        u_z, u_r, u_g = ops.split(u, 3, axis=-1)
+        update = ops.sigmoid(z_z + u_z)
+        reset = ops.sigmoid(z_r + u_r)
+        g = ops.tanh(z_g + reset * u_g)
+        return (update * h + (1 - update) * g,)

@@ -1,0 +1,39 @@
+"""Long short-term memory."""
+
+from typing import Any
+
+from charrnn.cells import initializers
+from charrnn.cells.base import Array, Cell, State, Weight, register
+
+
+@register
+class LSTM(Cell):
+    """Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000.
+
+        i_t = σ(x_t W_i + h_{t-1} U_i + b_i)
+        f_t = σ(x_t W_f + h_{t-1} U_f + b_f)
+        g_t = tanh(x_t W_g + h_{t-1} U_g + b_g)
+        o_t = σ(x_t W_o + h_{t-1} U_o + b_o)
+        c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t
+        h_t = o_t ⊙ tanh(c_t)
+
+    Gate order i, f, g, o, as in Keras. W [D, 4U] starts Glorot uniform, U [U, 4U]
+    orthogonal, b [4U] zero but b_f = 1.
+    """
+
+    name = "lstm"
+    summary = "long short-term memory, forget bias 1"
+    source = "Hochreiter and Schmidhuber 1997; Gers et al. 2000"
+    gates = 4
+    state_names = ("h", "c")
+
+    def weights(self, inputs: int, units: int) -> dict[str, Weight]:
+        bias = Weight((4 * units,), initializers.forget_bias(gate=1, gates=4))
+        return super().weights(inputs, units) | {"bias": bias}
+
+    def step(self, ops: Any, z: Array, u: Array, state: State) -> State:
+        _, c = state
+        i, f, g, o = ops.split(z + u, 4, axis=-1)
+        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+        h = ops.sigmoid(o) * ops.tanh(c)
+        return h, c

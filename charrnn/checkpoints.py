@@ -1,0 +1,185 @@
+"""Checkpoints: one safetensors file that describes itself. Data only, never code.
+
+The header's metadata has one entry, `charrnn`: JSON with the format version, the
+configuration, the vocabulary, the progress, and a checksum over all of it and every tensor.
+Tensors are named `weights/…`, and in a `last` checkpoint also `optimizer/…` and `state/…`.
+"""
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as serialize
+
+from charrnn.config import Config
+from charrnn.errors import CheckpointError, ConfigError
+from charrnn.files import write_atomically
+from charrnn.text.vocabulary import Vocabulary
+
+FORMAT = 1
+KEY = "charrnn"
+Tensors = dict[str, np.ndarray]
+
+
+@dataclass
+class Progress:
+    """How far a run has come. Steps count from 0; `step` is the next one."""
+
+    step: int = 0
+    start: int = 0
+    """Where the present plan began."""
+    end: int = 0
+    """Where it ends."""
+    windows: int = 1
+    """Steps in an epoch."""
+    eval_every: int = 1
+    sample_every: int = 0
+    checkpoint_every: int = 0
+    evaluated_step: int = 0
+    best_loss_nats: float | None = None
+    best_step: int | None = None
+    rate_scale: float = 1.0
+    """Halved at each return to a checkpoint."""
+    returns: int = 0
+    skipped_steps: int = 0
+    skipped_in_a_row: int = 0
+    elapsed_seconds: float = 0.0
+    loss_sum: float = 0.0
+    """Of the finite steps since the last evaluation, as the next three."""
+    norm_sum: float = 0.0
+    clipped_steps: int = 0
+    counted_steps: int = 0
+
+    @property
+    def window(self) -> int:
+        """Where the streams stand: the next window of this epoch."""
+        return self.step % self.windows
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the training part."""
+        return self.step / self.windows
+
+    @property
+    def finished(self) -> bool:
+        """Whether the plan has been carried out."""
+        return self.step >= self.end
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with all that is needed to sample from it or to train it further."""
+
+    config: Config
+    vocabulary: Vocabulary
+    progress: Progress
+    tensors: Tensors
+
+    def part(self, prefix: str) -> Tensors:
+        """The tensors below `prefix/`, named without it."""
+        start = f"{prefix}/"
+        return {
+            name.removeprefix(start): value
+            for name, value in self.tensors.items()
+            if name.startswith(start)
+        }
+
+    @property
+    def weights(self) -> Tensors:
+        """The model's weights by name."""
+        return self.part("weights")
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model has learnt."""
+        return sum(weight.size for weight in self.weights.values())
+
+
+def prefixed(prefix: str, tensors: Mapping[str, np.ndarray]) -> Tensors:
+    """The tensors under `prefix/`."""
+    return {f"{prefix}/{name}": value for name, value in tensors.items()}
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write the checkpoint so that at any moment the old file or the new one is there."""
+    description = {
+        "format": FORMAT,
+        "config": checkpoint.config.to_json(),
+        "vocabulary": checkpoint.vocabulary.to_json(),
+        "progress": asdict(checkpoint.progress),
+    }
+    description["checksum"] = checksum(description, checkpoint.tensors)
+    tensors = {name: np.asarray(value, order="C") for name, value in checkpoint.tensors.items()}
+    write_atomically(path, serialize(tensors, {KEY: json.dumps(description)}))
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint and verify it; CheckpointError says what is wrong with it."""
+    try:
+        description, tensors = read(path)
+        check_format(path, description)
+        stated = description.pop("checksum")
+        if stated != checksum(description, tensors):
+            raise damaged(path, "its checksum does not match")
+        return Checkpoint(
+            Config.from_json(description["config"]),
+            Vocabulary.from_json(description["vocabulary"]),
+            Progress(**description["progress"]),
+            tensors,
+        )
+    except SafetensorError as error:
+        raise damaged(path, str(error)) from error
+    except (KeyError, TypeError, ValueError, ConfigError) as error:
+        raise damaged(path, f"its description is incomplete: {error}") from error
+
+
+def read(path: Path) -> tuple[dict[str, Any], Tensors]:
+    """The description and the tensors as they stand in the file."""
+    with safe_open(path, "numpy") as file:
+        metadata = file.metadata() or {}
+        if KEY not in metadata:
+            raise CheckpointError(f"{path}: not a charrnn checkpoint; name a run or its folder")
+        return json.loads(metadata[KEY]), {
+            name: file.get_tensor(name)
+            for name in file.keys()  # noqa: SIM118
+        }
+
+
+def check_format(path: Path, description: Mapping[str, Any]) -> None:
+    """Refuse a format newer than this version's."""
+    if description["format"] > FORMAT:
+        raise CheckpointError(
+            f"{path}: format {description['format']}, written by a newer charrnn"
+            f" (this one reads up to {FORMAT}); upgrade with: pip install --upgrade charrnn"
+        )
+
+
+def damaged(path: Path, why: str) -> CheckpointError:
+    """The error for a file cut short or altered."""
+    return CheckpointError(
+        f"{path}: damaged checkpoint: {why}; restore the file,"
+        " or use the run's other one with --which best or --which last"
+    )
+
+
+def checksum(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> int:
+    """CRC-32 of the description (without its checksum) and of every tensor."""
+    value = 0
+    for piece in checked_bytes(description, tensors):
+        value = zlib.crc32(piece, value)
+    return value
+
+
+def checked_bytes(
+    description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
+) -> Iterator[Any]:
+    """What the checksum covers, in a fixed order."""
+    yield json.dumps(description, sort_keys=True).encode()
+    for name in sorted(tensors):
+        yield f"{name} {tensors[name].dtype} {tensors[name].shape}".encode()
+        yield np.asarray(tensors[name], order="C").tobytes()

@@ -1,0 +1,5 @@
+"""The command line: thin click commands over the library. A command is a file here."""
+
+from charrnn.cli.app import main
+
+__all__ = ["main"]

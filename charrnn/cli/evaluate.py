@@ -1,0 +1,43 @@
+"""`charrnn evaluate`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from charrnn.cli.options import checkpoints_option, json_option, run_argument, which_option
+
+
+@click.command("evaluate")
+@run_argument
+@click.argument("files", nargs=-1)
+@checkpoints_option
+@which_option
+@click.option("--test", is_flag=True, help="Score the run's test part, not its validation part.")
+@json_option
+def evaluate_command(
+    run: str | None,
+    files: tuple[str, ...],
+    checkpoints: Path,
+    which: str,
+    test: bool,
+    as_json: bool,
+) -> None:
+    """Score text with a run's model: FILES, or the run's own validation part."""
+    from charrnn.language_model import load
+
+    model = load(run, which=which, checkpoints=checkpoints)
+    score = model.evaluate(*files, part="test" if test else "validation")
+    figures = {
+        "characters": score.characters,
+        "nats_per_char": score.nats_per_char,
+        "bits_per_char": score.bits_per_char,
+        "perplexity": score.perplexity,
+        "unknown_characters": score.unknown,
+    }
+    if as_json:
+        click.echo(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        shown = f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+        click.echo(f"{name:20}{shown}")

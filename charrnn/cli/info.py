@@ -1,0 +1,65 @@
+"""`charrnn info`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from charrnn.cli.options import checkpoints_option, json_option, run_argument, which_option
+
+
+@click.command("info")
+@run_argument
+@checkpoints_option
+@which_option
+@json_option
+def info_command(run: str | None, checkpoints: Path, which: str, as_json: bool) -> None:
+    """Tell what a run is: settings, size, progress, best loss."""
+    from charrnn.checkpoints import load
+    from charrnn.runs import find_checkpoint
+
+    path = find_checkpoint(run, checkpoints, which)
+    facts = describe(path, load(path))
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        print_facts(facts)
+
+
+def describe(path: Path, checkpoint: Any) -> dict[str, Any]:
+    """The checkpoint's facts, as plain data."""
+    progress = checkpoint.progress
+    return {
+        "checkpoint": str(path),
+        "parameters": checkpoint.parameters,
+        "vocabulary_size": checkpoint.vocabulary.size,
+        "step": progress.step,
+        "end": progress.end,
+        "epoch": progress.epoch,
+        "best_loss_nats": progress.best_loss_nats,
+        "best_step": progress.best_step,
+        "elapsed_seconds": progress.elapsed_seconds,
+        "config": checkpoint.config.to_json(),
+    }
+
+
+def print_facts(facts: dict[str, Any], indent: str = "") -> None:
+    """A line for each fact, groups indented."""
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            click.echo(f"{indent}{name}:")
+            print_facts(value, indent + "  ")
+        else:
+            click.echo(f"{indent}{name:{24 - len(indent)}}{readable(value)}")
+
+
+def readable(value: Any) -> str:
+    """A value for reading."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "-" if value is None else str(value)

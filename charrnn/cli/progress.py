@@ -1,0 +1,117 @@
+"""Training's events on standard error: a progress bar, a line for each evaluation, samples."""
+
+import sys
+from functools import singledispatchmethod
+from pathlib import Path
+from types import TracebackType
+
+from tqdm import tqdm
+
+from charrnn.training import events
+from charrnn.training.events import Event
+
+LOG_SECONDS = 10.0
+"""How often the bar is drawn where standard error is a file."""
+
+
+class Display:
+    """Draws events; a context manager that takes the bar away at its end."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+        self._run: Path | None = None
+        self._step = 0
+        self._end = 0
+        self._losses: dict[str, str] = {}
+
+    def __enter__(self) -> "Display":
+        return self
+
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    @singledispatchmethod
+    def show(self, event: Event) -> None:
+        """Draw an event; those without a drawing of their own are passed over."""
+
+    @show.register
+    def _(self, event: events.Note) -> None:
+        self._line(event.message)
+
+    @show.register
+    def _(self, event: events.Started) -> None:
+        self._run, self._end, self._step = event.run, event.end, event.step
+        self._line(
+            f"{event.run}: {event.parameters:,} parameters, step {event.step:,} of {event.end:,}"
+        )
+        self._bar = tqdm(
+            desc="train",
+            unit="char",
+            unit_scale=True,
+            dynamic_ncols=True,
+            smoothing=0.05,
+            mininterval=0.2 if sys.stderr.isatty() else LOG_SECONDS,
+        )
+
+    @show.register
+    def _(self, event: events.Stepped) -> None:
+        assert self._bar is not None
+        self._step = event.step
+        self._bar.total = self._bar.n + event.characters * (event.end - event.step + 1)
+        self._losses["loss"] = "skipped" if event.skipped else f"{event.loss_nats:.3f}"
+        self._bar.set_postfix(self._losses, refresh=False)
+        self._bar.update(event.characters)
+
+    @show.register
+    def _(self, event: events.Evaluated) -> None:
+        self._losses["val"] = nats(event.val_loss_nats)
+        best = " (best)" if event.is_best else ""
+        self._line(
+            f"step {event.step:,}, epoch {event.epoch:.2f}: train {nats(event.train_loss_nats)},"
+            f" validation {nats(event.val_loss_nats)} nats"
+            f" = {nats(event.val_bits_per_char)} bits per character{best}"
+        )
+
+    @show.register
+    def _(self, event: events.Sampled) -> None:
+        rule = "-" * 72
+        self._line(f"{rule}\n{event.text}\n{rule}")
+
+    @show.register
+    def _(self, event: events.RolledBack) -> None:
+        self._line(
+            f"losses were not finite: back to step {event.step:,},"
+            f" at half the rate, now {event.learning_rate:.2g}"
+        )
+
+    @show.register
+    def _(self, event: events.Finished) -> None:
+        best = (
+            ""
+            if event.best_loss_nats is None
+            else f", best validation {nats(event.best_loss_nats)} nats"
+        )
+        self._line(
+            f"finished at step {event.step:,}{best}; write with: charrnn sample {event.run.name}"
+        )
+
+    def stopped(self) -> None:
+        """Say how to go on after a stop."""
+        if self._run is None:
+            self._line("stopped before training began; nothing was saved")
+        else:
+            self._line(
+                f"stopped and saved at step {self._step:,} of {self._end:,};"
+                f" go on with: charrnn train --resume --name {self._run.name}"
+            )
+
+    def _line(self, text: str) -> None:
+        tqdm.write(text, file=sys.stderr)
+
+
+def nats(loss: float | None) -> str:
+    """A loss for reading."""
+    return "-" if loss is None else f"{loss:.3f}"

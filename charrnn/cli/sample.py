@@ -1,0 +1,81 @@
+"""`charrnn sample`."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from charrnn.cli.options import (
+    checkpoints_option,
+    given,
+    run_argument,
+    settings_options,
+    which_option,
+)
+from charrnn.config import SamplingConfig
+
+
+@click.command("sample")
+@run_argument
+@checkpoints_option
+@which_option
+@settings_options([SamplingConfig])
+@click.option("--prompt", default=None, help="Text to go on from.")
+@click.option(
+    "--prompt-file", type=click.File("r", encoding="utf-8"), help="Read the prompt from a file."
+)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Write the same text again.")
+def sample_command(
+    run: str | None,
+    checkpoints: Path,
+    which: str,
+    prompt: str | None,
+    prompt_file: Any,
+    seed: int | None,
+    **settings: Any,
+) -> None:
+    """Write text with a run's model: a name below --checkpoints, a path, or the newest run.
+
+    The text goes to standard output, everything else to standard error.
+    """
+    from charrnn.language_model import load
+    from charrnn.sampling.noise import random_seed
+
+    if prompt is not None and prompt_file is not None:
+        raise click.UsageError("give --prompt or --prompt-file, not both")
+    prompt = prompt_file.read() if prompt_file is not None else prompt or ""
+    config = SamplingConfig(**given(settings))
+    model = load(run, which=which, checkpoints=checkpoints)
+    seed = random_seed() if seed is None else seed
+    click.echo(f"{model.path.parent}, --seed {seed}", err=True)
+    warn_of_missing(model.missing(prompt))
+    pieces = model.stream(prompt, seed=seed, **given(settings))
+    if config.count == 1:
+        print_stream(prompt, (piece for (piece,) in pieces))
+    else:
+        print_texts(prompt, pieces, config.count)
+
+
+def warn_of_missing(characters: str) -> None:
+    """Name the prompt's characters that the model does not know."""
+    if characters:
+        shown = " ".join(repr(character) for character in characters)
+        click.echo(f"the model does not know {shown}; read as the unknown symbol", err=True)
+
+
+def print_stream(prompt: str, pieces: Any) -> None:
+    """The text as it comes."""
+    sys.stdout.write(prompt)
+    for piece in pieces:
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    sys.stdout.write("\n")
+
+
+def print_texts(prompt: str, pieces: Any, count: int) -> None:
+    """Several texts, one after the other, each after a line that numbers it."""
+    from charrnn.sampling.writing import join
+
+    for number, text in enumerate(join(pieces, count), start=1):
+        sys.stdout.write(f"--- {number} ---\n{prompt}{text}\n")

@@ -1,0 +1,126 @@
+"""A trained model in hand: `charrnn.load(run)`."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from charrnn.checkpoints import Checkpoint
+from charrnn.checkpoints import load as read_checkpoint
+from charrnn.config import SamplingConfig
+from charrnn.errors import RunError
+from charrnn.runs import DEFAULT_ROOT, find_checkpoint
+from charrnn.sampling.noise import random_seed
+from charrnn.sampling.writing import join, write
+from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
+from charrnn.text.sources import select
+
+if TYPE_CHECKING:
+    from charrnn.evaluation import Score
+
+PathLike = str | os.PathLike[str]
+
+
+class LanguageModel:
+    """A checkpoint's model. TensorFlow is imported when it first writes or scores."""
+
+    def __init__(self, checkpoint: Checkpoint, path: Path) -> None:
+        self.checkpoint, self.path = checkpoint, path
+        self.vocabulary = checkpoint.vocabulary
+        self._network: Any = None
+
+    @property
+    def network(self) -> Any:
+        """The Keras model: `logits, state = network((ids, state, seed))`, any batch size."""
+        if self._network is None:
+            from charrnn.model.network import build_network
+            from charrnn.model.weights import set_weights
+
+            self._network = build_network(self.checkpoint.config.model, self.vocabulary.size)
+            set_weights(self._network, self.checkpoint.weights)
+        return self._network
+
+    def missing(self, text: str) -> str:
+        """The characters of the text that the model does not know."""
+        return self.vocabulary.missing(self.vocabulary.from_user(text))
+
+    def stream(
+        self, prompt: str = "", *, seed: int | None = None, **settings: Any
+    ) -> Iterator[list[str]]:
+        """Pieces of the new texts as they come, one string for each text.
+
+        Args:
+            prompt: What the texts go on from; unknown characters become the unknown symbol.
+            seed: Fixes the texts; without one they differ each time.
+            settings: Fields of `SamplingConfig`: temperature, length, count.
+        """
+        from charrnn.sampling.graph import GraphSampler
+
+        config = SamplingConfig(**settings)
+        model = self.checkpoint.config.model
+        sampler = GraphSampler(self.network, model, self.vocabulary.size, config.count)
+        seed = random_seed() if seed is None else seed
+        return write(sampler, self.vocabulary, prompt, config, seed)
+
+    def generate(
+        self, prompt: str = "", *, seed: int | None = None, count: int = 1, **settings: Any
+    ) -> str | list[str]:
+        """The new text, without the prompt; a list where `count` is above 1. See `stream`."""
+        texts = join(self.stream(prompt, seed=seed, count=count, **settings), count)
+        return texts[0] if count == 1 else texts
+
+    def evaluate(self, *files: PathLike, part: str = "validation") -> "Score":
+        """How well the model predicts the files, or a part of the text that it was trained on."""
+        if not files:
+            return self.score(open_corpus(self.path.parent), part)
+        with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
+            config = self.checkpoint.config.text
+            sources = select(files).sources
+            corpus = encode_corpus(sources, config, Path(folder), self.vocabulary)
+            return self.score(corpus, None)
+
+    def score(self, corpus: Corpus, part: str | None) -> "Score":
+        """The score of a part of an encoded corpus, or of all of it."""
+        from charrnn.evaluation import Evaluator
+
+        ids = corpus.ids if part is None else getattr(corpus, part)
+        if len(ids) < 2:
+            raise RunError(f"{self.path}: the run has no {part} part; name a file to evaluate")
+        evaluator = Evaluator(self.network, self.checkpoint.config.model, self.vocabulary.size)
+        return evaluator.score(ids, self.vocabulary.unknown)
+
+
+def load(
+    run: PathLike | None = None, *, which: str = "best", checkpoints: PathLike = DEFAULT_ROOT
+) -> LanguageModel:
+    """The model of a run: a name below `checkpoints`, a path, or by default the newest run.
+
+    Raises:
+        RunError: No such run.
+        CheckpointError: The file is damaged, or of a newer format.
+    """
+    path = find_checkpoint(run, Path(checkpoints), which)
+    return LanguageModel(read_checkpoint(path), path)
+
+
+def generate(
+    run: PathLike | None = None,
+    prompt: str = "",
+    *,
+    which: str = "best",
+    checkpoints: PathLike = DEFAULT_ROOT,
+    **settings: Any,
+) -> str | list[str]:
+    """Text from a run's model: `load(run).generate(prompt, …)`."""
+    return load(run, which=which, checkpoints=checkpoints).generate(prompt, **settings)
+
+
+def evaluate(
+    run: PathLike | None = None,
+    *files: PathLike,
+    which: str = "best",
+    checkpoints: PathLike = DEFAULT_ROOT,
+) -> "Score":
+    """The score of a run's model on its validation part or on files."""
+    return load(run, which=which, checkpoints=checkpoints).evaluate(*files)

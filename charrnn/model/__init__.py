@@ -1,0 +1,1 @@
+"""The network in TensorFlow and Keras: scan → layers → network."""

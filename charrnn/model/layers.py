@@ -1,0 +1,116 @@
+"""Keras layers around the scan. Inside the network time stands first: [T, B, …]."""
+
+from typing import Any
+
+from charrnn.cells import Cell
+from charrnn.model.backend import keras, tf
+from charrnn.model.scan import scan_cell
+
+Tensor = Any
+Shape = tuple[int | None, ...]
+
+TABLE_CHARACTERS = 1024
+"""Up to this vocabulary the first layer's input product is a table of V rows."""
+
+
+class TimeMajor(keras.layers.Layer):
+    """[B, T, …] ↔ [T, B, …]."""
+
+    def call(self, x: Tensor) -> Tensor:
+        return tf.transpose(x, [1, 0, *range(2, len(x.shape))])
+
+    def compute_output_shape(self, shape: Shape) -> Shape:
+        return (shape[1], shape[0], *shape[2:])
+
+
+class Embedding(keras.layers.Layer):
+    """The whole table of embeddings [V, D]: the first recurrent layer folds it into its W."""
+
+    def __init__(self, characters: int, width: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.shape = (characters, width)
+
+    def build(self, shape: Shape) -> None:
+        self.embeddings = self.add_weight(name="embeddings", shape=self.shape, initializer="zeros")
+
+    def call(self, ids: Tensor) -> Tensor:
+        return tf.convert_to_tensor(self.embeddings)
+
+    def compute_output_shape(self, shape: Shape) -> Shape:
+        return self.shape
+
+
+class Recurrent(keras.layers.Layer):
+    """One cell run over time; weights in Keras's layout, under Keras's names.
+
+    Inputs: features [T, B, D], or ids [T, B] with the table of embeddings [V, D] (V = D
+    and no table: one-hot). State: the cell's parts, each [B, U].
+    Outputs: h [T, B, U] and the state after the last step.
+    """
+
+    def __init__(self, cell: Cell, units: int, inputs: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.cell, self.units, self.inputs = cell, units, inputs
+
+    def build(self, *shapes: Shape) -> None:
+        for name, weight in self.cell.weights(self.inputs, self.units).items():
+            value = self.add_weight(name=name, shape=weight.shape, initializer="zeros")
+            setattr(self, name, value)
+
+    def call(self, x: Tensor, state: tuple[Tensor, ...], table: Tensor | None = None) -> Any:
+        bias = tf.convert_to_tensor(self.bias)
+        recurrent_bias = None
+        if len(bias.shape) == 2:
+            bias, recurrent_bias = tf.unstack(bias)
+        z = self.input_product(x, table) + bias
+        kernel = tf.convert_to_tensor(self.recurrent_kernel)
+        return scan_cell(self.cell, z, kernel, recurrent_bias, tuple(state))
+
+    def input_product(self, x: Tensor, table: Tensor | None) -> Tensor:
+        """x W for every time step, [T, B, G]."""
+        kernel = tf.convert_to_tensor(self.kernel)
+        if x.dtype.is_floating:
+            return tf.tensordot(x, kernel, 1)
+        if table is None:
+            return look_up(kernel, x)
+        if table.shape[0] <= TABLE_CHARACTERS:
+            return look_up(tf.matmul(table, kernel), x)
+        return tf.tensordot(look_up(table, x), kernel, 1)
+
+    def compute_output_shape(
+        self, x_shape: Shape, state_shape: tuple[Shape, ...], table_shape: Shape | None = None
+    ) -> Any:
+        return (*x_shape[:2], self.units), tuple(state_shape)
+
+
+def look_up(table: Tensor, ids: Tensor) -> Tensor:
+    """Rows [T, B, G] of the table [V, G].
+
+    For a small table a product with one-hot rows, whose gradient is a product too; a
+    gather's is a scatter, which runs on one thread.
+    """
+    if table.shape[0] > TABLE_CHARACTERS:
+        return tf.gather(table, ids)
+    return tf.tensordot(tf.one_hot(ids, table.shape[0], dtype=table.dtype), table, 1)
+
+
+class Dropout(keras.layers.Layer):
+    """Inverted dropout whose mask is a function of the seed given with the input.
+
+    `place` keeps the masks of several such layers apart. Philox is named because XLA's
+    default generator takes 70 times as long on a CPU.
+    """
+
+    def __init__(self, rate: float, place: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.rate, self.place = rate, place
+
+    def call(self, x: Tensor, seed: Tensor, training: bool = False) -> Tensor:
+        if not training:
+            return x
+        seed = seed + tf.constant([self.place << 20, 0])
+        noise = tf.random.stateless_uniform(tf.shape(x), seed, alg="philox")
+        return tf.where(noise < self.rate, 0.0, x / (1 - self.rate))
+
+    def compute_output_shape(self, x_shape: Shape, seed_shape: Shape) -> Shape:
+        return x_shape

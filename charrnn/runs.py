@@ -1,0 +1,120 @@
+"""Runs: folders below `checkpoints/` with a model's checkpoints, corpus and history."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from charrnn.errors import RunError
+from charrnn.text.corpus import IDS_FILE, INFO_FILE
+
+DEFAULT_ROOT = Path("checkpoints")
+SUFFIX = ".safetensors"
+WHICH = ("best", "last")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint with the lowest validation loss."""
+        return self.folder / f"best{SUFFIX}"
+
+    @property
+    def last(self) -> Path:
+        """The newest checkpoint, from which training goes on."""
+        return self.folder / f"last{SUFFIX}"
+
+    @property
+    def history(self) -> Path:
+        """A row for each evaluation."""
+        return self.folder / "history.csv"
+
+    @property
+    def lock_file(self) -> Path:
+        """What a process holds while it trains here."""
+        return self.folder / ".lock"
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder holds a run."""
+        return self.best.exists() or self.last.exists()
+
+    def checkpoint(self, which: str = "best") -> Path:
+        """The file of `best` or `last`; RunError where it is not there."""
+        path = self.folder / f"{which}{SUFFIX}"
+        if which not in WHICH or not path.exists():
+            raise RunError(f"{self.folder}: no checkpoint '{which}'; try --which best or last")
+        return path
+
+    def clear(self) -> None:
+        """Delete the run's own files, and nothing else in the folder."""
+        names = (
+            self.last,
+            self.best,
+            self.history,
+            self.folder / IDS_FILE,
+            self.folder / INFO_FILE,
+        )
+        for path in names:
+            path.unlink(missing_ok=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder against other processes; the kernel frees it if this one dies."""
+        lock = FileLock(self.lock_file, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise RunError(
+                f"{self.folder}: another process is training here; wait for it, or pass a --name"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def runs_below(root: Path) -> list[Run]:
+    """The runs in a folder, oldest first."""
+    if not root.is_dir():
+        return []
+    runs = [run for run in map(Run, root.iterdir()) if run.exists]
+    return sorted(
+        runs, key=lambda run: max(p.stat().st_mtime_ns for p in (run.last, run.best) if p.exists())
+    )
+
+
+def find_run(name: str | os.PathLike[str] | None, root: Path = DEFAULT_ROOT) -> Run:
+    """The run of that name below root, or at that path; with no name, the newest."""
+    runs = runs_below(root)
+    if name is None:
+        if not runs:
+            raise RunError(f"{root}: no run here yet; make one with: charrnn train corpus.txt")
+        return runs[-1]
+    for run in (Run(root / name), Run(Path(name))):
+        if run.exists:
+            return run
+    known = ", ".join(sorted(run.name for run in runs)) or "none"
+    raise RunError(f"{name}: no run of this name or path; the runs in {root} are: {known}")
+
+
+def find_checkpoint(
+    run: str | os.PathLike[str] | None, root: Path = DEFAULT_ROOT, which: str = "best"
+) -> Path:
+    """The checkpoint of a run (see `find_run`), or the file itself where a file is named."""
+    if run is not None and Path(run).is_file():
+        return Path(run)
+    return find_run(run, root).checkpoint(which)

@@ -1,0 +1,1 @@
+"""From files to batches: sources → characters → ids on disk → parallel streams. NumPy only."""

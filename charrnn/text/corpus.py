@@ -1,0 +1,298 @@
+"""A corpus as ids on disk, memory-mapped, so that memory does not grow with it.
+
+Encoding takes two passes. The first reads the sources once and writes provisional ids
+(characters numbered as they come) in the narrowest integers that hold them; then the
+split is known, and the second pass counts the training part, sorts its characters, and
+renumbers the file in place.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from charrnn.config import TextConfig
+from charrnn.errors import CorpusError
+from charrnn.files import write_atomically
+from charrnn.text.reading import read
+from charrnn.text.sources import Source
+from charrnn.text.vocabulary import CODE_POINTS, Vocabulary, code_points
+
+IDS_FILE = "corpus.ids"
+INFO_FILE = "corpus.json"
+WIDTHS = (np.uint8, np.uint16, np.uint32)
+BLOCK = 1 << 22
+UNSEEN = CODE_POINTS
+
+
+@dataclass(frozen=True)
+class CorpusInfo:
+    """What is known of an encoded corpus beside its ids."""
+
+    sources: tuple[str, ...]
+    fingerprint: str
+    """SHA-256 of the characters, as UTF-8."""
+    length: int
+    dtype: str
+    train_end: int
+    val_end: int
+    unknown: int
+    """How many of the corpus's characters are outside the vocabulary."""
+    folded: int
+    """How many distinct characters of the training part were too rare to keep."""
+    checksum: int
+    """CRC-32 of the ids file."""
+    stamps: tuple[tuple[int, int], ...] = ()
+    """Size and modification time (ns) of each source that is a file."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Ids [N] with the split: train first, then validation, then test."""
+
+    info: CorpusInfo
+    vocabulary: Vocabulary
+    ids: np.ndarray = field(repr=False)
+
+    @property
+    def train(self) -> np.ndarray:
+        """The training part."""
+        return self.ids[: self.info.train_end]
+
+    @property
+    def validation(self) -> np.ndarray:
+        """The part that chooses the best checkpoint."""
+        return self.ids[self.info.train_end : self.info.val_end]
+
+    @property
+    def test(self) -> np.ndarray:
+        """The part that training never looks at."""
+        return self.ids[self.info.val_end :]
+
+
+def encode_corpus(
+    sources: Iterable[Source],
+    config: TextConfig,
+    folder: Path,
+    vocabulary: Vocabulary | None = None,
+) -> Corpus:
+    """Encode the sources into the folder; with a vocabulary given, in its ids."""
+    sources = tuple(sources)
+    path = folder / IDS_FILE
+    try:
+        spool = Spool(path)
+        for chunk in characters(sources, config):
+            spool.add(chunk)
+        info, vocabulary = renumber(spool, sources, config, vocabulary)
+        record = {"corpus": asdict(info), "vocabulary": vocabulary.to_json()}
+        write_atomically(folder / INFO_FILE, json.dumps(record).encode())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return open_corpus(folder, verify=False)
+
+
+def characters(sources: Iterable[Source], config: TextConfig) -> Iterator[str]:
+    """All sources' characters, one after the other."""
+    for source in sources:
+        yield from read(source, config)
+
+
+class Spool:
+    """Characters on their way to disk, numbered in the order of their first appearance."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.width = 0
+        self.length = 0
+        self.seen: list[int] = []  # code points by provisional id
+        self._ids = np.full(CODE_POINTS, UNSEEN, np.uint32)
+        self._hash = hashlib.sha256()
+        path.write_bytes(b"")
+
+    @property
+    def dtype(self) -> type[np.unsignedinteger]:
+        """The integers of the file."""
+        return WIDTHS[self.width]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the characters so far, as UTF-8."""
+        return self._hash.hexdigest()
+
+    def add(self, text: str) -> None:
+        """Append the characters."""
+        self._hash.update(text.encode("utf-8", "surrogatepass"))
+        codes = code_points(text)
+        ids = self._ids[codes]
+        if (ids == UNSEEN).any():
+            self._number(codes[ids == UNSEEN])
+            ids = self._ids[codes]
+        with self.path.open("ab") as file:
+            file.write(ids.astype(self.dtype).tobytes())
+        self.length += len(ids)
+
+    def _number(self, codes: np.ndarray) -> None:
+        new = np.unique(codes)
+        self._ids[new] = np.arange(len(self.seen), len(self.seen) + len(new))
+        self.seen.extend(new.tolist())
+        while len(self.seen) - 1 > np.iinfo(self.dtype).max:
+            self._widen()
+
+    def _widen(self) -> None:
+        wider = self.path.with_suffix(".wider")
+        narrow = self.dtype
+        self.width += 1
+        with self.path.open("rb") as source, wider.open("wb") as target:
+            while block := source.read(BLOCK):
+                target.write(np.frombuffer(block, narrow).astype(self.dtype).tobytes())
+        wider.replace(self.path)
+
+
+def renumber(
+    spool: Spool, sources: tuple[Source, ...], config: TextConfig, vocabulary: Vocabulary | None
+) -> tuple[CorpusInfo, Vocabulary]:
+    """The second pass: choose the vocabulary and turn the provisional ids into its ids."""
+    if spool.length < 2:
+        raise CorpusError(
+            f"{describe(sources)}: {spool.length or 'no'} character{'s' * (spool.length != 1)};"
+            " a corpus needs at least 2, and a model wants thousands"
+        )
+    ids = np.memmap(spool.path, spool.dtype, "r+")
+    train_end, val_end = split(spool.length, config)
+    folded = 0
+    if vocabulary is None:
+        counts = count(ids[:train_end], len(spool.seen))
+        vocabulary = choose(spool.seen, counts, config)
+        folded = int((counts > 0).sum()) - len(vocabulary.characters)
+    table = vocabulary.encode("".join(map(chr, spool.seen)))
+    unknown, checksum = translate(ids, table, vocabulary.unknown)
+    info = CorpusInfo(
+        sources=tuple(source.location for source in sources),
+        fingerprint=spool.fingerprint,
+        length=spool.length,
+        dtype=np.dtype(spool.dtype).name,
+        train_end=train_end,
+        val_end=val_end,
+        unknown=unknown,
+        folded=folded,
+        checksum=checksum,
+        stamps=stamps(sources),
+    )
+    return info, vocabulary
+
+
+def split(length: int, config: TextConfig) -> tuple[int, int]:
+    """Where training and validation end. Two characters at the least train."""
+    train_end = int((1 - config.val_fraction - config.test_fraction) * length)
+    train_end = max(train_end, min(2, length))
+    return train_end, max(train_end, int((1 - config.test_fraction) * length))
+
+
+def blocks(ids: np.ndarray) -> Iterator[np.ndarray]:
+    """Views of the ids, a few megabytes each."""
+    for start in range(0, len(ids), BLOCK):
+        yield ids[start : start + BLOCK]
+
+
+def count(ids: np.ndarray, size: int) -> np.ndarray:
+    """How often each id occurs, int64 [size]."""
+    total = np.zeros(size, np.int64)
+    for block in blocks(ids):
+        total += np.bincount(block, minlength=size)
+    return total
+
+
+def choose(seen: list[int], counts: np.ndarray, config: TextConfig) -> Vocabulary:
+    """The characters that occur in training at least `min_count` times."""
+    kept = [
+        chr(code) for code, times in zip(seen, counts, strict=True) if times >= config.min_count
+    ]
+    if not kept:
+        raise CorpusError(
+            f"--min-count {config.min_count}: no character is that frequent; lower it"
+        )
+    return Vocabulary.of(kept, config.bytes)
+
+
+def translate(ids: np.ndarray, table: np.ndarray, unknown: int) -> tuple[int, int]:
+    """Replace each id by its entry in the table; return how many are unknown, and the CRC-32."""
+    unknowns = checksum = 0
+    narrow = table.astype(ids.dtype)
+    for block in blocks(ids):
+        block[:] = narrow[block]
+        if unknown in table:
+            unknowns += int((block == unknown).sum())
+        checksum = zlib.crc32(block.data, checksum)
+    return unknowns, checksum
+
+
+def stamps(sources: Iterable[Source]) -> tuple[tuple[int, int], ...]:
+    """Size and modification time of the sources, to see at once that nothing has changed."""
+    states = (source.path.stat() for source in sources if source.path is not None)
+    return tuple((state.st_size, state.st_mtime_ns) for state in states)
+
+
+def describe(sources: Iterable[Source]) -> str:
+    """The first source's name, and how many there are beside it."""
+    names = [source.name for source in sources]
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def fingerprint(sources: Iterable[Source], config: TextConfig) -> str:
+    """The fingerprint that the sources have now."""
+    digest = hashlib.sha256()
+    for chunk in characters(sources, config):
+        digest.update(chunk.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def open_corpus(folder: Path, verify: bool = True) -> Corpus:
+    """Map the folder's corpus; CorpusError where it is missing, cut short or altered."""
+    info, vocabulary = read_info(folder)
+    path = folder / IDS_FILE
+    expected = info.length * np.dtype(info.dtype).itemsize
+    if not path.exists() or path.stat().st_size != expected:
+        raise CorpusError(f"{path}: missing or cut short; start again with --overwrite")
+    ids = np.memmap(path, info.dtype, "r")
+    if verify and crc32(ids) != info.checksum:
+        raise CorpusError(f"{path}: altered (its checksum differs); start again with --overwrite")
+    return Corpus(info, vocabulary, ids)
+
+
+def read_info(folder: Path) -> tuple[CorpusInfo, Vocabulary]:
+    """What the folder's record says of its corpus."""
+    path = folder / INFO_FILE
+    try:
+        record = json.loads(path.read_bytes())
+        info = record["corpus"]
+        info |= {"sources": tuple(info["sources"]), "stamps": tuple(map(tuple, info["stamps"]))}
+        return CorpusInfo(**info), Vocabulary.from_json(record["vocabulary"])
+    except FileNotFoundError:
+        raise CorpusError(f"{path}: missing; start again with --overwrite") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorpusError(f"{path}: damaged; start again with --overwrite") from error
+
+
+def crc32(ids: np.ndarray) -> int:
+    """CRC-32 of the ids' bytes."""
+    checksum = 0
+    for block in blocks(ids):
+        checksum = zlib.crc32(block.data, checksum)
+    return checksum
+
+
+def summary(info: CorpusInfo) -> dict[str, Any]:
+    """The corpus in the words of `charrnn info`."""
+    return {
+        "sources": list(info.sources),
+        "characters": info.length,
+        "train_characters": info.train_end,
+        "validation_characters": info.val_end - info.train_end,
+        "fingerprint": info.fingerprint,
+    }

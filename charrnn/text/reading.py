@@ -1,0 +1,88 @@
+"""Bytes to characters, a chunk at a time, losing nothing in silence."""
+
+import codecs
+import lzma
+import zlib
+from collections.abc import Iterable, Iterator
+
+from charrnn.config import TextConfig
+from charrnn.errors import CorpusError
+from charrnn.text.sources import Source
+
+CHUNK_BYTES = 1 << 20
+BYTE_ORDER_MARK = "\ufeff"
+
+
+def read(source: Source, config: TextConfig) -> Iterator[str]:
+    """The source's characters in chunks; bytes as U+0000 to U+00FF at byte level."""
+    if config.bytes:
+        return (chunk.decode("latin-1") for chunk in chunks(source))
+    text = without_mark(decode(source, config.encoding))
+    return text if config.keep_newlines else unix_newlines(text)
+
+
+def chunks(source: Source) -> Iterator[bytes]:
+    """The source's bytes; CorpusError where it cannot be opened or is damaged."""
+    try:
+        with source.open() as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                yield chunk
+    except (EOFError, lzma.LZMAError, zlib.error) as error:
+        raise CorpusError(f"{source.name}: damaged compressed file ({error})") from error
+    except OSError as error:
+        raise CorpusError(f"{source.name}: cannot be read: {error.strerror or error}") from error
+
+
+def decode(source: Source, encoding: str) -> Iterator[str]:
+    """Characters in the encoding; CorpusError with the offset of the first bad byte."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    offset = 0
+    for chunk, last in marked_last(chunks(source)):
+        pending = len(decoder.getstate()[0])
+        try:
+            text = decoder.decode(chunk, last)
+        except UnicodeDecodeError as error:
+            raise undecodable(source, encoding, offset - pending, error) from error
+        if "\0" in text:
+            raise CorpusError(
+                f"{source.name}: holds NUL characters and looks like a binary file;"
+                " use --bytes, or name its --encoding (utf-16?)"
+            )
+        offset += len(chunk)
+        yield text
+
+
+def marked_last(items: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Each item with False, then an empty one with True."""
+    for item in items:
+        yield item, False
+    yield b"", True
+
+
+def undecodable(
+    source: Source, encoding: str, start: int, error: UnicodeDecodeError
+) -> CorpusError:
+    """The error for a byte that is not valid in the encoding."""
+    bad = error.object[error.start]
+    return CorpusError(
+        f"{source.name}: byte 0x{bad:02x} at offset {start + error.start} is not {encoding};"
+        " name the file's --encoding (latin-1, gb18030, …), or model --bytes"
+    )
+
+
+def without_mark(text: Iterable[str]) -> Iterator[str]:
+    """Drop a byte-order mark at the start."""
+    first = True
+    for chunk in text:
+        yield chunk.removeprefix(BYTE_ORDER_MARK) if first else chunk
+        first = first and not chunk
+
+
+def unix_newlines(text: Iterable[str]) -> Iterator[str]:
+    """CRLF becomes LF, also where a chunk ends between the two; a lone CR stays."""
+    held = ""
+    for chunk in text:
+        chunk = held + chunk
+        held = "\r" if chunk.endswith("\r") else ""
+        yield chunk[: len(chunk) - len(held)].replace("\r\n", "\n")
+    yield held

@@ -1,0 +1,115 @@
+"""What the user names as a corpus: files, folders, globs, standard input, or nothing."""
+
+import bz2
+import glob
+import gzip
+import lzma
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from charrnn.errors import CorpusError
+
+OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+SNIFFED_BYTES = 8192
+STANDARD_LIBRARY = "python-stdlib"
+NOT_LIBRARY = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of the corpus, read through .gz, .bz2 and .xz; no path: standard input."""
+
+    path: Path | None
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return "standard input" if self.path is None else str(self.path)
+
+    @property
+    def location(self) -> str:
+        """Where to find it again from another working folder."""
+        return self.name if self.path is None else str(self.path.absolute())
+
+    def open(self) -> IO[bytes]:
+        """The uncompressed bytes."""
+        if self.path is None:
+            return sys.stdin.buffer
+        opener = OPENERS.get(self.path.suffix.lower(), open)
+        return opener(self.path, "rb")  # type: ignore[operator, no-any-return]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The sources of a corpus in order, the run's name they suggest, files passed over."""
+
+    sources: tuple[Source, ...]
+    name: str
+    skipped: tuple[Path, ...] = ()
+
+
+def select(corpus: Sequence[str | os.PathLike[str]]) -> Selection:
+    """Files, folders, globs and `-`; with none, the interpreter's standard library."""
+    if not corpus:
+        return standard_library()
+    found = [path for argument in corpus for path in expand(os.fspath(argument))]
+    skipped = tuple(path for path, binary in found if binary and path is not None)
+    sources = tuple(Source(path) for path, binary in found if not binary)
+    if not sources:
+        raise CorpusError(f"{corpus[0]}: no text file in this folder; name files, or use --bytes")
+    return Selection(sources, run_name(os.fspath(corpus[0])), skipped)
+
+
+def expand(argument: str) -> Iterator[tuple[Path | None, bool]]:
+    """Paths behind one argument, each with whether it is a binary file found in a folder."""
+    path = Path(argument)
+    if argument == "-":
+        yield None, False
+    elif path.is_dir():
+        yield from ((file, looks_binary(file)) for file in files_below(path))
+    elif path.exists():
+        yield path, False
+    else:
+        matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
+        if not matches:
+            raise CorpusError(f"{argument}: no such file or folder; check the path")
+        for match in matches:
+            yield from expand(match)
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Every file below the folder, sorted by path; hidden files and folders are left out."""
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(root, name) for name in sorted(files) if not name.startswith("."))
+
+
+def looks_binary(path: Path) -> bool:
+    """Whether a NUL byte stands near the start of the (uncompressed) file."""
+    try:
+        with Source(path).open() as stream:
+            return b"\0" in stream.read(SNIFFED_BYTES)
+    except (EOFError, lzma.LZMAError):
+        return False  # reading it as text will say what is wrong
+
+
+def run_name(argument: str) -> str:
+    """The run's name for a corpus: its first file's or folder's, without suffixes."""
+    if argument == "-":
+        return "stdin"
+    name = Path(argument).resolve().name
+    stem = name.split(".", 1)[0] if not name.startswith(".") else name.lstrip(".")
+    return stem.replace("*", "").replace("?", "") or "corpus"
+
+
+def standard_library() -> Selection:
+    """The Python sources of the running interpreter, without tests and installed packages."""
+    root = Path(sysconfig.get_paths()["stdlib"])
+    files = (file for file in files_below(root) if file.suffix == ".py")
+    kept = (file for file in files if not NOT_LIBRARY.intersection(file.relative_to(root).parts))
+    return Selection(tuple(Source(file) for file in kept), STANDARD_LIBRARY)

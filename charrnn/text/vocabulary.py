@@ -1,0 +1,69 @@
+"""The characters a model knows, and their ids."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+CODE_POINTS = 0x110000
+REPLACEMENT = "\ufffd"
+
+
+def code_points(text: str) -> np.ndarray:
+    """The text's code points, uint32 [N]."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Characters sorted by code point; id = place. One more id stands for the unknown.
+
+    A byte-level vocabulary holds bytes as the characters U+0000 to U+00FF.
+    """
+
+    characters: str
+    byte_level: bool = False
+
+    @classmethod
+    def of(cls, characters: Iterable[str], byte_level: bool = False) -> "Vocabulary":
+        """From characters in any order."""
+        return cls("".join(sorted(set(characters))), byte_level)
+
+    @property
+    def size(self) -> int:
+        """V: the characters and the unknown symbol."""
+        return len(self.characters) + 1
+
+    @property
+    def unknown(self) -> int:
+        """Id of the unknown symbol, which stands last and is never generated."""
+        return len(self.characters)
+
+    def encode(self, text: str) -> np.ndarray:
+        """Ids int32 [N]; characters outside become the unknown."""
+        codes, known = code_points(text), code_points(self.characters)
+        places = np.searchsorted(known, codes).clip(max=len(known) - 1)
+        return np.where(known[places] == codes, places, self.unknown).astype(np.int32)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of the ids; the unknown shows as U+FFFD."""
+        table = self.characters + REPLACEMENT
+        return "".join(table[i] for i in ids)
+
+    def missing(self, text: str) -> str:
+        """The characters of the text that are not in the vocabulary, each once, sorted."""
+        return "".join(sorted(set(text) - set(self.characters)))
+
+    def from_user(self, text: str) -> str:
+        """A text as the model's characters: its UTF-8 bytes where the model reads bytes."""
+        return text.encode("utf-8").decode("latin-1") if self.byte_level else text
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"characters": self.characters, "byte_level": self.byte_level}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Vocabulary":
+        """Back from `to_json`."""
+        return cls(**data)

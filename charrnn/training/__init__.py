@@ -1,0 +1,1 @@
+"""Training: plan → schedule → compiled step → session → a loop that yields events."""

@@ -1,0 +1,181 @@
+"""How a session begins: a new run, or one that goes on."""
+
+import time
+from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from charrnn import checkpoints
+from charrnn.checkpoints import Checkpoint
+from charrnn.config import Config, Plan
+from charrnn.errors import ConfigError, CorpusError
+from charrnn.model.weights import initial_weights, set_weights
+from charrnn.runs import Run
+from charrnn.text import corpus as corpora
+from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
+from charrnn.text.sources import STANDARD_LIBRARY, Selection, Source
+from charrnn.text.streams import fit
+from charrnn.training import history
+from charrnn.training.events import Event, Finished, Note
+from charrnn.training.folder import settle, staging
+from charrnn.training.plan import evaluations_in, plan_steps
+from charrnn.training.session import Session
+from charrnn.training.step import Trainer
+from charrnn.training.transfer import warm_start
+
+Beginning = Generator[Event, None, Session | None]
+SAMPLES = 4
+"""Samples shown in a plan, where the user asks for no other number."""
+INHERITED = ("cell", "layers", "units", "embedding")
+
+
+def new(
+    run: Run, selection: Selection, settings: Mapping[str, Any], plan: Plan, old: Checkpoint | None
+) -> Beginning:
+    """Encode the corpus, build the network, fix the plan, write the first checkpoint."""
+    begin = time.perf_counter()
+    config = Config.of(**settings) if old is None else inherit(old.config, settings)
+    yield from announce(selection)
+    with staging(run) as staged:
+        corpus = encode_corpus(selection.sources, config.text, staged)
+        yield from describe(corpus, config)
+        config = fitted(corpus, config)
+        yield from describe_fit(corpus, config, settings)
+        session = build(run, corpus, config, old)
+        yield from set_plan(session, plan, begin)
+        session.save(Run(staged))
+        settle(run, staged)
+    return session
+
+
+def resumed(
+    run: Run, selection: Selection | None, settings: Mapping[str, Any], plan: Plan
+) -> Beginning:
+    """Take everything up where the last checkpoint left it; a plan given is a plan for more."""
+    begin = time.perf_counter()
+    checkpoint = checkpoints.load(run.checkpoint("last"))
+    config = checkpoint.config.resumed(settings)
+    corpus = open_corpus(run.folder)
+    refuse_changed(run, corpus, config, selection)
+    if checkpoint.progress.finished and plan.empty:
+        yield from already_finished(run, checkpoint)
+        return None
+    session = Session(run, corpus, config, Trainer(config, corpus.vocabulary.size))
+    session.restore(checkpoint)
+    history.truncate(run.history, session.progress.step)
+    yield Note(f"going on with {run.folder} at step {session.progress.step:,}")
+    if not plan.empty:
+        yield from set_plan(session, plan, begin)
+    return session
+
+
+def inherit(old: Config, settings: Mapping[str, Any]) -> Config:
+    """The settings of a new run that starts from an old one: its network's shape is given."""
+    for name in INHERITED:
+        kept = getattr(old.model, name)
+        if settings.get(name, kept) != kept:
+            raise ConfigError(
+                f"--{name} {settings[name]}: the run in --init-from has {kept}; leave it out"
+            )
+    shape = {name: getattr(old.model, name) for name in INHERITED}
+    return Config.of(**{"bytes": old.text.bytes, **shape, **settings})
+
+
+def announce(selection: Selection) -> Iterator[Note]:
+    """What is about to be read, where the user did not say it in full."""
+    if selection.name == STANDARD_LIBRARY:
+        files = len(selection.sources)
+        yield Note(f"no corpus named: learning the Python standard library, {files} files")
+    if selection.skipped:
+        shown = ", ".join(str(path) for path in selection.skipped[:3])
+        more = len(selection.skipped) - 3
+        yield Note(
+            f"passing over binary files: {shown}" + (f" and {more} more" if more > 0 else "")
+        )
+
+
+def describe(corpus: Corpus, config: Config) -> Iterator[Note]:
+    """Sizes of the corpus, and which of its characters the model will not know."""
+    info = corpus.info
+    kind = "bytes" if config.text.bytes else "characters"
+    yield Note(
+        f"{info.length:,} {kind}, {len(corpus.vocabulary.characters):,} distinct;"
+        f" {len(corpus.train):,} train, {len(corpus.validation):,} validate"
+    )
+    if info.folded:
+        yield Note(f"folded {info.folded:,} rare {kind} into the unknown one (--min-count)")
+    elif info.unknown:
+        yield Note(f"{info.unknown:,} {kind} outside the training part count as unknown")
+
+
+def fitted(corpus: Corpus, config: Config) -> Config:
+    """Batch and window, shrunk where the corpus cannot fill them."""
+    options = config.training
+    batch, window = fit(len(corpus.train), options.batch_size, options.seq_length)
+    return config.changed({"batch_size": batch, "seq_length": window})
+
+
+def describe_fit(corpus: Corpus, config: Config, settings: Mapping[str, Any]) -> Iterator[Note]:
+    """Say so where batch or window were shrunk."""
+    asked, options = Config.of(**settings).training, config.training
+    if (asked.batch_size, asked.seq_length) != (options.batch_size, options.seq_length):
+        yield Note(
+            f"{len(corpus.train):,} characters cannot fill {asked.batch_size} streams of"
+            f" {asked.seq_length}; using {options.batch_size} of {options.seq_length}"
+        )
+
+
+def build(run: Run, corpus: Corpus, config: Config, old: Checkpoint | None) -> Session:
+    """A session at step 0, with fresh weights or an old run's."""
+    size = corpus.vocabulary.size
+    trainer = Trainer(config, size)
+    weights = initial_weights(config.model, size, config.training.seed)
+    if old is not None:
+        weights = warm_start(old, corpus.vocabulary, weights)
+    set_weights(trainer.model, weights)
+    return Session(run, corpus, config, trainer)
+
+
+def set_plan(session: Session, plan: Plan, begin: float) -> Iterator[Note]:
+    """Fix the number of steps from here on, and when to evaluate, sample and save."""
+    windows = session.streams.windows
+    speed = session.measure(begin) if plan.needs_speed else None
+    steps = plan_steps(plan, windows, speed)
+    options, progress = session.config.training, session.progress
+    progress.start, progress.end = progress.step, progress.step + steps
+    progress.windows = windows
+    progress.eval_every = options.eval_every or max(1, steps // evaluations_in(plan, speed))
+    every = options.sample_every
+    progress.sample_every = max(1, steps // SAMPLES) if every is None else every
+    progress.checkpoint_every = options.checkpoint_every or progress.eval_every
+    yield Note(f"training for {steps:,} steps, {steps / windows:.1f} epochs")
+
+
+def refuse_changed(run: Run, corpus: Corpus, config: Config, selection: Selection | None) -> None:
+    """CorpusError where the corpus is no longer the one that the run was made from."""
+    sources = selection.sources if selection else known_sources(corpus)
+    if not sources or (selection is None and corpora.stamps(sources) == corpus.info.stamps):
+        return
+    now, then = corpora.fingerprint(sources, config.text), corpus.info.fingerprint
+    if now != then:
+        raise CorpusError(
+            f"{corpora.describe(sources)} (fingerprint {now[:12]}) is not the text of"
+            f" {run.folder / corpora.IDS_FILE} (fingerprint {then[:12]}); restore it,"
+            f" or start a new run with --init-from {run.name}"
+        )
+
+
+def known_sources(corpus: Corpus) -> tuple[Source, ...]:
+    """The files that the corpus was made from, if all are still there."""
+    sources = tuple(Source(Path(name)) for name in corpus.info.sources)
+    return sources if all(source.path and source.path.is_file() for source in sources) else ()
+
+
+def already_finished(run: Run, checkpoint: Checkpoint) -> Iterator[Event]:
+    """Say that there is nothing left to do, and how to do more."""
+    progress = checkpoint.progress
+    yield Note(
+        f"{run.folder} has finished its {progress.step:,} steps;"
+        " train it further with --time 5m, --epochs or --steps"
+    )
+    yield Finished(run.folder, progress.step, progress.best_loss_nats)

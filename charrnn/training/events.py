@@ -1,0 +1,88 @@
+"""What training tells whoever runs it. The command line draws these; the library never prints."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something the user should know."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Started:
+    """Everything is built; steps follow."""
+
+    run: Path
+    parameters: int
+    vocabulary_size: int
+    train_characters: int
+    step: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """One step is done, its loss in nats per character; a skipped one changed no weight."""
+
+    step: int
+    end: int
+    loss_nats: float
+    characters: int
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An evaluation; losses in nats per character, the rate at this step."""
+
+    step: int
+    epoch: float
+    train_loss_nats: float | None
+    val_loss_nats: float | None
+    learning_rate: float
+    is_best: bool
+
+    @property
+    def val_bits_per_char(self) -> float | None:
+        """The validation loss in bits."""
+        return None if self.val_loss_nats is None else self.val_loss_nats / math.log(2)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A text that the model writes at this step."""
+
+    step: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint is on disk."""
+
+    step: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """Too many steps in a row were not finite: back to a checkpoint, at half the rate."""
+
+    step: int
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The plan is carried out."""
+
+    run: Path
+    step: int
+    best_loss_nats: float | None
+
+
+Event = Note | Started | Stepped | Evaluated | Sampled | Saved | RolledBack | Finished

@@ -1,0 +1,60 @@
+"""The run's folder while a run begins in it: locked, and left as it was if beginning fails."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from charrnn.errors import RunError
+from charrnn.runs import Run
+from charrnn.text.corpus import IDS_FILE, INFO_FILE
+
+
+@contextmanager
+def held(run: Run) -> Iterator[None]:
+    """The run's folder, made where it is missing, and locked.
+
+    If the block ends without a run in it, what was made is removed.
+    """
+    made = [path for path in (run.folder, *run.folder.parents) if not path.exists()]
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        with run.locked():
+            yield
+    except OSError as error:
+        if isinstance(error, PermissionError):
+            raise RunError(
+                f"{error.filename or run.folder}: {error.strerror};"
+                " choose a folder you may write to with --checkpoints"
+            ) from error
+        raise
+    finally:
+        if made and not run.exists:
+            remove(run, made)
+
+
+def remove(run: Run, made: list[Path]) -> None:
+    """Remove the folders made, as far as nothing else is in them."""
+    run.lock_file.unlink(missing_ok=True)
+    for folder in made:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+@contextmanager
+def staging(run: Run) -> Iterator[Path]:
+    """A folder inside the run's for files that are not to replace the run's own yet."""
+    folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=run.folder))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def settle(run: Run, staged: Path) -> None:
+    """Delete the old run, if there was one, and move the staged one into its place."""
+    run.clear()
+    for name in (IDS_FILE, INFO_FILE, run.last.name):
+        (staged / name).replace(run.folder / name)

@@ -1,0 +1,50 @@
+"""history.csv: a row for each evaluation."""
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from charrnn.files import write_atomically
+
+COLUMNS = (
+    "step",
+    "epoch",
+    "train_loss_nats",
+    "val_loss_nats",
+    "val_bits_per_char",
+    "learning_rate",
+    "gradient_norm",
+    "clipped_share",
+    "skipped_steps",
+    "elapsed_seconds",
+)
+
+
+def append(path: Path, row: Mapping[str, Any]) -> None:
+    """Add a row, and the header where the file is new."""
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def truncate(path: Path, step: int) -> None:
+    """Drop the rows after a step, which a run that goes on from there will write again."""
+    if not path.exists():
+        return
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if happened(row, step)]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue().encode())
+
+
+def happened(row: Mapping[str, str | None], step: int) -> bool:
+    """Whether the row is whole and not later than the step; a kill can leave half a row."""
+    return all(row.get(name) is not None for name in COLUMNS) and int(row["step"] or 0) <= step

@@ -1,0 +1,97 @@
+"""Training from start to end, as a generator of events.
+
+Closing the generator (or leaving a `for` over it) is how training is stopped: the step
+under way is whole, and everything is saved before `close` returns.
+"""
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+from charrnn.checkpoints import load
+from charrnn.config import Config, Plan, parse_duration
+from charrnn.errors import ConfigError, RunError
+from charrnn.runs import DEFAULT_ROOT, Run, find_checkpoint, find_run
+from charrnn.text.sources import select
+from charrnn.training import begin, folder
+from charrnn.training.events import Event
+from charrnn.training.session import Session
+
+PathLike = str | os.PathLike[str]
+
+
+def train(
+    *corpus: PathLike,
+    name: str | None = None,
+    checkpoints: PathLike = DEFAULT_ROOT,
+    resume: bool = False,
+    overwrite: bool = False,
+    init_from: PathLike | None = None,
+    epochs: float | None = None,
+    steps: int | None = None,
+    time: float | str | None = None,
+    **settings: Any,
+) -> Generator[Event, None, None]:
+    """Train a model on files, folders or globs, and yield what happens as it happens.
+
+    Args:
+        corpus: What to learn; nothing means the interpreter's standard library.
+        name: The run's folder below `checkpoints`; by default the corpus's name.
+        resume: Go on with a run, exactly as if it had never stopped.
+        overwrite: Delete a run that stands in the way.
+        init_from: A run whose weights a new run starts from.
+        epochs, steps, time: How long; seconds or '5m'. At most one.
+        settings: Fields of `TextConfig`, `ModelConfig` and `TrainingConfig` by name.
+
+    Raises:
+        CharrnnError: With a message for the user; nothing is lost or half-written.
+    """
+    plan = Plan(epochs, steps, parse_duration(time) if isinstance(time, str) else time)
+    root = Path(checkpoints)
+    if resume:
+        if overwrite or init_from is not None:
+            raise ConfigError("--resume goes on with a run; leave out --overwrite and --init-from")
+        selection = select(corpus) if corpus else None
+        run = find_run(name or (selection.name if selection else None), root)
+        return in_folder(run, begin.resumed(run, selection, settings, plan))
+    Config.of(**settings)
+    old = None if init_from is None else load(find_checkpoint(init_from, root))
+    selection = select(corpus)
+    run = Run(root / (name or selection.name))
+    if run.exists and not overwrite:
+        raise RunError(
+            f"{run.folder}: holds a run already; go on with --resume,"
+            " choose another --name, or delete it with --overwrite"
+        )
+    return in_folder(run, begin.new(run, selection, settings, plan, old))
+
+
+def in_folder(
+    run: Run, beginning: Generator[Event, None, Session | None]
+) -> Generator[Event, None, None]:
+    """All events of a run, its folder locked from before its beginning."""
+    with folder.held(run):
+        session = yield from beginning
+        if session is not None:
+            yield from events(session)
+
+
+def events(session: Session) -> Iterator[Event]:
+    """Step, evaluate, sample and save until the plan is carried out."""
+    try:
+        yield session.started()
+        while True:
+            if session.evaluation_due:
+                yield session.evaluate()
+            if session.checkpoint_due:
+                yield session.save()
+            if session.sample_due:
+                yield session.sample()
+            if session.progress.finished:
+                break
+            yield session.step()
+    except GeneratorExit:
+        session.close()
+        raise
+    yield session.finished()

@@ -1,0 +1,255 @@
+"""A run in training: one step, evaluation, sample or checkpoint at a time."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from charrnn import checkpoints
+from charrnn.checkpoints import Checkpoint, Progress
+from charrnn.config import Config, SamplingConfig
+from charrnn.errors import DivergedError
+from charrnn.evaluation import Evaluator
+from charrnn.model.network import zero_state
+from charrnn.runs import Run
+from charrnn.sampling.graph import GraphSampler
+from charrnn.sampling.writing import join, write
+from charrnn.text.corpus import Corpus
+from charrnn.text.streams import Streams
+from charrnn.training import history
+from charrnn.training.events import (
+    Evaluated,
+    Finished,
+    RolledBack,
+    Sampled,
+    Saved,
+    Started,
+    Stepped,
+)
+from charrnn.training.plan import Speed, median_seconds
+from charrnn.training.schedule import learning_rate
+from charrnn.training.step import Outcome, State, Trainer
+
+PATIENCE = 5
+"""So many steps in a row that are not finite bring the run back to its last checkpoint."""
+MOST_RETURNS = 3
+SAMPLE = SamplingConfig(length=200, temperature=0.8)
+
+
+class Session:
+    """Everything that training moves: network, optimizer, streams, carried state, progress."""
+
+    def __init__(self, run: Run, corpus: Corpus, config: Config, trainer: Trainer) -> None:
+        self.run, self.corpus, self.config, self.trainer = run, corpus, config, trainer
+        self.progress = Progress()
+        self.state = self._zero_state()
+        options = config.training
+        self.streams = Streams(corpus.train, options.batch_size, options.seq_length)
+        self._evaluator = Evaluator(trainer.model, config.model, corpus.vocabulary.size)
+        self._sampler: GraphSampler | None = None
+        self._begin = time.perf_counter()
+        self._saved_step: int | None = None
+
+    def _zero_state(self) -> State:
+        return zero_state(self.config.model, self.config.training.batch_size)
+
+    # -- Steps ---------------------------------------------------------------------------
+
+    def step(self) -> Stepped | RolledBack:
+        """Learn from the next window of every stream."""
+        progress = self.progress
+        if progress.window == 0:
+            self.state = self._zero_state()
+        batch = self.streams.window(progress.window)
+        rate = learning_rate(self.config.training, progress)
+        self.state, outcome = self.trainer.step(batch, self.state, progress.step, rate)
+        self._count(outcome)
+        if progress.skipped_in_a_row >= PATIENCE:
+            return self._roll_back()
+        progress.step += 1
+        return Stepped(
+            progress.step,
+            progress.end,
+            outcome.loss_nats,
+            int(batch.mask.sum()),
+            not outcome.finite,
+        )
+
+    def _count(self, outcome: Outcome) -> None:
+        progress = self.progress
+        if not outcome.finite:
+            progress.skipped_steps += 1
+            progress.skipped_in_a_row += 1
+            return
+        progress.skipped_in_a_row = 0
+        progress.counted_steps += 1
+        progress.loss_sum += outcome.loss_nats
+        progress.norm_sum += outcome.gradient_norm
+        progress.clipped_steps += outcome.gradient_norm > self.config.training.clip_norm
+
+    def _roll_back(self) -> RolledBack:
+        skipped, returns = self.progress.skipped_steps, self.progress.returns
+        if returns == MOST_RETURNS:
+            raise DivergedError(
+                f"{self.run.folder}: training diverged {returns + 1} times, at ever lower rates;"
+                " start again with a lower --learning-rate or --clip-norm"
+            )
+        self.restore(checkpoints.load(self.run.last))
+        self.progress.skipped_steps, self.progress.returns = skipped, returns + 1
+        self.progress.rate_scale /= 2
+        self._saved_step = None
+        self.save()
+        return RolledBack(self.progress.step, learning_rate(self.config.training, self.progress))
+
+    # -- Evaluation and samples ----------------------------------------------------------
+
+    @property
+    def evaluation_due(self) -> bool:
+        """Whether this step ends with an evaluation that has not been made."""
+        progress = self.progress
+        due = progress.finished or progress.step % progress.eval_every == 0
+        return due and progress.evaluated_step != progress.step
+
+    @property
+    def validation(self) -> np.ndarray:
+        """The ids that evaluations score."""
+        return self.corpus.validation[: self.config.training.eval_chars or None]
+
+    def validate(self) -> float | None:
+        """Validation loss in nats per character; None where no part validates."""
+        ids = self.validation
+        return self._evaluator.score(ids).nats_per_char if len(ids) > 1 else None
+
+    def evaluate(self) -> Evaluated:
+        """Validate, write the history's row, keep the best weights."""
+        progress = self.progress
+        loss = self.validate()
+        best = loss is None or loss < (progress.best_loss_nats or float("inf"))
+        if best:
+            progress.best_loss_nats, progress.best_step = loss, progress.step
+        event = self._evaluated(loss, best)
+        self._write_history(event)
+        progress.evaluated_step = progress.step
+        progress.loss_sum = progress.norm_sum = 0.0
+        progress.counted_steps = progress.clipped_steps = 0
+        if best:
+            self._save_best()
+        return event
+
+    def _evaluated(self, loss: float | None, best: bool) -> Evaluated:
+        progress, counted = self.progress, self.progress.counted_steps
+        train_loss = progress.loss_sum / counted if counted else None
+        rate = learning_rate(self.config.training, progress)
+        return Evaluated(progress.step, progress.epoch, train_loss, loss, rate, best)
+
+    def _write_history(self, event: Evaluated) -> None:
+        progress, counted = self.progress, max(1, self.progress.counted_steps)
+        self._take_time()
+        history.append(
+            self.run.history,
+            {
+                "step": event.step,
+                "epoch": round(event.epoch, 4),
+                "train_loss_nats": event.train_loss_nats,
+                "val_loss_nats": event.val_loss_nats,
+                "val_bits_per_char": event.val_bits_per_char,
+                "learning_rate": event.learning_rate,
+                "gradient_norm": progress.norm_sum / counted,
+                "clipped_share": progress.clipped_steps / counted,
+                "skipped_steps": progress.skipped_steps,
+                "elapsed_seconds": round(progress.elapsed_seconds, 2),
+            },
+        )
+
+    @property
+    def sample_due(self) -> bool:
+        """Whether a sample is to be shown at this step."""
+        every, step = self.progress.sample_every, self.progress.step
+        return every > 0 and step > self.progress.start and step % every == 0
+
+    def sample(self) -> Sampled:
+        """A short text from the weights as they are."""
+        vocabulary = self.corpus.vocabulary
+        if self._sampler is None:
+            self._sampler = GraphSampler(
+                self.trainer.model, self.config.model, vocabulary.size, SAMPLE.count
+            )
+        pieces = write(self._sampler, vocabulary, "", SAMPLE, seed=self.progress.step)
+        return Sampled(self.progress.step, join(pieces, SAMPLE.count)[0])
+
+    # -- Checkpoints ---------------------------------------------------------------------
+
+    @property
+    def checkpoint_due(self) -> bool:
+        """Whether `last` is to be written at this step."""
+        progress = self.progress
+        every = progress.checkpoint_every or progress.eval_every
+        due = progress.finished or progress.step % every == 0
+        return due and progress.step != self._saved_step
+
+    def save(self, run: Run | None = None) -> Saved:
+        """Write `last`, with all that going on takes."""
+        self._take_time()
+        path = (run or self.run).last
+        checkpoints.save(path, self.snapshot())
+        self._saved_step = self.progress.step
+        return Saved(self.progress.step, path)
+
+    def snapshot(self) -> Checkpoint:
+        """The present moment."""
+        return self._checkpoint(self.trainer.tensors(self.state))
+
+    def _save_best(self) -> None:
+        weights = checkpoints.prefixed("weights", self.trainer.weights())
+        checkpoints.save(self.run.best, self._checkpoint(weights))
+
+    def _checkpoint(self, tensors: checkpoints.Tensors) -> Checkpoint:
+        progress = replace(self.progress)
+        return Checkpoint(self.config, self.corpus.vocabulary, progress, tensors)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Take everything from a `last` checkpoint."""
+        self.trainer.restore(checkpoint.weights, checkpoint.part("optimizer"))
+        self.state = self.trainer.restore_state(checkpoint.part("state"))
+        self.progress = replace(checkpoint.progress)
+        self._saved_step = self.progress.step
+
+    def close(self) -> None:
+        """Save what is not saved yet."""
+        if self._saved_step != self.progress.step:
+            self.save()
+
+    # -- Time ----------------------------------------------------------------------------
+
+    def measure(self, begin: float) -> Speed:
+        """How fast steps and evaluations are here; changes nothing. `begin` is when all began."""
+        before = self.snapshot()
+        step_seconds = median_seconds(self.step)
+        self.restore(before)
+        evaluation_seconds = 0.0
+        if len(self.validation) > 1:
+            probe, windows = self._evaluator.probe(self.validation)
+            evaluation_seconds = median_seconds(probe, least_seconds=0) * windows
+        return Speed(step_seconds, evaluation_seconds, time.perf_counter() - begin)
+
+    # -- The ends ------------------------------------------------------------------------
+
+    def _take_time(self) -> None:
+        now = time.perf_counter()
+        self.progress.elapsed_seconds += now - self._begin
+        self._begin = now
+
+    def started(self) -> Started:
+        """What is about to be trained."""
+        return Started(
+            self.run.folder,
+            self.trainer.model.count_params(),
+            self.corpus.vocabulary.size,
+            len(self.corpus.train),
+            self.progress.step,
+            self.progress.end,
+        )
+
+    def finished(self) -> Finished:
+        """How it ended."""
+        return Finished(self.run.folder, self.progress.step, self.progress.best_loss_nats)

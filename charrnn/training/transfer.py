@@ -1,0 +1,50 @@
+"""Starting a new run from an old run's weights, on text whose characters may differ."""
+
+import numpy as np
+
+from charrnn.checkpoints import Checkpoint, Tensors
+from charrnn.config import ModelConfig
+from charrnn.errors import ConfigError
+from charrnn.text.vocabulary import Vocabulary
+
+
+def warm_start(old: Checkpoint, vocabulary: Vocabulary, fresh: Tensors) -> Tensors:
+    """The old weights with a row for each character of the new vocabulary.
+
+    A character that both know keeps its row, wherever it stood; the unknown symbol keeps
+    its own; a new character takes the fresh row.
+    """
+    if old.vocabulary.byte_level != vocabulary.byte_level:
+        raise ConfigError("--init-from: one of the two models reads bytes; make --bytes agree")
+    kept = shared_ids(old.vocabulary, vocabulary)
+    weights = dict(old.weights)
+    for name, axis in character_axes(old.config.model).items():
+        weights[name] = transplant(old.weights[name], fresh[name], kept, axis)
+    return weights
+
+
+def shared_ids(old: Vocabulary, new: Vocabulary) -> list[tuple[int, int]]:
+    """Pairs (new id, old id) of the symbols that both know."""
+    places = {character: place for place, character in enumerate(old.characters)}
+    pairs = [
+        (place, places[character])
+        for place, character in enumerate(new.characters)
+        if character in places
+    ]
+    return [*pairs, (new.unknown, old.unknown)]
+
+
+def character_axes(config: ModelConfig) -> dict[str, int]:
+    """The weights that have a row or column for each character, and which axis that is."""
+    inputs = "embedding/embeddings" if config.embedding else "recurrent_1/kernel"
+    return {inputs: 0, "logits/kernel": 1, "logits/bias": 0}
+
+
+def transplant(
+    old: np.ndarray, fresh: np.ndarray, kept: list[tuple[int, int]], axis: int
+) -> np.ndarray:
+    """`fresh` with the kept entries along the axis taken from `old`."""
+    grown = np.moveaxis(fresh.copy(), axis, 0)
+    new_ids, old_ids = map(list, zip(*kept, strict=True))
+    grown[new_ids] = np.moveaxis(old, axis, 0)[old_ids]
+    return np.ascontiguousarray(np.moveaxis(grown, 0, axis))

@@ -1,0 +1,43 @@
+"""Small texts and quick runs that the tests share."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# TensorFlow reads these when it is first imported.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+TEXT = "the quick brown fox jumps over the lazy dog.\n" * 40
+SMALL = {"units": 8, "embedding": 4, "batch_size": 3, "seq_length": 10, "sample_every": 0}
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """A text file of 1,800 characters."""
+    path = tmp_path / "corpus.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Callable[..., list[Any]]:
+    """Train a tiny model below tmp_path/checkpoints and return its events."""
+
+    def run(*corpus: Path, **options: Any) -> list[Any]:
+        import charrnn
+
+        return list(
+            charrnn.train(*corpus, **{"checkpoints": tmp_path / "checkpoints", **SMALL, **options})
+        )
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every test works in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    yield
