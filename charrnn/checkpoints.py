@@ -39,7 +39,7 @@ class Progress:
     """Steps in an epoch."""
     eval_every: int = 1
     sample_every: int = 0
-    checkpoint_every: int = 0
+    checkpoint_every: int = 1
     evaluated_step: int = 0
     best_loss_nats: float | None = None
     best_step: int | None = None
@@ -134,7 +134,7 @@ def load(path: Path) -> Checkpoint:
         )
     except SafetensorError as error:
         raise damaged(path, str(error)) from error
-    except (KeyError, TypeError, ValueError, ConfigError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, ConfigError) as error:
         raise damaged(path, f"its description is incomplete: {error}") from error
 
 

@@ -4,6 +4,7 @@ The command line makes its options from these fields and the library takes them 
 keyword arguments, so a new setting is a new line here.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
@@ -49,6 +50,8 @@ class Settings:
 
 def check(setting: Field, value: Any) -> None:
     """Raise ConfigError where the value is outside the setting's limits."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{flag(setting)} {value}: must be a finite number")
     for name, (holds, words) in BOUNDS.items():
         bound = setting.metadata.get(name)
         if bound is not None and not holds(value, bound):
@@ -73,7 +76,7 @@ class TextConfig(Settings):
             raise ConfigError("--val-fraction and --test-fraction leave nothing to train on")
         try:
             "".encode(self.encoding)
-        except LookupError:
+        except (LookupError, ValueError):
             raise ConfigError(
                 f"--encoding {self.encoding}: unknown; try utf-8, utf-16, latin-1 or gb18030"
             ) from None

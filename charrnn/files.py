@@ -1,5 +1,6 @@
 """Writing files so that a crash, a kill or a full disk never leaves half of one."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -21,6 +22,14 @@ def write_atomically(path: Path, data: bytes) -> None:
             error.filename = str(path)
         raise
     sync_folder(path.parent)
+
+
+def explain(error: OSError, place: object = "", way_out: str = "") -> str:
+    """What the system refused and where, in a line; `place` serves where the error names none."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        way_out = "free some disk space and try again"
+    where, what = error.filename or place, error.strerror or str(error)
+    return (f"{where}: " if where else "") + what + (f"; {way_out}" if way_out else "")
 
 
 def current_umask() -> int:

@@ -13,7 +13,7 @@ from charrnn.errors import RunError
 from charrnn.runs import DEFAULT_ROOT, find_checkpoint
 from charrnn.sampling.noise import random_seed
 from charrnn.sampling.writing import join, write
-from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
+from charrnn.text.corpus import INFO_FILE, Corpus, encode_corpus, open_corpus
 from charrnn.text.sources import select
 
 if TYPE_CHECKING:
@@ -73,12 +73,19 @@ class LanguageModel:
     def evaluate(self, *files: PathLike, part: str = "validation") -> "Score":
         """How well the model predicts the files, or a part of the text that it was trained on."""
         if not files:
-            return self.score(open_corpus(self.path.parent), part)
+            return self.score(self.corpus(), part)
         with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
             config = self.checkpoint.config.text
             sources = select(files).sources
             corpus = encode_corpus(sources, config, Path(folder), self.vocabulary)
             return self.score(corpus, None)
+
+    def corpus(self) -> Corpus:
+        """The text that the run learns; RunError where the checkpoint stands alone."""
+        folder = self.path.parent
+        if not (folder / INFO_FILE).exists():
+            raise RunError(f"{self.path}: its run's text is not beside it; name a file to evaluate")
+        return open_corpus(folder)
 
     def score(self, corpus: Corpus, part: str | None) -> "Score":
         """The score of a part of an encoded corpus, or of all of it."""

@@ -114,7 +114,7 @@ def find_run(name: str | os.PathLike[str] | None, root: Path = DEFAULT_ROOT) -> 
 def find_checkpoint(
     run: str | os.PathLike[str] | None, root: Path = DEFAULT_ROOT, which: str = "best"
 ) -> Path:
-    """The checkpoint of a run (see `find_run`), or the file itself where a file is named."""
-    if run is not None and Path(run).is_file():
+    """The checkpoint of a run (see `find_run`), or the checkpoint file that is named itself."""
+    if run is not None and Path(run).is_file() and Path(run).suffix == SUFFIX:
         return Path(run)
     return find_run(run, root).checkpoint(which)

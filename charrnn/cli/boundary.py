@@ -9,8 +9,10 @@ from typing import Any
 import click
 
 from charrnn.errors import CharrnnError
+from charrnn.files import explain
 
 INTERRUPTED = 130
+OUT_OF_MEMORY = "out of memory; lower --units, --batch-size, --seq-length or --count"
 
 
 class ReportingGroup(click.Group):
@@ -24,20 +26,27 @@ class ReportingGroup(click.Group):
 @contextmanager
 def reported() -> Iterator[None]:
     """Turn the errors that a user can mend into a line and a status."""
+    if sys.stdout is None:  # closed by the caller: `>&-`
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
         yield
         sys.stdout.flush()
     except CharrnnError as error:
         fail(str(error))
-    except BrokenPipeError:
-        end_quietly()
+    except BrokenPipeError:  # the reader has gone (`| head`): nothing is left to say
+        deliver()
+        sys.exit(0)
     except KeyboardInterrupt:
         click.echo("charrnn: interrupted", err=True)
         sys.exit(INTERRUPTED)
     except OSError as error:
-        fail(system_error(error))
-    except MemoryError:
-        fail("out of memory; lower --units, --batch-size or --seq-length")
+        fail(explain(error, "" if deliver() else "standard output"))
+    except UnicodeEncodeError as error:
+        fail(f"{error.encoding} has no {error.object[error.start]!a}; set PYTHONIOENCODING=utf-8")
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        fail(OUT_OF_MEMORY)
 
 
 def fail(message: str) -> None:
@@ -46,13 +55,16 @@ def fail(message: str) -> None:
     sys.exit(1)
 
 
-def system_error(error: OSError) -> str:
-    """What the system refused, and where."""
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}"
+def out_of_memory(error: Exception) -> bool:
+    """Whether NumPy or TensorFlow ran out of memory; TensorFlow's error by name, unimported."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
 
 
-def end_quietly() -> None:
-    """The reader of standard output has gone (`| head`): nothing is left to say."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(0)
+def deliver() -> bool:
+    """Write what standard output still holds; drop it and say False where nobody takes it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True

@@ -42,9 +42,7 @@ def sample_command(
     from charrnn.language_model import load
     from charrnn.sampling.noise import random_seed
 
-    if prompt is not None and prompt_file is not None:
-        raise click.UsageError("give --prompt or --prompt-file, not both")
-    prompt = prompt_file.read() if prompt_file is not None else prompt or ""
+    prompt = read_prompt(prompt, prompt_file)
     config = SamplingConfig(**given(settings))
     model = load(run, which=which, checkpoints=checkpoints)
     seed = random_seed() if seed is None else seed
@@ -55,6 +53,23 @@ def sample_command(
         print_stream(prompt, (piece for (piece,) in pieces))
     else:
         print_texts(prompt, pieces, config.count)
+
+
+def read_prompt(prompt: str | None, file: Any) -> str:
+    """The prompt of --prompt or --prompt-file; a usage error where it is not UTF-8."""
+    if prompt is not None and file is not None:
+        raise click.UsageError("give --prompt or --prompt-file, not both")
+    try:
+        text: str = file.read() if file is not None else prompt or ""
+        text.encode()
+    except UnicodeDecodeError as error:
+        raise click.UsageError(
+            f"{file.name}: byte 0x{error.object[error.start]:02x} at offset {error.start}"
+            " is not utf-8; convert the file"
+        ) from error
+    except UnicodeEncodeError as error:
+        raise click.UsageError("--prompt: is not utf-8; convert it") from error
+    return text
 
 
 def warn_of_missing(characters: str) -> None:

@@ -45,7 +45,7 @@ def initial_weights(config: ModelConfig, vocabulary_size: int, seed: int) -> Wei
 
 def get_weights(model: Any) -> Weights:
     """Copies of the Keras model's weights by path."""
-    return {weight.path: np.array(weight) for weight in model.weights}
+    return {weight.path: weight.numpy() for weight in model.weights}
 
 
 def set_weights(model: Any, weights: Mapping[str, np.ndarray]) -> None:

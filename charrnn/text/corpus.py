@@ -25,6 +25,7 @@ from charrnn.text.vocabulary import CODE_POINTS, Vocabulary, code_points
 
 IDS_FILE = "corpus.ids"
 INFO_FILE = "corpus.json"
+WIDER = ".wider"
 WIDTHS = (np.uint8, np.uint16, np.uint32)
 BLOCK = 1 << 22
 UNSEEN = CODE_POINTS
@@ -89,10 +90,12 @@ def encode_corpus(
         for chunk in characters(sources, config):
             spool.add(chunk)
         info, vocabulary = renumber(spool, sources, config, vocabulary)
-        record = {"corpus": asdict(info), "vocabulary": vocabulary.to_json()}
+        record: dict[str, Any] = {"corpus": asdict(info), "vocabulary": vocabulary.to_json()}
+        record["checksum"] = record_checksum(record)
         write_atomically(folder / INFO_FILE, json.dumps(record).encode())
     except BaseException:
         path.unlink(missing_ok=True)
+        path.with_suffix(WIDER).unlink(missing_ok=True)
         raise
     return open_corpus(folder, verify=False)
 
@@ -141,11 +144,15 @@ class Spool:
         new = np.unique(codes)
         self._ids[new] = np.arange(len(self.seen), len(self.seen) + len(new))
         self.seen.extend(new.tolist())
-        while len(self.seen) - 1 > np.iinfo(self.dtype).max:
+        self.make_room(len(self.seen) - 1)
+
+    def make_room(self, largest: int) -> None:
+        """Widen the file's integers until they hold the number."""
+        while largest > np.iinfo(self.dtype).max:
             self._widen()
 
     def _widen(self) -> None:
-        wider = self.path.with_suffix(".wider")
+        wider = self.path.with_suffix(WIDER)
         narrow = self.dtype
         self.width += 1
         with self.path.open("rb") as source, wider.open("wb") as target:
@@ -163,14 +170,16 @@ def renumber(
             f"{describe(sources)}: {spool.length or 'no'} character{'s' * (spool.length != 1)};"
             " a corpus needs at least 2, and a model wants thousands"
         )
-    ids = np.memmap(spool.path, spool.dtype, "r+")
     train_end, val_end = split(spool.length, config)
     folded = 0
     if vocabulary is None:
-        counts = count(ids[:train_end], len(spool.seen))
+        provisional = np.memmap(spool.path, spool.dtype, "r")
+        counts = count(provisional[:train_end], len(spool.seen))
         vocabulary = choose(spool.seen, counts, config)
         folded = int((counts > 0).sum()) - len(vocabulary.characters)
     table = vocabulary.encode("".join(map(chr, spool.seen)))
+    spool.make_room(int(table.max()))  # a vocabulary given may be larger than the text's
+    ids = np.memmap(spool.path, spool.dtype, "r+")
     unknown, checksum = translate(ids, table, vocabulary.unknown)
     info = CorpusInfo(
         sources=tuple(source.location for source in sources),
@@ -270,13 +279,20 @@ def read_info(folder: Path) -> tuple[CorpusInfo, Vocabulary]:
     path = folder / INFO_FILE
     try:
         record = json.loads(path.read_bytes())
+        if record.pop("checksum") != record_checksum(record):
+            raise ValueError("altered")
         info = record["corpus"]
         info |= {"sources": tuple(info["sources"]), "stamps": tuple(map(tuple, info["stamps"]))}
         return CorpusInfo(**info), Vocabulary.from_json(record["vocabulary"])
     except FileNotFoundError:
         raise CorpusError(f"{path}: missing; start again with --overwrite") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorpusError(f"{path}: damaged; start again with --overwrite") from error
+
+
+def record_checksum(record: dict[str, Any]) -> int:
+    """CRC-32 of the record as it is written."""
+    return zlib.crc32(json.dumps(record).encode())
 
 
 def crc32(ids: np.ndarray) -> int:

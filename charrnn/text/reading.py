@@ -38,17 +38,16 @@ def decode(source: Source, encoding: str) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder(encoding)()
     offset = 0
     for chunk, last in marked_last(chunks(source)):
-        pending = len(decoder.getstate()[0])
+        offset += len(chunk)
         try:
             text = decoder.decode(chunk, last)
-        except UnicodeDecodeError as error:
-            raise undecodable(source, encoding, offset - pending, error) from error
+        except UnicodeError as error:
+            raise undecodable(source, encoding, offset, error) from error
         if "\0" in text:
             raise CorpusError(
                 f"{source.name}: holds NUL characters and looks like a binary file;"
                 " use --bytes, or name its --encoding (utf-16?)"
             )
-        offset += len(chunk)
         yield text
 
 
@@ -59,14 +58,14 @@ def marked_last(items: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
     yield b"", True
 
 
-def undecodable(
-    source: Source, encoding: str, start: int, error: UnicodeDecodeError
-) -> CorpusError:
-    """The error for a byte that is not valid in the encoding."""
-    bad = error.object[error.start]
+def undecodable(source: Source, encoding: str, end: int, error: UnicodeError) -> CorpusError:
+    """The error for bytes that are not valid in the encoding, read up to offset `end`."""
+    what = f"not {encoding} ({error})"
+    if isinstance(error, UnicodeDecodeError):  # its object ends where reading has got to
+        offset = end - len(error.object) + error.start
+        what = f"byte 0x{error.object[error.start]:02x} at offset {offset} is not {encoding}"
     return CorpusError(
-        f"{source.name}: byte 0x{bad:02x} at offset {start + error.start} is not {encoding};"
-        " name the file's --encoding (latin-1, gb18030, …), or model --bytes"
+        f"{source.name}: {what}; name the file's --encoding (latin-1, gb18030, …), or model --bytes"
     )
 
 

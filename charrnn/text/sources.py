@@ -7,7 +7,9 @@ import lzma
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterator, Sequence, Set
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -36,10 +38,10 @@ class Source:
         """Where to find it again from another working folder."""
         return self.name if self.path is None else str(self.path.absolute())
 
-    def open(self) -> IO[bytes]:
-        """The uncompressed bytes."""
+    def open(self) -> AbstractContextManager[IO[bytes]]:
+        """The uncompressed bytes; standard input is not ours to close."""
         if self.path is None:
-            return sys.stdin.buffer
+            return nullcontext(sys.stdin.buffer)
         opener = OPENERS.get(self.path.suffix.lower(), open)
         return opener(self.path, "rb")  # type: ignore[operator, no-any-return]
 
@@ -72,21 +74,36 @@ def expand(argument: str) -> Iterator[tuple[Path | None, bool]]:
         yield None, False
     elif path.is_dir():
         yield from ((file, looks_binary(file)) for file in files_below(path))
-    elif path.exists():
+    elif path.exists() or path.is_symlink():
         yield path, False
     else:
         matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
         if not matches:
             raise CorpusError(f"{argument}: no such file or folder; check the path")
-        for match in matches:
-            yield from expand(match)
+        found: dict[Path | None, bool] = {}
+        for match in matches:  # `**` matches folders and the files in them
+            for file, binary in expand(match):
+                found.setdefault(file, binary)
+        yield from found.items()
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """Every file below the folder, sorted by path; hidden files and folders are left out."""
-    for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(root, name) for name in sorted(files) if not name.startswith("."))
+def files_below(folder: Path, without: Set[str] = frozenset()) -> list[Path]:
+    """Every file below the folder, sorted by path, but for hidden files and folders.
+
+    Folders whose names are in `without` are left out as well.
+    """
+    found: list[Path] = []
+    for root, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = (name for name in {*folders} - without if not name.startswith("."))
+        found += (Path(root, name) for name in files if not name.startswith("."))
+    return sorted(found)
+
+
+def refuse(error: OSError) -> None:
+    """Stop at a folder that cannot be listed: its text would be lost in silence."""
+    raise CorpusError(
+        f"{error.filename}: cannot be listed: {error.strerror}; name files instead"
+    ) from error
 
 
 def looks_binary(path: Path) -> bool:
@@ -94,7 +111,7 @@ def looks_binary(path: Path) -> bool:
     try:
         with Source(path).open() as stream:
             return b"\0" in stream.read(SNIFFED_BYTES)
-    except (EOFError, lzma.LZMAError):
+    except (EOFError, OSError, lzma.LZMAError, zlib.error):
         return False  # reading it as text will say what is wrong
 
 
@@ -110,6 +127,5 @@ def run_name(argument: str) -> str:
 def standard_library() -> Selection:
     """The Python sources of the running interpreter, without tests and installed packages."""
     root = Path(sysconfig.get_paths()["stdlib"])
-    files = (file for file in files_below(root) if file.suffix == ".py")
-    kept = (file for file in files if not NOT_LIBRARY.intersection(file.relative_to(root).parts))
-    return Selection(tuple(Source(file) for file in kept), STANDARD_LIBRARY)
+    files = (file for file in files_below(root, NOT_LIBRARY) if file.suffix == ".py")
+    return Selection(tuple(Source(file) for file in files), STANDARD_LIBRARY)

@@ -57,7 +57,9 @@ class Vocabulary:
 
     def from_user(self, text: str) -> str:
         """A text as the model's characters: its UTF-8 bytes where the model reads bytes."""
-        return text.encode("utf-8").decode("latin-1") if self.byte_level else text
+        if not self.byte_level:
+            return text
+        return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""

@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from charrnn.errors import RunError
+from charrnn.files import explain
 from charrnn.runs import Run
 from charrnn.text.corpus import IDS_FILE, INFO_FILE
+
+STAGING = ".staging-"
 
 
 @contextmanager
@@ -20,24 +23,40 @@ def held(run: Run) -> Iterator[None]:
     """
     made = [path for path in (run.folder, *run.folder.parents) if not path.exists()]
     try:
-        run.folder.mkdir(parents=True, exist_ok=True)
-        with run.locked():
-            yield
-    except OSError as error:
-        if isinstance(error, PermissionError):
-            raise RunError(
-                f"{error.filename or run.folder}: {error.strerror};"
-                " choose a folder you may write to with --checkpoints"
-            ) from error
-        raise
+        with explained(run):
+            run.folder.mkdir(parents=True, exist_ok=True)
+            with run.locked():
+                sweep(run)
+                try:
+                    yield
+                finally:
+                    if made and not run.exists:
+                        run.lock_file.unlink(missing_ok=True)
     finally:
         if made and not run.exists:
-            remove(run, made)
+            remove(made)
 
 
-def remove(run: Run, made: list[Path]) -> None:
+@contextmanager
+def explained(run: Run) -> Iterator[None]:
+    """RunError in place of the system's errors, which do not always say where."""
+    try:
+        yield
+    except OSError as error:
+        way_out = "choose another folder with --checkpoints"
+        raise RunError(explain(error, run.folder, way_out)) from error
+
+
+def sweep(run: Run) -> None:
+    """Remove what a process that was killed here left half-made."""
+    for folder in run.folder.glob(f"{STAGING}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in run.folder.glob(".*.part"):
+        file.unlink(missing_ok=True)
+
+
+def remove(made: list[Path]) -> None:
     """Remove the folders made, as far as nothing else is in them."""
-    run.lock_file.unlink(missing_ok=True)
     for folder in made:
         with contextlib.suppress(OSError):
             folder.rmdir()
@@ -46,7 +65,7 @@ def remove(run: Run, made: list[Path]) -> None:
 @contextmanager
 def staging(run: Run) -> Iterator[Path]:
     """A folder inside the run's for files that are not to replace the run's own yet."""
-    folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=run.folder))
+    folder = Path(tempfile.mkdtemp(prefix=STAGING, dir=run.folder))
     try:
         yield folder
     finally:

@@ -96,6 +96,7 @@ class Session:
             )
         self.restore(checkpoints.load(self.run.last))
         self.progress.skipped_steps, self.progress.returns = skipped, returns + 1
+        self.progress.skipped_in_a_row = 0
         self.progress.rate_scale /= 2
         self._saved_step = None
         self.save()
@@ -181,11 +182,10 @@ class Session:
 
     @property
     def checkpoint_due(self) -> bool:
-        """Whether `last` is to be written at this step."""
+        """Whether `last` is to be written at this step: never amid steps that are skipped."""
         progress = self.progress
-        every = progress.checkpoint_every or progress.eval_every
-        due = progress.finished or progress.step % every == 0
-        return due and progress.step != self._saved_step
+        on_time = progress.step % progress.checkpoint_every == 0 and not progress.skipped_in_a_row
+        return (progress.finished or on_time) and progress.step != self._saved_step
 
     def save(self, run: Run | None = None) -> Saved:
         """Write `last`, with all that going on takes."""

@@ -34,7 +34,7 @@ class Trainer:
         self.config = config
         self.model = build_network(config.model, vocabulary_size)
         self.optimizer = keras.optimizers.AdamW(
-            weight_decay=config.training.weight_decay, beta_1=0.9, beta_2=0.99
+            weight_decay=config.training.weight_decay, beta_1=0.9, beta_2=0.99, name="adamw"
         )
         self.optimizer.exclude_from_weight_decay(var_names=["bias"])
         self.optimizer.build(self.model.trainable_variables)
@@ -69,8 +69,10 @@ class Trainer:
 
     def tensors(self, state: State) -> Tensors:
         """All that a step changes: weights, optimizer slots, carried state."""
-        slots = {slot.path: np.array(slot) for slot in self.optimizer.variables}
-        states = dict(zip(state_names(self.config.model), map(np.array, state), strict=True))
+        slots = {slot.path: slot.numpy() for slot in self.optimizer.variables}
+        states = dict(
+            zip(state_names(self.config.model), (part.numpy() for part in state), strict=True)
+        )
         return (
             prefixed("weights", self.weights())
             | prefixed("optimizer", slots)

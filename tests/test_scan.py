@@ -1,0 +1,150 @@
+"""The scan against stock Keras layers with the same weights, in values and gradients."""
+
+import numpy as np
+import pytest
+from charrnn.cells import CELLS
+from charrnn.model.backend import keras, tf
+from charrnn.model.layers import Recurrent
+
+STOCK = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
+SIZES = [  # B, T, U, D
+    (1, 1, 1, 1),
+    (1, 7, 3, 2),
+    (4, 1, 5, 3),
+    (5, 6, 8, 4),
+    (7, 3, 4, 9),
+]
+TOLERANCE = {"float32": 1e-4, "float64": 1e-8}
+
+
+def ours(name, units, inputs, dtype):
+    """charrnn's layer as a function of x [B, T, D] and the state."""
+    layer = Recurrent(CELLS[name], units, inputs, dtype=dtype)
+    layer.build()
+
+    def run(x, state):
+        outputs, after = layer(tf.transpose(x, [1, 0, 2]), state)
+        return tf.transpose(outputs, [1, 0, 2]), after
+
+    return layer, run
+
+
+def stock(name, units, inputs, dtype):
+    """The stock layer as the same function."""
+    layer = STOCK[name](units, return_sequences=True, return_state=True, dtype=dtype)
+    layer.build((None, None, inputs))
+
+    def run(x, state):
+        outputs, *after = layer(x, initial_state=list(state))
+        return outputs, tuple(after)
+
+    return layer, run
+
+
+def value_and_gradients(layer, run, x, state, weights, jit):
+    """Outputs, last state, and the gradients of a fixed function of both."""
+    for variable, value in zip(layer.weights, weights, strict=True):
+        variable.assign(value)
+
+    @tf.function(jit_compile=jit)
+    def compute(x, state):
+        with tf.GradientTape() as tape:
+            tape.watch((x, state))
+            outputs, after = run(x, state)
+            loss = tf.reduce_sum(
+                tf.sin(outputs) * tf.cast(tf.range(1, outputs.shape[1] + 1), x.dtype)[:, None]
+            )
+            loss += sum(
+                (tf.reduce_sum(tf.cos(part + 0.3)) for part in after), tf.zeros((), x.dtype)
+            )
+        sources = (x, state, layer.trainable_variables)
+        return outputs, after, tape.gradient(loss, sources)
+
+    return [np.asarray(each) for each in tf.nest.flatten(compute(x, state))]
+
+
+CASES = [
+    *((dtype, False, size) for dtype in TOLERANCE for size in SIZES),
+    *(("float32", True, size) for size in SIZES[::3]),
+    ("float64", True, SIZES[3]),
+]
+
+
+@pytest.mark.parametrize("name", sorted(STOCK))
+@pytest.mark.parametrize(("dtype", "jit", "size"), CASES, ids=str)
+def test_agrees_with_stock_keras(name, dtype, jit, size):
+    batch, steps, units, inputs = size
+    rng = np.random.default_rng(1)
+    layer, run = ours(name, units, inputs, dtype)
+    oracle, run_oracle = stock(name, units, inputs, dtype)
+    weights = [rng.normal(0, 0.5, weight.shape) for weight in layer.weights]
+    x = tf.constant(rng.normal(size=(batch, steps, inputs)), dtype)
+    state = tuple(
+        tf.constant(rng.normal(size=(batch, units)), dtype) for _ in CELLS[name].state_names
+    )
+    results = value_and_gradients(layer, run, x, state, weights, jit)
+    expected = value_and_gradients(oracle, run_oracle, x, state, weights, jit=False)
+    for ours_, theirs in zip(results, expected, strict=True):
+        scale = max(1.0, np.abs(theirs).max())
+        np.testing.assert_allclose(ours_, theirs, atol=TOLERANCE[dtype] * scale, rtol=0)
+
+
+@pytest.mark.parametrize("name", sorted(CELLS))
+def test_whole_sequence_equals_halves_with_carried_state(name):
+    rng = np.random.default_rng(2)
+    layer, run = ours(name, 6, 3, "float32")
+    for variable in layer.weights:
+        variable.assign(rng.normal(0, 0.5, variable.shape))
+    x = tf.constant(rng.normal(size=(2, 9, 3)), tf.float32)
+    state = tuple(tf.zeros((2, 6)) for _ in CELLS[name].state_names)
+    whole, end = run(x, state)
+    first, middle = run(x[:, :4], state)
+    second, end_of_halves = run(x[:, 4:], middle)
+    np.testing.assert_allclose(whole, tf.concat([first, second], 1), atol=1e-6)
+    for ours_, theirs in zip(end, end_of_halves, strict=True):
+        np.testing.assert_allclose(ours_, theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(CELLS))
+def test_gradient_equals_central_differences(name):
+    rng = np.random.default_rng(3)
+    layer, run = ours(name, 2, 2, "float64")
+    for variable in layer.weights:
+        variable.assign(rng.normal(0, 0.5, variable.shape))
+    x = tf.constant(rng.normal(size=(2, 3, 2)))
+    state = tuple(tf.constant(rng.normal(size=(2, 2))) for _ in CELLS[name].state_names)
+
+    def loss():
+        outputs, after = run(x, state)
+        return tf.reduce_sum(tf.sin(outputs)) + sum(tf.reduce_sum(part**2) for part in after)
+
+    with tf.GradientTape() as tape:
+        value = loss()
+    gradients = tape.gradient(value, layer.trainable_variables)
+    step = 1e-6
+    for variable, gradient in zip(layer.trainable_variables, gradients, strict=True):
+        start = variable.numpy()
+        place = tuple(rng.integers(size) for size in start.shape)
+        values = []
+        for sign in (1, -1):
+            moved = start.copy()
+            moved[place] += sign * step
+            variable.assign(moved)
+            values.append(float(loss()))
+        variable.assign(start)
+        assert (values[0] - values[1]) / (2 * step) == pytest.approx(
+            float(gradient[place]), abs=1e-7
+        )
+
+
+def test_table_of_embeddings_equals_their_product():
+    rng = np.random.default_rng(4)
+    layer, run = ours("lstm", 3, 2, "float32")
+    for variable in layer.weights:
+        variable.assign(rng.normal(0, 0.5, variable.shape))
+    table = tf.constant(rng.normal(size=(7, 2)), tf.float32)
+    ids = tf.constant(rng.integers(0, 7, (2, 5)), tf.int32)
+    state = (tf.zeros((2, 3)), tf.zeros((2, 3)))
+    folded, _ = layer(tf.transpose(ids), state, table)
+    expected, _ = run(tf.gather(table, ids), state)
+    np.testing.assert_allclose(tf.transpose(folded, [1, 0, 2]), expected, atol=1e-6)

@@ -1,0 +1,351 @@
+"""Training's promises: it learns, it resumes bit for bit, it survives what goes wrong."""
+
+import csv
+import math
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import SMALL
+
+import charrnn
+from charrnn import checkpoints
+from charrnn.errors import ConfigError, CorpusError, DivergedError, RunError
+from charrnn.runs import Run
+from charrnn.training import events
+from charrnn.training.session import MOST_RETURNS, PATIENCE, Session
+
+PLAN = {"steps": 12, "eval_every": 4, "checkpoint_every": 2, "dropout": 0.3}
+
+
+def only(kind, history):
+    """The events of one kind."""
+    return [event for event in history if isinstance(event, kind)]
+
+
+def run_of(tmp_path, name="corpus"):
+    return Run(tmp_path / "checkpoints" / name)
+
+
+def last(tmp_path, name="corpus"):
+    return checkpoints.load(run_of(tmp_path, name).last)
+
+
+def assert_same(one, other):
+    """Two checkpoints hold the same bits."""
+    assert one.tensors.keys() == other.tensors.keys()
+    for name in one.tensors:
+        np.testing.assert_array_equal(one.tensors[name], other.tensors[name], err_msg=name)
+    ours, theirs = one.progress, other.progress
+    ours.elapsed_seconds = theirs.elapsed_seconds = 0
+    assert ours == theirs
+
+
+def rows(tmp_path, name="corpus"):
+    """history.csv without the clock's column."""
+    with run_of(tmp_path, name).history.open() as file:
+        return [{**row, "elapsed_seconds": ""} for row in csv.DictReader(file)]
+
+
+# -- Resuming ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def uninterrupted(train, corpus, tmp_path):
+    """A run of 12 steps in one go, and its history."""
+    train(corpus, name="whole", **PLAN)
+    return last(tmp_path, "whole"), rows(tmp_path, "whole")
+
+
+@pytest.mark.parametrize("stop_at", [1, 4, 7])
+def test_stopped_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninterrupted, stop_at):
+    stream = charrnn.train(corpus, checkpoints=tmp_path / "checkpoints", **SMALL, **PLAN)
+    for event in stream:
+        if isinstance(event, events.Stepped) and event.step == stop_at:
+            break
+    stream.close()
+    assert last(tmp_path).progress.step == stop_at
+    train(resume=True, name="corpus")
+    assert_same(last(tmp_path), uninterrupted[0])
+    assert rows(tmp_path) == uninterrupted[1]
+
+
+KILLED = """
+import os, signal, sys, charrnn
+from charrnn.training.events import Stepped
+for event in charrnn.train(sys.argv[1], checkpoints=sys.argv[2], **eval(sys.argv[3])):
+    if isinstance(event, Stepped) and event.step == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_killed_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninterrupted):
+    arguments = [str(corpus), str(tmp_path / "checkpoints"), repr(SMALL | PLAN)]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert last(tmp_path).progress.step == 6
+    assert "going on" in train(resume=True)[0].message
+    assert_same(last(tmp_path), uninterrupted[0])
+    assert rows(tmp_path) == uninterrupted[1]
+
+
+def test_epochs_reset_the_state_only_where_streams_start(train, corpus, tmp_path):
+    history = train(corpus, epochs=2)
+    windows = last(tmp_path).progress.windows
+    steps = only(events.Stepped, history)
+    assert len(steps) == 2 * windows
+    train_characters = int(0.9 * 1800)
+    assert sum(step.characters for step in steps) == 2 * (train_characters - 1)
+
+
+def test_a_finished_run_says_so_and_takes_a_new_plan(train, corpus, tmp_path):
+    train(corpus, steps=3)
+    note, finished = train(resume=True)
+    assert "--time" in note.message
+    assert isinstance(finished, events.Finished)
+    history = train(resume=True, steps=2)
+    assert [step.step for step in only(events.Stepped, history)] == [4, 5]
+    assert last(tmp_path).progress.finished
+
+
+def test_resume_refuses_another_network(train, corpus):
+    train(corpus, steps=1)
+    with pytest.raises(ConfigError, match="--units is 8"):
+        train(resume=True, units=9)
+
+
+def test_resume_refuses_a_changed_corpus(train, corpus):
+    train(corpus, steps=1)
+    corpus.write_text(corpus.read_text().replace("fox", "cat"), encoding="utf-8")
+    for arguments in ((), (corpus,)):
+        with pytest.raises(CorpusError, match=r"corpus\.txt .*corpus\.ids"):
+            train(*arguments, resume=True, steps=1)
+
+
+def test_resume_takes_a_corpus_that_was_only_touched(train, corpus):
+    train(corpus, steps=1)
+    os.utime(corpus, (1, 1))
+    train(corpus, resume=True, steps=1)
+
+
+def test_resume_without_the_corpus_s_files(train, corpus, tmp_path):
+    train(corpus, steps=1)
+    corpus.unlink()
+    train(resume=True, steps=1)
+    assert last(tmp_path).progress.step == 2
+
+
+# -- Learning ----------------------------------------------------------------------------
+
+
+def test_learns_a_repeating_string(train, tmp_path):
+    path = tmp_path / "abc.txt"
+    path.write_text("abcdefgh" * 200, encoding="utf-8")
+    history = train(path, steps=150, units=24, dropout=0, learning_rate=0.02)
+    assert only(events.Evaluated, history)[-1].val_bits_per_char < 0.1
+    assert charrnn.evaluate("abc", checkpoints=tmp_path / "checkpoints").bits_per_char < 0.1
+
+
+@pytest.mark.parametrize("options", [{"cell": "gru", "layers": 2}, {"cell": "rnn", "embedding": 0}])
+def test_other_shapes_lower_the_loss(train, corpus, options):
+    losses = [event.loss_nats for event in only(events.Stepped, train(corpus, steps=30, **options))]
+    assert sum(losses[-3:]) / 3 < losses[0] - 0.1
+
+
+def test_first_loss_is_that_of_a_uniform_guess(train, corpus):
+    first = only(events.Stepped, train(corpus, steps=1))[0]
+    assert first.loss_nats == pytest.approx(math.log(29), abs=0.5)
+
+
+def test_a_seed_fixes_the_run(train, corpus, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train(corpus, name=name, steps=2, seed=seed)
+    assert_same(last(tmp_path, "a"), last(tmp_path, "b"))
+    different = last(tmp_path, "c").weights["logits/kernel"]
+    assert (last(tmp_path, "a").weights["logits/kernel"] != different).any()
+
+
+def test_best_is_the_checkpoint_with_the_lowest_validation_loss(train, corpus, tmp_path):
+    history = train(corpus, steps=12, eval_every=3)
+    losses = {event.step: event.val_loss_nats for event in only(events.Evaluated, history)}
+    best = checkpoints.load(run_of(tmp_path).best)
+    assert best.progress.best_loss_nats == min(losses.values())
+    assert losses[best.progress.step] == min(losses.values())
+    assert set(best.tensors) == {name for name in best.tensors if name.startswith("weights/")}
+
+
+def test_without_validation_best_is_the_newest(train, corpus, tmp_path):
+    history = train(corpus, steps=4, eval_every=2, val_fraction=0)
+    assert [event.val_loss_nats for event in only(events.Evaluated, history)] == [None, None]
+    assert checkpoints.load(run_of(tmp_path).best).progress.step == 4
+
+
+def test_a_time_plan_becomes_steps(train, corpus, tmp_path):
+    train(corpus, time="2s")
+    progress = last(tmp_path).progress
+    assert progress.finished
+    assert progress.step >= 1
+
+
+def test_samples_are_shown(train, corpus):
+    history = train(corpus, steps=4, sample_every=2)
+    samples = only(events.Sampled, history)
+    assert [sample.step for sample in samples] == [2, 4]
+    assert {len(sample.text) for sample in samples} == {200}
+
+
+@pytest.mark.parametrize("text", ["ab", "abc" * 7, "x" * 50])
+def test_tiny_corpora_train(train, tmp_path, text):
+    path = tmp_path / "tiny.txt"
+    path.write_text(text, encoding="utf-8")
+    history = train(path, steps=2)
+    notes = " ".join(event.message for event in only(events.Note, history))
+    assert "cannot fill" in notes or len(text) >= 40
+    assert all(math.isfinite(event.loss_nats) for event in only(events.Stepped, history))
+
+
+# -- What goes wrong ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def poison(monkeypatch):
+    """Make the loss of chosen steps not finite."""
+
+    def at(bad):
+        from charrnn.training.step import Trainer
+
+        step = Trainer.step
+
+        def poisoned(self, batch, state, seed, rate):
+            if bad(seed, rate):
+                batch = batch._replace(mask=batch.mask * np.float32("nan"))
+            return step(self, batch, state, seed, rate)
+
+        monkeypatch.setattr(Trainer, "step", poisoned)
+
+    return at
+
+
+def test_a_step_that_is_not_finite_changes_nothing(train, corpus, tmp_path, poison):
+    train(corpus, name="before", steps=3, warmup_steps=0)
+    poison(lambda seed, rate: seed == 2)
+    history = train(corpus, name="after", steps=3, warmup_steps=0, checkpoint_every=2)
+    assert [event.skipped for event in only(events.Stepped, history)] == [False, False, True]
+    assert last(tmp_path, "after").progress.skipped_steps == 1
+    assert all(np.isfinite(value).all() for value in last(tmp_path, "after").tensors.values())
+
+
+def test_divergence_goes_back_at_half_the_rate(train, corpus, tmp_path, poison):
+    poison(lambda seed, rate: seed >= 4 and rate > 0.006)
+    history = train(corpus, steps=20, eval_every=10, warmup_steps=0, learning_rate=0.01)
+    (back,) = only(events.RolledBack, history)
+    assert back.step == 0
+    assert back.learning_rate == 0.005
+    progress = last(tmp_path).progress
+    assert progress.finished
+    assert progress.rate_scale == 0.5
+    assert progress.skipped_steps == PATIENCE
+
+
+def test_hopeless_divergence_gives_up(train, corpus, poison):
+    poison(lambda seed, rate: seed >= 4)
+    with pytest.raises(DivergedError, match="--learning-rate"):
+        train(corpus, steps=40, eval_every=2)
+    assert MOST_RETURNS == 3
+
+
+def test_a_run_is_never_overwritten_unasked(train, corpus, tmp_path):
+    train(corpus, steps=1)
+    before = run_of(tmp_path).last.read_bytes()
+    with pytest.raises(RunError, match="--overwrite"):
+        train(corpus, steps=2)
+    assert run_of(tmp_path).last.read_bytes() == before
+    train(corpus, steps=2, overwrite=True)
+    assert last(tmp_path).progress.step == 2
+
+
+def test_overwriting_fails_without_loss(train, corpus, tmp_path):
+    train(corpus, steps=1)
+    before = {path: path.read_bytes() for path in run_of(tmp_path).folder.iterdir()}
+    corpus.write_bytes(b"\xff\xfe\xff bad")
+    with pytest.raises(CorpusError):
+        train(corpus, steps=1, overwrite=True)
+    assert {path: path.read_bytes() for path in run_of(tmp_path).folder.iterdir()} == before
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
+    train, corpus, tmp_path, monkeypatch
+):
+    def full(session, run=None):
+        if session.progress.step:
+            raise OSError(28, "No space left on device")
+        return save(session, run)
+
+    save = Session.save
+    monkeypatch.setattr(Session, "save", full)
+    with pytest.raises(RunError, match="No space"):
+        train(corpus, steps=4, eval_every=2)
+    monkeypatch.undo()
+    assert last(tmp_path).progress.step == 0
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_finishes_the_step_and_saves(corpus, tmp_path, number, status):
+    command = [sys.executable, "-m", "charrnn", "train", str(corpus), "--steps", "1000000"]
+    command += ["--units", "8", "--eval-every", "5", "--sample-every", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        said = process.stderr.read(64)
+        while "validation" not in said:
+            said += process.stderr.read(64)
+            assert process.poll() is None, said
+        process.send_signal(number)
+        said += process.stderr.read()
+    assert process.returncode == status
+    assert "charrnn train --resume --name corpus" in said
+    assert "Traceback" not in said
+    assert last(tmp_path).progress.step > 0
+
+
+# -- Starting from old weights ------------------------------------------------------------
+
+
+def test_init_from_matches_characters_not_indices(train, tmp_path):
+    old, new = tmp_path / "old.txt", tmp_path / "new.txt"
+    old.write_text("bcd" * 100, encoding="utf-8")
+    new.write_text("abdxyz" * 100, encoding="utf-8")
+    train(old, steps=3)
+    stream = charrnn.train(
+        new,
+        checkpoints=tmp_path / "checkpoints",
+        init_from="old",
+        steps=5,
+        **{name: SMALL[name] for name in ("batch_size", "seq_length", "sample_every")},
+    )
+    for event in stream:
+        if isinstance(event, events.Started):
+            break
+    stream.close()
+    before = checkpoints.load(run_of(tmp_path, "old").best)
+    after = last(tmp_path, "new")
+    ids = [
+        (after.vocabulary.characters.index(c), before.vocabulary.characters.index(c)) for c in "bd"
+    ]
+    for name, axis in (("embedding/embeddings", 0), ("logits/kernel", 1), ("logits/bias", 0)):
+        for new_id, old_id in [*ids, (after.vocabulary.unknown, before.vocabulary.unknown)]:
+            np.testing.assert_array_equal(
+                after.weights[name].take(new_id, axis), before.weights[name].take(old_id, axis)
+            )
+    np.testing.assert_array_equal(
+        after.weights["recurrent_1/bias"], before.weights["recurrent_1/bias"]
+    )
+    fresh = after.weights["embedding/embeddings"][after.vocabulary.characters.index("x")]
+    assert np.abs(fresh).max() > 0
+
+
+def test_init_from_refuses_another_network(train, corpus):
+    train(corpus, steps=1)
+    with pytest.raises(ConfigError, match="--units 9"):
+        train(corpus, name="other", steps=1, init_from="corpus", units=9)
