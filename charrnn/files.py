@@ -3,6 +3,8 @@
 import errno
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -22,6 +24,16 @@ def write_atomically(path: Path, data: bytes) -> None:
             error.filename = str(path)
         raise
     sync_folder(path.parent)
+
+
+@contextmanager
+def placed(place: object) -> Iterator[None]:
+    """Name the place in errors of the system that name none."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(place)
+        raise
 
 
 def explain(error: OSError, place: object = "", way_out: str = "") -> str:

@@ -10,6 +10,7 @@ from charrnn.checkpoints import Checkpoint
 from charrnn.checkpoints import load as read_checkpoint
 from charrnn.config import SamplingConfig
 from charrnn.errors import RunError
+from charrnn.files import placed
 from charrnn.runs import DEFAULT_ROOT, find_checkpoint
 from charrnn.sampling.noise import random_seed
 from charrnn.sampling.writing import join, write
@@ -76,8 +77,9 @@ class LanguageModel:
             return self.score(self.corpus(), part)
         with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
             config = self.checkpoint.config.text
-            sources = select(files).sources
-            corpus = encode_corpus(sources, config, Path(folder), self.vocabulary)
+            sources = select(files, config).sources
+            with placed(folder):
+                corpus = encode_corpus(sources, config, Path(folder), self.vocabulary)
             return self.score(corpus, None)
 
     def corpus(self) -> Corpus:

@@ -1,7 +1,7 @@
 """Small texts and quick runs that the tests share."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,6 @@ def train(tmp_path: Path) -> Callable[..., list[Any]]:
 
 
 @pytest.fixture(autouse=True)
-def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test works in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    yield

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from charrnn.cells import CELLS, arrays
 
 INPUTS, UNITS, BATCH = 5, 4, 3

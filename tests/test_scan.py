@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from charrnn.cells import CELLS
 from charrnn.model.backend import keras, tf
 from charrnn.model.layers import Recurrent

@@ -138,6 +138,14 @@ def test_resume_without_the_corpus_s_files(train, corpus, tmp_path):
     assert last(tmp_path).progress.step == 2
 
 
+def test_the_same_command_with_resume_goes_on(train, tmp_path):
+    path = tmp_path / "tiny.txt"
+    path.write_text("abc" * 7, encoding="utf-8")
+    train(path, steps=1)
+    train(path, resume=True, steps=1)
+    assert last(tmp_path, "tiny").progress.step == 2
+
+
 # -- Learning ----------------------------------------------------------------------------
 
 

@@ -7,9 +7,9 @@ here is imported, so nothing else needs to name it.
 from importlib import import_module
 from pkgutil import iter_modules
 
-from charrnn.cells.base import CELLS, Cell, State, Weight
+from charrnn.cells.base import CELLS, Cell, Differentiated, State, Weight
 
 for _module in sorted(module.name for module in iter_modules(__path__)):
     import_module(f"{__name__}.{_module}")
 
-__all__ = ["CELLS", "Cell", "State", "Weight"]
+__all__ = ["CELLS", "Cell", "Differentiated", "State", "Weight"]

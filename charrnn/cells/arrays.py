@@ -12,6 +12,7 @@ tanh = np.tanh
 split = np.split
 concatenate = np.concatenate
 maximum = np.maximum
+zeros_like = np.zeros_like
 
 
 def sigmoid(x: Any) -> Any:

@@ -16,6 +16,7 @@ from charrnn.cells.initializers import Initializer
 
 Array = Any  # a NumPy array or a tensor: cells know neither
 State = tuple[Array, ...]
+Saved = tuple[Array, ...]
 
 
 class Weight(NamedTuple):
@@ -36,6 +37,8 @@ class Cell(ABC):
     """Authors and year of the paper."""
     gates: ClassVar[int] = 1
     """Blocks of U columns in W and U, in the order of the cell's docstring."""
+    additive: ClassVar[bool] = False
+    """Whether z and u enter only as z + u, so that their gradients are one."""
     state_names: ClassVar[tuple[str, ...]] = ("h",)
     """Parts of the state, each [B, U]; the first is the cell's output."""
 
@@ -51,6 +54,26 @@ class Cell(ABC):
     @abstractmethod
     def step(self, ops: Any, z: Array, u: Array, state: State) -> State:
         """The equations: z [B, G], u [B, G] and the state before → the state after."""
+
+
+class Differentiated(Cell):
+    """A cell whose gradient is written out, for speed; the others are differentiated by machine.
+
+    `forward` is `step` that also saves arrays [B, …] for `backward`.
+    """
+
+    @abstractmethod
+    def forward(self, ops: Any, z: Array, u: Array, state: State) -> tuple[State, Saved]:
+        """The state after, and what `backward` wants to see again."""
+
+    @abstractmethod
+    def backward(
+        self, ops: Any, z: Array, saved: Saved, before: State, after: State, d_after: State
+    ) -> tuple[Array, Array, State]:
+        """Gradients of z, u and the state before, from that of the state after."""
+
+    def step(self, ops: Any, z: Array, u: Array, state: State) -> State:
+        return self.forward(ops, z, u, state)[0]
 
 
 CELLS: dict[str, Cell] = {}

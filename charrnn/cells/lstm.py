@@ -3,11 +3,11 @@
 from typing import Any
 
 from charrnn.cells import initializers
-from charrnn.cells.base import Array, Cell, State, Weight, register
+from charrnn.cells.base import Array, Differentiated, Saved, State, Weight, register
 
 
 @register
-class LSTM(Cell):
+class LSTM(Differentiated):
     """Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000.
 
         i_t = σ(x_t W_i + h_{t-1} U_i + b_i)
@@ -25,15 +25,32 @@ class LSTM(Cell):
     summary = "long short-term memory, forget bias 1"
     source = "Hochreiter and Schmidhuber 1997; Gers et al. 2000"
     gates = 4
+    additive = True
     state_names = ("h", "c")
 
     def weights(self, inputs: int, units: int) -> dict[str, Weight]:
         bias = Weight((4 * units,), initializers.forget_bias(gate=1, gates=4))
         return super().weights(inputs, units) | {"bias": bias}
 
-    def step(self, ops: Any, z: Array, u: Array, state: State) -> State:
+    def forward(self, ops: Any, z: Array, u: Array, state: State) -> tuple[State, Saved]:
         _, c = state
         i, f, g, o = ops.split(z + u, 4, axis=-1)
-        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-        h = ops.sigmoid(o) * ops.tanh(c)
-        return h, c
+        i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
+        c = f * c + i * g
+        h = o * ops.tanh(c)
+        return (h, c), (i, f, g, o)
+
+    def backward(
+        self, ops: Any, z: Array, saved: Saved, before: State, after: State, d_after: State
+    ) -> tuple[Array, Array, State]:
+        i, f, g, o = saved
+        _, c_before = before
+        tanh_c = ops.tanh(after[1])
+        dh, dc = d_after
+        dc = dc + dh * o * (1 - tanh_c * tanh_c)
+        di = dc * g * i * (1 - i)
+        df = dc * c_before * f * (1 - f)
+        dg = dc * i * (1 - g * g)
+        do = dh * tanh_c * o * (1 - o)
+        dz = ops.concatenate([di, df, dg, do], axis=-1)
+        return dz, dz, (ops.zeros_like(dh), dc * f)

@@ -34,13 +34,13 @@ def reported() -> Iterator[None]:
     except CharrnnError as error:
         fail(str(error))
     except BrokenPipeError:  # the reader has gone (`| head`): nothing is left to say
-        deliver()
+        drop_output()
         sys.exit(0)
     except KeyboardInterrupt:
         click.echo("charrnn: interrupted", err=True)
         sys.exit(INTERRUPTED)
     except OSError as error:
-        fail(explain(error, "" if deliver() else "standard output"))
+        fail(system_error(error))
     except UnicodeEncodeError as error:
         fail(f"{error.encoding} has no {error.object[error.start]!a}; set PYTHONIOENCODING=utf-8")
     except Exception as error:
@@ -60,11 +60,14 @@ def out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
 
 
-def deliver() -> bool:
-    """Write what standard output still holds; drop it and say False where nobody takes it."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return False
-    return True
+def system_error(error: OSError) -> str:
+    """What the system refused and where; an error that names no file is standard output's."""
+    if error.filename is not None or error.errno is None:
+        return explain(error)
+    drop_output()
+    return explain(error, "standard output")
+
+
+def drop_output() -> None:
+    """Nobody takes what standard output still holds; Python is not to try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from charrnn.cli.allocator import keep_memory
 from charrnn.cli.options import checkpoints_option, json_option, run_argument, which_option
 
 
@@ -24,6 +25,7 @@ def evaluate_command(
     as_json: bool,
 ) -> None:
     """Score text with a run's model: FILES, or the run's own validation part."""
+    keep_memory()
     from charrnn.language_model import load
 
     model = load(run, which=which, checkpoints=checkpoints)

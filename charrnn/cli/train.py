@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from charrnn.cli.allocator import keep_memory
 from charrnn.cli.options import checkpoints_option, given, settings_options
 from charrnn.config import GROUPS, Plan
 
@@ -38,6 +39,7 @@ def train_command(
     own sources are learnt. Without --epochs, --steps or --time, training takes five
     minutes, or 50 epochs of a small text. Ctrl-C stops and saves.
     """
+    keep_memory()
     from charrnn.cli.progress import Display
     from charrnn.training.loop import train
 

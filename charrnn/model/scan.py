@@ -12,10 +12,11 @@ step's slice is contiguous.
 
 from typing import Any
 
-from charrnn.cells import Cell, State
+from charrnn.cells import Cell, Differentiated, State
 from charrnn.model.backend import keras, tf
 
 Tensor = Any
+Tensors = tuple[Tensor, ...]
 
 
 def scan_cell(
@@ -26,13 +27,16 @@ def scan_cell(
     `recurrent_kernel` is U [U, G]; `recurrent_bias` [G] is added to h_{t-1} U.
     """
     bias = tf.zeros(z.shape[-1], z.dtype) if recurrent_bias is None else recurrent_bias
+    cell = cell if isinstance(cell, Differentiated) else Taped(cell)
 
     @tf.custom_gradient
     def differentiable(z: Tensor, kernel: Tensor, bias: Tensor, *state: Tensor) -> Any:
-        history, u, last = run_forward(cell, z, kernel, bias, state)
+        history, saved, last = run_forward(cell, z, kernel, bias, state)
 
-        def gradient(d_outputs: Tensor, *d_last: Tensor) -> tuple[Tensor, ...]:
-            return run_backward(cell, z, kernel, history, u, d_outputs, d_last)
+        def gradient(d_outputs: Tensor, *d_last: Tensor) -> Tensors:
+            d_z, d_u, d_state = run_backward(cell, z, kernel, history, saved, d_outputs, d_last)
+            d_kernel = tf.tensordot(history[0][:-1], d_u, [[0, 1], [0, 1]])
+            return d_z, d_kernel, tf.reduce_sum(d_u, [0, 1]), *d_state
 
         return (history[0][1:], *last), gradient
 
@@ -40,68 +44,98 @@ def scan_cell(
     return outputs, tuple(last)
 
 
+class Taped(Differentiated):
+    """Any cell, its step differentiated by a gradient tape inside the backward loop."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self.additive = cell.additive  # type: ignore[misc]
+
+    def forward(self, ops: Any, z: Tensor, u: Tensor, state: State) -> tuple[State, Tensors]:
+        return self.cell.step(ops, z, u, state), (u,)
+
+    def backward(
+        self, ops: Any, z: Tensor, saved: Tensors, before: State, after: State, d_after: State
+    ) -> tuple[Tensor, Tensor, State]:
+        (u,) = saved
+        with tf.GradientTape() as tape:
+            tape.watch((z, u, before))
+            again = self.cell.step(ops, z, u, before)
+        return tape.gradient(  # type: ignore[no-any-return]
+            again, (z, u, before), d_after, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+
+
 def run_forward(
-    cell: Cell, z: Tensor, kernel: Tensor, bias: Tensor, state: State
-) -> tuple[tuple[Tensor, ...], Tensor, State]:
-    """The forward loop: every state [T + 1, B, U] with the first, u [T, B, G], the last state."""
+    cell: Differentiated, z: Tensor, kernel: Tensor, bias: Tensor, state: State
+) -> tuple[Tensors, Tensors, State]:
+    """The forward loop: every state [T + 1, B, U] with the first, what the cell saves [T, B, …],
+    and the last state."""
     steps = time_steps(z)
 
-    def body(t: Tensor, state: State, history: list, products: Any) -> tuple:
-        u = tf.matmul(state[0], kernel) + bias
-        state = cell.step(keras.ops, z[t], u, state)
-        history = [array.write(t + 1, part) for array, part in zip(history, state, strict=True)]
-        return t + 1, state, history, products.write(t, u)
+    def advance(t: Tensor, state: State) -> tuple[State, Tensors]:
+        return cell.forward(keras.ops, z[t], tf.matmul(state[0], kernel) + bias, state)
 
-    history = [buffer(part, steps + 1).write(0, part) for part in state]
-    loop = (tf.constant(0), tuple(state), history, buffer(z[0], steps))
-    _, state, history, products = tf.while_loop(
+    def body(t: Tensor, state: State, history: list, saved: list) -> tuple:
+        state, kept = advance(t, state)
+        return t + 1, state, write(history, t + 1, state), write(saved, t, kept)
+
+    _, kept = advance(0, state)
+    history = write([buffer(part, steps + 1) for part in state], 0, state)
+    loop = (tf.constant(0), tuple(state), history, [buffer(part, steps) for part in kept])
+    _, state, history, saved = tf.while_loop(
         lambda t, *_: t < steps, body, loop, maximum_iterations=steps
     )
-    return tuple(array.stack() for array in history), products.stack(), state
+    return stack(history), stack(saved), state
 
 
 def run_backward(
-    cell: Cell,
+    cell: Differentiated,
     z: Tensor,
     kernel: Tensor,
-    history: tuple[Tensor, ...],
-    u: Tensor,
+    history: Tensors,
+    saved: Tensors,
     d_outputs: Tensor,
     d_last: State,
-) -> tuple[Tensor, ...]:
-    """Gradients of z, U, its bias and the first state, from those of outputs and last state."""
+) -> tuple[Tensor, Tensor, State]:
+    """The backward loop: gradients of z and u [T, B, G] and of the first state."""
     steps = time_steps(z)
     transposed = tf.transpose(kernel)
 
-    def body(t: Tensor, d_state: State, d_z: Any, d_u: Any) -> tuple:
-        d_state = (d_state[0] + d_outputs[t], *d_state[1:])
-        before = tuple(part[t] for part in history)
-        d_zt, d_ut, d_before = step_gradient(cell, z[t], u[t], before, d_state)
-        d_before = (d_before[0] + tf.matmul(d_ut, transposed), *d_before[1:])
-        return t - 1, d_before, d_z.write(t, d_zt), d_u.write(t, d_ut)
+    def body(t: Tensor, d_state: State, d_products: list) -> tuple:
+        d_after = (d_state[0] + d_outputs[t], *d_state[1:])
+        before, after = at(history, t), at(history, t + 1)
+        d_z, d_u, d_state = cell.backward(keras.ops, z[t], at(saved, t), before, after, d_after)
+        d_state = (d_state[0] + tf.matmul(d_u, transposed), *d_state[1:])
+        d_both = (d_z,) if cell.additive else (d_z, d_u)
+        return t - 1, d_state, write(d_products, t, d_both)
 
-    loop = (steps - 1, tuple(d_last), buffer(z[0], steps), buffer(z[0], steps))
-    _, d_state, d_z, d_u = tf.while_loop(lambda t, *_: t >= 0, body, loop, maximum_iterations=steps)
-    d_u = d_u.stack()
-    d_kernel = tf.tensordot(history[0][:-1], d_u, [[0, 1], [0, 1]])
-    return d_z.stack(), d_kernel, tf.reduce_sum(d_u, [0, 1]), *d_state
-
-
-def step_gradient(
-    cell: Cell, z: Tensor, u: Tensor, state: State, d_after: State
-) -> tuple[Tensor, Tensor, State]:
-    """Gradients of one step's z, u and state before, from that of the state after."""
-    with tf.GradientTape() as tape:
-        tape.watch((z, u, state))
-        after = cell.step(keras.ops, z, u, state)
-    return tape.gradient(  # type: ignore[no-any-return]
-        after, (z, u, state), d_after, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    buffers = [buffer(z[0], steps) for _ in range(1 if cell.additive else 2)]
+    _, d_state, d_products = tf.while_loop(
+        lambda t, *_: t >= 0, body, (steps - 1, tuple(d_last), buffers), maximum_iterations=steps
     )
+    d_z, *d_u = stack(d_products)
+    return d_z, d_u[0] if d_u else d_z, d_state
 
 
 def buffer(like: Tensor, size: Tensor) -> Any:
     """A TensorArray of `size` tensors like the given one, each written once."""
     return tf.TensorArray(like.dtype, size, element_shape=like.shape)
+
+
+def write(buffers: list, t: Tensor, values: Tensors) -> list:
+    """The buffers with a value each at place t."""
+    return [array.write(t, value) for array, value in zip(buffers, values, strict=True)]
+
+
+def stack(buffers: list) -> Tensors:
+    """The buffers' tensors, [T, …] each."""
+    return tuple(array.stack() for array in buffers)
+
+
+def at(tensors: Tensors, t: Tensor) -> Tensors:
+    """Each tensor's slice at time t."""
+    return tuple(tensor[t] for tensor in tensors)
 
 
 def time_steps(z: Tensor) -> Any:

@@ -21,14 +21,11 @@ from charrnn.errors import CorpusError
 from charrnn.files import write_atomically
 from charrnn.text.reading import read
 from charrnn.text.sources import Source
-from charrnn.text.vocabulary import CODE_POINTS, Vocabulary, code_points
+from charrnn.text.spool import BLOCK, WIDER, Spool
+from charrnn.text.vocabulary import Vocabulary
 
 IDS_FILE = "corpus.ids"
 INFO_FILE = "corpus.json"
-WIDER = ".wider"
-WIDTHS = (np.uint8, np.uint16, np.uint32)
-BLOCK = 1 << 22
-UNSEEN = CODE_POINTS
 
 
 @dataclass(frozen=True)
@@ -106,61 +103,6 @@ def characters(sources: Iterable[Source], config: TextConfig) -> Iterator[str]:
         yield from read(source, config)
 
 
-class Spool:
-    """Characters on their way to disk, numbered in the order of their first appearance."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.width = 0
-        self.length = 0
-        self.seen: list[int] = []  # code points by provisional id
-        self._ids = np.full(CODE_POINTS, UNSEEN, np.uint32)
-        self._hash = hashlib.sha256()
-        path.write_bytes(b"")
-
-    @property
-    def dtype(self) -> type[np.unsignedinteger]:
-        """The integers of the file."""
-        return WIDTHS[self.width]
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the characters so far, as UTF-8."""
-        return self._hash.hexdigest()
-
-    def add(self, text: str) -> None:
-        """Append the characters."""
-        self._hash.update(text.encode("utf-8", "surrogatepass"))
-        codes = code_points(text)
-        ids = self._ids[codes]
-        if (ids == UNSEEN).any():
-            self._number(codes[ids == UNSEEN])
-            ids = self._ids[codes]
-        with self.path.open("ab") as file:
-            file.write(ids.astype(self.dtype).tobytes())
-        self.length += len(ids)
-
-    def _number(self, codes: np.ndarray) -> None:
-        new = np.unique(codes)
-        self._ids[new] = np.arange(len(self.seen), len(self.seen) + len(new))
-        self.seen.extend(new.tolist())
-        self.make_room(len(self.seen) - 1)
-
-    def make_room(self, largest: int) -> None:
-        """Widen the file's integers until they hold the number."""
-        while largest > np.iinfo(self.dtype).max:
-            self._widen()
-
-    def _widen(self) -> None:
-        wider = self.path.with_suffix(WIDER)
-        narrow = self.dtype
-        self.width += 1
-        with self.path.open("rb") as source, wider.open("wb") as target:
-            while block := source.read(BLOCK):
-                target.write(np.frombuffer(block, narrow).astype(self.dtype).tobytes())
-        wider.replace(self.path)
-
-
 def renumber(
     spool: Spool, sources: tuple[Source, ...], config: TextConfig, vocabulary: Vocabulary | None
 ) -> tuple[CorpusInfo, Vocabulary]:
@@ -234,7 +176,7 @@ def translate(ids: np.ndarray, table: np.ndarray, unknown: int) -> tuple[int, in
     unknowns = checksum = 0
     narrow = table.astype(ids.dtype)
     for block in blocks(ids):
-        block[:] = narrow[block]
+        block[:] = np.take(narrow, block)
         if unknown in table:
             unknowns += int((block == unknown).sum())
         checksum = zlib.crc32(block.data, checksum)
@@ -301,14 +243,3 @@ def crc32(ids: np.ndarray) -> int:
     for block in blocks(ids):
         checksum = zlib.crc32(block.data, checksum)
     return checksum
-
-
-def summary(info: CorpusInfo) -> dict[str, Any]:
-    """The corpus in the words of `charrnn info`."""
-    return {
-        "sources": list(info.sources),
-        "characters": info.length,
-        "train_characters": info.train_end,
-        "validation_characters": info.val_end - info.train_end,
-        "fingerprint": info.fingerprint,
-    }

@@ -9,7 +9,7 @@ from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
 from charrnn.text.sources import Source
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 16
 BYTE_ORDER_MARK = "\ufeff"
 
 

@@ -8,16 +8,20 @@ import os
 import sys
 import sysconfig
 import zlib
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
+
+PathLike = str | os.PathLike[str]
 
 OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 SNIFFED_BYTES = 8192
+DEFAULT = TextConfig()
 STANDARD_LIBRARY = "python-stdlib"
 NOT_LIBRARY = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
 
@@ -35,12 +39,14 @@ class Source:
 
     @property
     def location(self) -> str:
-        """Where to find it again from another working folder."""
-        return self.name if self.path is None else str(self.path.absolute())
+        """Where to find it again from another working folder; standard input is `-`."""
+        return "-" if self.path is None else str(self.path.absolute())
 
     def open(self) -> AbstractContextManager[IO[bytes]]:
         """The uncompressed bytes; standard input is not ours to close."""
         if self.path is None:
+            if sys.stdin is None:  # closed by the caller: `<&-`
+                raise CorpusError("standard input: closed; name a file, or send text with a pipe")
             return nullcontext(sys.stdin.buffer)
         opener = OPENERS.get(self.path.suffix.lower(), open)
         return opener(self.path, "rb")  # type: ignore[operator, no-any-return]
@@ -55,36 +61,41 @@ class Selection:
     skipped: tuple[Path, ...] = ()
 
 
-def select(corpus: Sequence[str | os.PathLike[str]]) -> Selection:
-    """Files, folders, globs and `-`; with none, the interpreter's standard library."""
+def select(corpus: Sequence[PathLike], config: TextConfig = DEFAULT) -> Selection:
+    """Files, folders, globs and `-`; with none, the interpreter's standard library.
+
+    In a folder, files that look binary are passed over, unless the configuration takes any.
+    """
     if not corpus:
         return standard_library()
     found = [path for argument in corpus for path in expand(os.fspath(argument))]
-    skipped = tuple(path for path, binary in found if binary and path is not None)
-    sources = tuple(Source(path) for path, binary in found if not binary)
+    named = {Path(argument) for argument in corpus}
+    binary = set() if takes_nul(config) else {p for p in found if p and looks_binary(p)} - named
+    sources = tuple(Source(path) for path in found if path not in binary)
     if not sources:
         raise CorpusError(f"{corpus[0]}: no text file in this folder; name files, or use --bytes")
-    return Selection(sources, run_name(os.fspath(corpus[0])), skipped)
+    return Selection(sources, run_name(corpus), tuple(p for p in found if p and p in binary))
 
 
-def expand(argument: str) -> Iterator[tuple[Path | None, bool]]:
-    """Paths behind one argument, each with whether it is a binary file found in a folder."""
+def takes_nul(config: TextConfig) -> bool:
+    """Whether NUL bytes are nothing unusual: at byte level, or in UTF-16 and UTF-32."""
+    return config.bytes or b"\0" in "a".encode(config.encoding)
+
+
+def expand(argument: str) -> list[Path | None]:
+    """Paths behind one argument; None is standard input."""
     path = Path(argument)
     if argument == "-":
-        yield None, False
-    elif path.is_dir():
-        yield from ((file, looks_binary(file)) for file in files_below(path))
-    elif path.exists() or path.is_symlink():
-        yield path, False
-    else:
-        matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
-        if not matches:
-            raise CorpusError(f"{argument}: no such file or folder; check the path")
-        found: dict[Path | None, bool] = {}
-        for match in matches:  # `**` matches folders and the files in them
-            for file, binary in expand(match):
-                found.setdefault(file, binary)
-        yield from found.items()
+        return [None]
+    if path.is_dir():
+        return [*files_below(path)]
+    if path.exists() or path.is_symlink():
+        return [path]
+    matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
+    if not matches:
+        raise CorpusError(f"{argument}: no such file or folder; check the path")
+    # `**` matches folders and the files in them: each is taken once.
+    return list(dict.fromkeys(file for match in matches for file in expand(match)))
 
 
 def files_below(folder: Path, without: Set[str] = frozenset()) -> list[Path]:
@@ -115,11 +126,13 @@ def looks_binary(path: Path) -> bool:
         return False  # reading it as text will say what is wrong
 
 
-def run_name(argument: str) -> str:
+def run_name(corpus: Sequence[PathLike]) -> str:
     """The run's name for a corpus: its first file's or folder's, without suffixes."""
-    if argument == "-":
+    if not corpus:
+        return STANDARD_LIBRARY
+    if os.fspath(corpus[0]) == "-":
         return "stdin"
-    name = Path(argument).resolve().name
+    name = Path(corpus[0]).resolve().name
     stem = name.split(".", 1)[0] if not name.startswith(".") else name.lstrip(".")
     return stem.replace("*", "").replace("?", "") or "corpus"
 

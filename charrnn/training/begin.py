@@ -1,7 +1,7 @@
 """How a session begins: a new run, or one that goes on."""
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from charrnn.model.weights import initial_weights, set_weights
 from charrnn.runs import Run
 from charrnn.text import corpus as corpora
 from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
-from charrnn.text.sources import STANDARD_LIBRARY, Selection, Source
+from charrnn.text.sources import STANDARD_LIBRARY, PathLike, Selection, Source, select
 from charrnn.text.streams import fit
 from charrnn.training import history
 from charrnn.training.events import Event, Finished, Note
@@ -30,17 +30,16 @@ INHERITED = ("cell", "layers", "units", "embedding")
 
 
 def new(
-    run: Run, selection: Selection, settings: Mapping[str, Any], plan: Plan, old: Checkpoint | None
+    run: Run, selection: Selection, config: Config, plan: Plan, old: Checkpoint | None
 ) -> Beginning:
     """Encode the corpus, build the network, fix the plan, write the first checkpoint."""
     begin = time.perf_counter()
-    config = Config.of(**settings) if old is None else inherit(old.config, settings)
     yield from announce(selection)
     with staging(run) as staged:
         corpus = encode_corpus(selection.sources, config.text, staged)
         yield from describe(corpus, config)
-        config = fitted(corpus, config)
-        yield from describe_fit(corpus, config, settings)
+        asked, config = config, fitted(corpus, config)
+        yield from describe_fit(corpus, config, asked)
         session = build(run, corpus, config, old)
         yield from set_plan(session, plan, begin)
         session.save(Run(staged))
@@ -49,14 +48,14 @@ def new(
 
 
 def resumed(
-    run: Run, selection: Selection | None, settings: Mapping[str, Any], plan: Plan
+    run: Run, paths: Sequence[PathLike], settings: Mapping[str, Any], plan: Plan
 ) -> Beginning:
     """Take everything up where the last checkpoint left it; a plan given is a plan for more."""
     begin = time.perf_counter()
     checkpoint = checkpoints.load(run.checkpoint("last"))
-    config = checkpoint.config.resumed(settings)
     corpus = open_corpus(run.folder)
-    refuse_changed(run, corpus, config, selection)
+    config = checkpoint.config.resumed(refitted(corpus, checkpoint.config, settings))
+    refuse_changed(run, corpus, config, select(paths, config.text).sources if paths else ())
     if checkpoint.progress.finished and plan.empty:
         yield from already_finished(run, checkpoint)
         return None
@@ -115,13 +114,20 @@ def fitted(corpus: Corpus, config: Config) -> Config:
     return config.changed({"batch_size": batch, "seq_length": window})
 
 
-def describe_fit(corpus: Corpus, config: Config, settings: Mapping[str, Any]) -> Iterator[Note]:
+def refitted(corpus: Corpus, config: Config, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, with sizes shrunk as they were when the run began."""
+    sizes = {name: settings[name] for name in ("batch_size", "seq_length") if name in settings}
+    fitting = fitted(corpus, config.changed(sizes)).training
+    return {**settings, **{name: getattr(fitting, name) for name in sizes}}
+
+
+def describe_fit(corpus: Corpus, config: Config, asked: Config) -> Iterator[Note]:
     """Say so where batch or window were shrunk."""
-    asked, options = Config.of(**settings).training, config.training
-    if (asked.batch_size, asked.seq_length) != (options.batch_size, options.seq_length):
+    was, now = asked.training, config.training
+    if (was.batch_size, was.seq_length) != (now.batch_size, now.seq_length):
         yield Note(
-            f"{len(corpus.train):,} characters cannot fill {asked.batch_size} streams of"
-            f" {asked.seq_length}; using {options.batch_size} of {options.seq_length}"
+            f"{len(corpus.train):,} characters cannot fill {was.batch_size} streams of"
+            f" {was.seq_length}; using {now.batch_size} of {now.seq_length}"
         )
 
 
@@ -151,10 +157,10 @@ def set_plan(session: Session, plan: Plan, begin: float) -> Iterator[Note]:
     yield Note(f"training for {steps:,} steps, {steps / windows:.1f} epochs")
 
 
-def refuse_changed(run: Run, corpus: Corpus, config: Config, selection: Selection | None) -> None:
-    """CorpusError where the corpus is no longer the one that the run was made from."""
-    sources = selection.sources if selection else known_sources(corpus)
-    if not sources or (selection is None and corpora.stamps(sources) == corpus.info.stamps):
+def refuse_changed(run: Run, corpus: Corpus, config: Config, named: tuple[Source, ...]) -> None:
+    """CorpusError where the corpus, as named or as known, is not what the run was made from."""
+    sources = named or known_sources(corpus)
+    if not sources or (not named and corpora.stamps(sources) == corpus.info.stamps):
         return
     now, then = corpora.fingerprint(sources, config.text), corpus.info.fingerprint
     if now != then:
@@ -167,8 +173,9 @@ def refuse_changed(run: Run, corpus: Corpus, config: Config, selection: Selectio
 
 def known_sources(corpus: Corpus) -> tuple[Source, ...]:
     """The files that the corpus was made from, if all are still there."""
-    sources = tuple(Source(Path(name)) for name in corpus.info.sources)
-    return sources if all(source.path and source.path.is_file() for source in sources) else ()
+    paths = [Path(location) for location in corpus.info.sources if location != "-"]
+    known = len(paths) == len(corpus.info.sources) and all(path.is_file() for path in paths)
+    return tuple(map(Source, paths)) if known else ()
 
 
 def already_finished(run: Run, checkpoint: Checkpoint) -> Iterator[Event]:

@@ -33,8 +33,7 @@ def held(run: Run) -> Iterator[None]:
                     if made and not run.exists:
                         run.lock_file.unlink(missing_ok=True)
     finally:
-        if made and not run.exists:
-            remove(made)
+        remove(made)
 
 
 @contextmanager
@@ -56,7 +55,7 @@ def sweep(run: Run) -> None:
 
 
 def remove(made: list[Path]) -> None:
-    """Remove the folders made, as far as nothing else is in them."""
+    """Remove the folders made, as far as nothing is in them."""
     for folder in made:
         with contextlib.suppress(OSError):
             folder.rmdir()

@@ -4,7 +4,6 @@ Closing the generator (or leaving a `for` over it) is how training is stopped: t
 under way is whole, and everything is saved before `close` returns.
 """
 
-import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,10 @@ from charrnn.checkpoints import load
 from charrnn.config import Config, Plan, parse_duration
 from charrnn.errors import ConfigError, RunError
 from charrnn.runs import DEFAULT_ROOT, Run, find_checkpoint, find_run
-from charrnn.text.sources import select
+from charrnn.text.sources import PathLike, run_name, select
 from charrnn.training import begin, folder
 from charrnn.training.events import Event
 from charrnn.training.session import Session
-
-PathLike = str | os.PathLike[str]
 
 
 def train(
@@ -52,19 +49,19 @@ def train(
     if resume:
         if overwrite or init_from is not None:
             raise ConfigError("--resume goes on with a run; leave out --overwrite and --init-from")
-        selection = select(corpus) if corpus else None
-        run = find_run(name or (selection.name if selection else None), root)
-        return in_folder(run, begin.resumed(run, selection, settings, plan))
-    Config.of(**settings)
+        run = find_run(name or (run_name(corpus) if corpus else None), root)
+        return in_folder(run, begin.resumed(run, corpus, settings, plan))
+    config = Config.of(**settings)
     old = None if init_from is None else load(find_checkpoint(init_from, root))
-    selection = select(corpus)
-    run = Run(root / (name or selection.name))
+    if old is not None:
+        config = begin.inherit(old.config, settings)
+    run = Run(root / (name or run_name(corpus)))
     if run.exists and not overwrite:
         raise RunError(
             f"{run.folder}: holds a run already; go on with --resume,"
             " choose another --name, or delete it with --overwrite"
         )
-    return in_folder(run, begin.new(run, selection, settings, plan, old))
+    return in_folder(run, begin.new(run, select(corpus, config.text), config, plan, old))
 
 
 def in_folder(

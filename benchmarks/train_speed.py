@@ -1,0 +1,272 @@
+"""Training speed on a CPU: charrnn, stock Keras and PyTorch, in turn.
+
+    pip install '.[bench]' && python benchmarks/train_speed.py
+
+Each side lives in a process of its own and has two threads; the parent lets them run one
+after the other, round after round (A B C A B C …), and takes medians. A step is forward,
+backward, clipping and Adam on a batch of random characters, V = 65, embedding 64.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+THREADS = 2
+VOCABULARY = 65
+EMBEDDING = 64
+ROUND_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A model and its batch."""
+
+    cell: str
+    layers: int
+    units: int
+    batch: int
+    steps: int
+
+    def __str__(self) -> str:
+        return f"{self.cell} {self.layers}x{self.units}, batch {self.batch}x{self.steps}"
+
+    @property
+    def characters(self) -> int:
+        """Targets in a batch."""
+        return self.batch * self.steps
+
+
+SHAPES = [
+    Shape("lstm", 2, 128, 50, 50),
+    Shape("lstm", 2, 512, 64, 100),
+    Shape("gru", 2, 128, 50, 50),
+    Shape("gru", 2, 512, 64, 100),
+    Shape("lstm", 1, 384, 16, 64),
+    Shape("rnn", 2, 128, 50, 50),
+]
+Step = Callable[[], Any]
+
+
+def charrnn_step(shape: Shape) -> Step:
+    """charrnn as its command line runs it."""
+    from charrnn.cli.allocator import keep_memory
+
+    keep_memory()
+    import numpy as np
+
+    from charrnn.config import Config
+    from charrnn.model.network import zero_state
+    from charrnn.model.weights import initial_weights, set_weights
+    from charrnn.text.streams import Streams
+    from charrnn.training.step import Trainer
+
+    config = Config.of(
+        cell=shape.cell,
+        layers=shape.layers,
+        units=shape.units,
+        embedding=EMBEDDING,
+        dropout=0,
+        batch_size=shape.batch,
+        seq_length=shape.steps,
+    )
+    trainer = Trainer(config, VOCABULARY)
+    set_weights(trainer.model, initial_weights(config.model, VOCABULARY, seed=0))
+    ids = np.random.default_rng(0).integers(0, VOCABULARY, shape.characters + 1)
+    batch = Streams(ids, shape.batch, shape.steps).window(0)
+    state = zero_state(config.model, shape.batch)
+
+    def step() -> float:
+        nonlocal state
+        state, outcome = trainer.step(batch, state, 0, 1e-3)
+        return outcome.loss_nats
+
+    return step
+
+
+def keras_step(shape: Shape, jit: bool) -> Step:
+    """Stock Keras layers in a compiled function, the state carried."""
+    from charrnn.model.backend import keras, tf
+
+    kind = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
+    embed = keras.layers.Embedding(VOCABULARY, EMBEDDING)
+    cells = [
+        kind[shape.cell](shape.units, return_sequences=True, return_state=True)
+        for _ in range(shape.layers)
+    ]
+    dense = keras.layers.Dense(VOCABULARY)
+    ids = tf.random.uniform((shape.batch, shape.steps), 0, VOCABULARY, tf.int32, seed=0)
+    parts = 2 if shape.cell == "lstm" else 1
+    state = [[tf.zeros((shape.batch, shape.units))] * parts for _ in cells]
+
+    def forward(ids: Any, state: Any) -> Any:
+        x, after = embed(ids), []
+        for cell, before in zip(cells, state, strict=True):
+            x, *last = cell(x, initial_state=before)
+            after.append(last)
+        return dense(x), after
+
+    forward(ids, state)
+    variables = [v for layer in (embed, *cells, dense) for v in layer.trainable_variables]
+    optimizer = keras.optimizers.Adam(1e-3)
+    optimizer.build(variables)
+
+    @tf.function(jit_compile=jit)
+    def update(ids: Any, state: Any) -> Any:
+        with tf.GradientTape() as tape:
+            logits, after = forward(ids, state)
+            loss = tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(labels=ids, logits=logits)
+            )
+        gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, variables), 1.0)
+        optimizer.apply(gradients, variables)
+        return loss, after
+
+    def step() -> float:
+        nonlocal state
+        loss, state = update(ids, state)
+        return float(loss)
+
+    return step
+
+
+def torch_step(shape: Shape) -> Step:
+    """PyTorch's fused layers, as a user runs them."""
+    import torch
+
+    torch.set_num_threads(THREADS)
+    kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}[shape.cell]
+    embed = torch.nn.Embedding(VOCABULARY, EMBEDDING)
+    layers = kind(EMBEDDING, shape.units, shape.layers, batch_first=True)
+    dense = torch.nn.Linear(shape.units, VOCABULARY)
+    parameters = [p for module in (embed, layers, dense) for p in module.parameters()]
+    optimizer = torch.optim.Adam(parameters, 1e-3)
+    ids = torch.randint(0, VOCABULARY, (shape.batch, shape.steps))
+    state: Any = None
+
+    def step() -> float:
+        nonlocal state
+        x, after = layers(embed(ids), state)
+        loss = torch.nn.functional.cross_entropy(dense(x).flatten(0, 1), ids.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        detach = torch.Tensor.detach
+        state = tuple(map(detach, after)) if isinstance(after, tuple) else after.detach()
+        return float(loss.detach())
+
+    return step
+
+
+SIDES: dict[str, Callable[[Shape], Step]] = {
+    "charrnn": charrnn_step,
+    "keras": lambda shape: keras_step(shape, jit=False),
+    "keras_jit": lambda shape: keras_step(shape, jit=True),
+    "torch": torch_step,
+}
+
+
+def serve(side: str, shape: Shape, connection: Connection) -> None:
+    """The life of a side's process: compile, then run a round whenever told to."""
+    begin = time.perf_counter()
+    step = SIDES[side](shape)
+    step()
+    connection.send(time.perf_counter() - begin)
+    while connection.recv():
+        connection.send(seconds_per_step(step))
+
+
+def seconds_per_step(step: Step) -> float:
+    """The mean over one round, after a step that warms the caches."""
+    step()
+    count, begin = 0, time.perf_counter()
+    while time.perf_counter() - begin < ROUND_SECONDS:
+        step()
+        count += 1
+    return (time.perf_counter() - begin) / count
+
+
+def measure(shape: Shape, sides: list[str], rounds: int) -> dict[str, Any]:
+    """Characters per second of each side, and what each took to start."""
+    context = multiprocessing.get_context("spawn")
+    connections, starts = {}, {}
+    for side in sides:
+        connections[side], theirs = context.Pipe()
+        context.Process(target=serve, args=(side, shape, theirs), daemon=True).start()
+        starts[side] = connections[side].recv()
+    times: dict[str, list[float]] = {side: [] for side in sides}
+    for _ in range(rounds):
+        for side in sides:
+            connections[side].send(True)
+            times[side].append(connections[side].recv())
+    for connection in connections.values():
+        connection.send(False)
+    speeds = {side: shape.characters / statistics.median(times[side]) for side in sides}
+    return {"shape": str(shape), "chars_per_second": speeds, "start_seconds": starts}
+
+
+def with_ratios(result: dict[str, Any]) -> dict[str, Any]:
+    """The result with charrnn's speed as a multiple of the others'."""
+    speeds = result["chars_per_second"]
+    ratios = {}
+    if "torch" in speeds:
+        ratios["torch"] = speeds["charrnn"] / speeds["torch"]
+    stock = [speeds[side] for side in ("keras", "keras_jit") if side in speeds]
+    if stock:
+        ratios["keras"] = speeds["charrnn"] / max(stock)
+    return result | {"ratios": ratios}
+
+
+def matrix_gflops() -> float:
+    """The machine's rate at a large float32 matrix product with two threads: the limit."""
+    import numpy as np
+
+    size = 2048
+    a, b = (np.random.default_rng(0).random((size, size), np.float32) for _ in range(2))
+    times = []
+    for _ in range(10):
+        begin = time.perf_counter()
+        a @ b
+        times.append(time.perf_counter() - begin)
+    return 2 * size**3 / statistics.median(times) / 1e9
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=7, help="rounds (default: 7)")
+    parser.add_argument("--only", default="", help="shapes whose name contains this")
+    parser.add_argument("--sides", default=",".join(SIDES), help="sides, with commas between")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ[name] = str(THREADS)
+    results = []
+    for shape in SHAPES:
+        if options.only in str(shape):
+            results.append(with_ratios(measure(shape, options.sides.split(","), options.rounds)))
+            if not options.json:
+                print(line(results[-1]), flush=True)
+    if options.json:
+        print(json.dumps({"matrix_gflops": matrix_gflops(), "results": results}, indent=2))
+    else:
+        print(f"matrix product: {matrix_gflops():.0f} GFLOP/s")
+
+
+def line(result: dict[str, Any]) -> str:
+    """A result for reading."""
+    speeds = ", ".join(f"{k} {v:,.0f}" for k, v in result["chars_per_second"].items())
+    ratios = ", ".join(f"{v:.2f} x {k}" for k, v in result["ratios"].items())
+    compile_seconds = result["start_seconds"].get("charrnn", 0)
+    return f"{result['shape']:28} {speeds} chars/s: {ratios}; starts in {compile_seconds:.1f} s"
+
+
+if __name__ == "__main__":
+    main()

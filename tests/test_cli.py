@@ -1,0 +1,404 @@
+"""The commands as a user runs them."""
+
+import csv
+import json
+import math
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import ROOT, Outcome, charrnn, options, tree
+from conftest import SMALL, TEXT
+
+from charrnn import checkpoints
+from charrnn.cli.progress import Display
+from charrnn.config import GROUPS, Config, Plan, SamplingConfig, flag
+from charrnn.evaluation import Score
+from charrnn.language_model import LanguageModel
+from charrnn.runs import Run
+from charrnn.training import events
+
+STEPS = 4
+TINY = options(**SMALL)
+
+
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+
+
+def interrupted(event: type, number: int, *arguments: Any, stdin: bytes = b"") -> Outcome:
+    """`charrnn train`, which gets a signal at the first event of a kind."""
+    show = Display.__dict__["show"]
+
+    def signal_at(display: Display, shown: Any) -> None:
+        if isinstance(shown, event):
+            signal.raise_signal(number)
+        show.__get__(display, Display)(shown)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Display, "show", signal_at)
+        return charrnn("train", *arguments, stdin=stdin)
+
+
+def begin(*arguments: Any, stdin: bytes = b"") -> None:
+    """`charrnn train`, stopped before its first step, which is what takes time to compile."""
+    outcome = interrupted(events.Started, signal.SIGINT, *arguments, "--steps", 9, stdin=stdin)
+    assert outcome.status == 130, outcome
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
+    """A folder in which `charrnn train` ran once, and what it left on the screen."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "fox.txt").write_text(TEXT, encoding="utf-8")
+    arguments = (folder / "fox.txt", *TINY, "--sample-every", 3, "--steps", STEPS)
+    return folder, charrnn("train", *arguments, "--checkpoints", folder / ROOT)
+
+
+@pytest.fixture
+def fox(first: tuple[Path, Outcome], tmp_path: Path) -> Run:
+    """The trained run, copied to this test's own folder with its text."""
+    shutil.copytree(first[0], tmp_path, dirs_exist_ok=True)
+    return Run(ROOT / "fox")
+
+
+def written(*arguments: Any) -> str:
+    """The text of `charrnn sample`."""
+    outcome = charrnn("sample", *arguments)
+    assert outcome.status == 0, outcome
+    return outcome.out
+
+
+def figures(*arguments: Any) -> dict[str, Any]:
+    """What a command tells with --json."""
+    outcome = charrnn(*arguments, "--json")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out.count("\n") == 1
+    told: dict[str, Any] = json.loads(outcome.out)
+    return told
+
+
+# -- train -------------------------------------------------------------------------------
+
+
+def test_training_writes_a_run_and_tells_of_it_on_standard_error(
+    first: tuple[Path, Outcome],
+) -> None:
+    folder, outcome = first
+    assert (outcome.status, outcome.out) == (0, "")
+    for words in (
+        "1,800 characters, 29 distinct; 1,620 train, 180 validate",
+        f"fox: 806 parameters, step 0 of {STEPS}",
+        "nats = ",
+        f"finished at step {STEPS}, best validation ",
+        "charrnn sample fox",
+    ):
+        assert words in outcome.err
+    assert set(tree(folder / ROOT / "fox")) == {
+        "best.safetensors",
+        "last.safetensors",
+        "corpus.ids",
+        "corpus.json",
+        "history.csv",
+        ".lock",
+    }
+
+
+def test_training_shows_a_sample_between_rules(first: tuple[Path, Outcome]) -> None:
+    _, sample, rest = first[1].err.split("-" * 72 + "\n")
+    assert len(sample) >= 200
+    assert set(sample) <= set(TEXT)
+    assert "step 4" in rest
+
+
+def test_the_history_has_a_row_for_each_evaluation(fox: Run) -> None:
+    with fox.history.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [1, 2, 3, 4]
+    for row in rows:
+        nats = float(row["val_loss_nats"])
+        assert nats == pytest.approx(float(row["val_bits_per_char"]) * math.log(2))
+    best = min(rows, key=lambda row: float(row["val_loss_nats"]))
+    progress = checkpoints.load(fox.best).progress
+    assert progress.best_step == int(best["step"])
+    assert progress.best_loss_nats == float(best["val_loss_nats"])
+
+
+def test_a_finished_run_says_so_and_stays_as_it_is(fox: Run) -> None:
+    before = tree(Path())
+    for arguments in (["--resume"], ["fox.txt", "--resume"], ["--resume", "--name", "fox"]):
+        outcome = charrnn("train", *arguments)
+        assert (outcome.status, outcome.out) == (0, "")
+        assert "has finished its 4 steps; train it further with --time 5m" in outcome.err
+    assert tree(Path()) == before
+
+
+def test_a_finished_run_takes_a_new_plan(fox: Run) -> None:
+    outcome = charrnn("train", "--resume", "--steps", 3)
+    assert outcome.status == 0
+    assert "going on with checkpoints/fox at step 4" in outcome.err
+    assert "finished at step 7" in outcome.err
+    progress = checkpoints.load(fox.last).progress
+    assert (progress.step, progress.start, progress.end) == (7, 4, 7)
+    with fox.history.open(newline="") as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file)]
+    assert steps == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_overwriting_replaces_the_run_and_nothing_else(fox: Run) -> None:
+    notes = fox.folder / "notes.txt"
+    notes.write_text("mine", encoding="utf-8")
+    begin("fox.txt", "--overwrite", *TINY, "--seed", 3)
+    checkpoint = checkpoints.load(fox.last)
+    assert (checkpoint.progress.step, checkpoint.config.training.seed) == (0, 3)
+    assert not fox.best.exists()
+    assert not fox.history.exists()
+    assert notes.read_text(encoding="utf-8") == "mine"
+
+
+def test_a_new_run_starts_from_an_old_one_s_weights(fox: Run) -> None:
+    Path("cat.txt").write_text(TEXT.replace("fox", "cätx"), encoding="utf-8")
+    before = tree(fox.folder)
+    begin("cat.txt", "--init-from", "fox")
+    assert tree(fox.folder) == before
+    old, new = checkpoints.load(fox.best), checkpoints.load(Run(ROOT / "cat").last)
+    assert new.config.model == old.config.model
+    assert new.vocabulary.characters == "".join(sorted(set(TEXT) - {"f"} | {"ä"}))
+    for part in ("kernel", "recurrent_kernel", "bias"):
+        name = f"recurrent_1/{part}"
+        assert new.weights[name].tobytes() == old.weights[name].tobytes()
+
+
+def test_standard_input_is_learnt() -> None:
+    begin("-", *TINY, stdin=("ψ" + TEXT).encode())
+    assert "ψ" in checkpoints.load(Run(ROOT / "stdin").last).vocabulary.characters
+
+
+def test_a_run_takes_the_name_and_the_folder_asked_for(corpus: Path) -> None:
+    begin(corpus, *TINY, "--name", "wolf", "--checkpoints", "a/b")
+    facts = figures("info", "wolf", "--checkpoints", "a/b", "--which", "last")
+    assert facts["checkpoint"] == "a/b/wolf/last.safetensors"
+
+
+@pytest.mark.parametrize(("number", "status"), SIGNALS)
+def test_a_signal_saves_and_tells_how_to_go_on(number: int, status: int, corpus: Path) -> None:
+    handlers = [signal.getsignal(each) for each, _ in SIGNALS]
+    outcome = interrupted(events.Started, number, corpus, *TINY, "--steps", 3)
+    assert (outcome.status, outcome.out) == (status, "")
+    last = outcome.err.splitlines()[-1]
+    assert "stopped and saved at step 0 of 3" in last
+    assert last.endswith("go on with: charrnn train --resume --name corpus")
+    assert [signal.getsignal(each) for each, _ in SIGNALS] == handlers
+    run = Run(ROOT / "corpus")
+    assert checkpoints.load(run.last).progress.end == 3
+    with run.locked():
+        pass
+
+
+def test_a_run_that_was_interrupted_ends_as_one_that_was_not(fox: Run) -> None:
+    arguments = ("fox.txt", "--name", "bent", *TINY, "--sample-every", 0, "--steps", STEPS)
+    outcome = interrupted(events.Stepped, signal.SIGINT, *arguments)
+    assert outcome.status == 130
+    bent = Run(ROOT / "bent")
+    assert checkpoints.load(bent.last).progress.step == 1
+    assert charrnn("train", "--resume", "--name", "bent").status == 0
+    for which in ("best", "last"):
+        one, other = (checkpoints.load(run.checkpoint(which)) for run in (fox, bent))
+        assert one.tensors.keys() == other.tensors.keys()
+        for name, tensor in one.tensors.items():
+            assert tensor.tobytes() == other.tensors[name].tobytes(), name
+
+
+@pytest.mark.parametrize(("number", "status"), SIGNALS)
+def test_a_signal_before_training_leaves_nothing(number: int, status: int, corpus: Path) -> None:
+    before = tree(Path())
+    outcome = interrupted(events.Note, number, corpus, *TINY, "--steps", 3)
+    assert outcome.status == status
+    assert outcome.err.splitlines()[-1] == "stopped before training began; nothing was saved"
+    assert tree(Path()) == before
+
+
+def test_every_setting_has_an_option_with_help() -> None:
+    groups = {"train": [Plan, *GROUPS.values()], "sample": [SamplingConfig]}
+    for command, settings in groups.items():
+        shown = " ".join(charrnn(command, "--help").out.split())
+        for group in settings:
+            for field in group.__dataclass_fields__.values():
+                assert f" {flag(field)} " in shown
+                assert field.metadata["help"] in shown
+
+
+def test_options_reach_the_run(corpus: Path) -> None:
+    settings = {"cell": "gru", "layers": 2, "dropout": 0.5, "clip_norm": 2.5, "min_count": 2}
+    begin(corpus, *TINY, *options(**settings), "--bytes", "--keep-newlines")
+    config = checkpoints.load(Run(ROOT / "corpus").last).config
+    assert config == Config.of(**{**SMALL, **settings, "bytes": True, "keep_newlines": True})
+
+
+# -- sample ------------------------------------------------------------------------------
+
+
+def test_a_sample_is_text_alone_and_its_seed_writes_it_again(fox: Run) -> None:
+    outcome = charrnn("sample", "--length", 70)
+    assert outcome.status == 0
+    assert len(outcome.out) == 71
+    assert outcome.out.endswith("\n")
+    assert set(outcome.out) <= set(TEXT)
+    place, seed = outcome.err.strip().split(", --seed ")
+    assert place == "checkpoints/fox"
+    again = charrnn("sample", "--length", 70, "--seed", seed)
+    assert (again.out, again.err) == (outcome.out, outcome.err)
+    assert written("--length", 70, "--seed", int(seed) + 1) != outcome.out
+
+
+def test_a_sample_has_500_characters_unless_told(fox: Run) -> None:
+    assert len(written()) == 501
+
+
+def test_a_greedy_sample_needs_no_luck(fox: Run) -> None:
+    texts = {written("--temperature", 0, "--length", 30, "--seed", seed) for seed in (1, 2)}
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize("command", ["sample", "evaluate", "info"])
+def test_the_run_is_named_in_every_way(command: str, fox: Run, tmp_path: Path) -> None:
+    loads, loaded = checkpoints.load, []
+
+    def load(path: Path) -> Any:
+        loaded.append(path.resolve())
+        return loads(path)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("charrnn.checkpoints.load", load)
+        patched.setattr("charrnn.language_model.read_checkpoint", load)
+        patched.setattr(LanguageModel, "stream", lambda *_, **__: iter(()))
+        patched.setattr(LanguageModel, "evaluate", lambda *_, **__: Score(1, 1.0))
+        for run in ([], ["fox"], [fox.folder], [fox.folder.resolve()], [fox.best]):
+            assert charrnn(command, *run).status == 0
+    assert loaded == [fox.best.resolve()] * 5
+
+
+def test_best_and_last_are_told_apart(fox: Run) -> None:
+    fox.best.unlink()
+    assert written("--which", "last", "--length", 20)
+    assert charrnn("sample", "--which", "best").status == 1
+
+
+def test_a_prompt_comes_first_and_counts_not(fox: Run) -> None:
+    Path("prompt.txt").write_text("the quick brown", encoding="utf-8")
+    given = ("--length", 20, "--seed", 1)
+    text = written("--prompt", "the quick brown", *given)
+    assert text.startswith("the quick brown")
+    assert len(text) == len("the quick brown") + 20 + 1
+    assert written("--prompt-file", "prompt.txt", *given) == text
+
+
+def test_a_prompt_bends_what_follows(fox: Run) -> None:
+    given = ("--length", 60, "--seed", 1)
+    a, b = (written("--prompt", prompt, *given).removeprefix(prompt) for prompt in ("fox ", "dog."))
+    assert a != b
+
+
+def test_unknown_characters_of_a_prompt_are_named(fox: Run) -> None:
+    outcome = charrnn("sample", "--prompt", "the Föx", "--length", 5)
+    assert outcome.status == 0
+    assert outcome.out.startswith("the Föx")
+    assert outcome.err.splitlines()[1:] == [
+        "the model does not know 'F' 'ö'; read as the unknown symbol"
+    ]
+
+
+def test_several_texts_are_numbered_and_the_first_is_the_one_written_alone(fox: Run) -> None:
+    given = ("--prompt", "the", "--length", 20, "--seed", 1, "--temperature", 0.5)
+    text = written(*given, "--count", 3)
+    parts = text.split("--- ")
+    assert [part[:6] for part in parts] == ["", "1 ---\n", "2 ---\n", "3 ---\n"]
+    bodies = [part[6:] for part in parts[1:]]
+    assert all(len(body) == 3 + 20 + 1 and body.startswith("the") for body in bodies)
+    assert len(set(bodies)) == 3
+    assert bodies[0] == written(*given)
+
+
+def test_text_is_written_as_it_comes(fox: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def stream(self: LanguageModel, prompt: str, **_: Any) -> Any:
+        for piece in ("brown ", "fox"):
+            yield [piece]
+            seen.append(sys.stdout.buffer.getvalue().decode())  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(LanguageModel, "stream", stream)
+    assert written("--prompt", "quick ") == "quick brown fox\n"
+    assert seen == ["quick brown ", "quick brown fox"]
+
+
+# -- evaluate and info -------------------------------------------------------------------
+
+
+def test_evaluation_scores_the_validation_part(fox: Run) -> None:
+    score = figures("evaluate")
+    assert score["characters"] == 180 - 1
+    assert score["nats_per_char"] == pytest.approx(
+        checkpoints.load(fox.best).progress.best_loss_nats, rel=1e-6
+    )
+    assert score["bits_per_char"] == pytest.approx(score["nats_per_char"] / math.log(2))
+    assert score["perplexity"] == pytest.approx(math.exp(score["nats_per_char"]))
+    assert score["unknown_characters"] == 0
+
+
+def test_evaluation_scores_given_files(fox: Run) -> None:
+    Path("tail.txt").write_text(TEXT[1620:], encoding="utf-8")
+    assert figures("evaluate", "fox", "tail.txt") == figures("evaluate", "fox")
+    Path("other.txt").write_text("Fox", encoding="utf-8")
+    score = figures("evaluate", "fox", "tail.txt", "other.txt")
+    assert (score["characters"], score["unknown_characters"]) == (180 + 3 - 1, 1)
+
+
+def test_evaluation_leaves_no_file_behind(fox: Run) -> None:
+    before = tree(Path())
+    figures("evaluate", "fox", "fox.txt")
+    assert tree(Path()) == before
+
+
+def test_evaluation_for_reading_shows_the_same_figures(fox: Run) -> None:
+    outcome = charrnn("evaluate")
+    assert (outcome.status, outcome.err) == (0, "")
+    shown = dict(line.split() for line in outcome.out.splitlines())
+    for name, value in figures("evaluate").items():
+        assert float(shown[name].replace(",", "")) == pytest.approx(value, abs=1e-4)
+
+
+def test_information_is_the_checkpoint_s(fox: Run) -> None:
+    facts = figures("info")
+    checkpoint = checkpoints.load(fox.best)
+    assert facts["checkpoint"] == str(fox.best)
+    assert facts["config"] == checkpoint.config.to_json()
+    assert facts["parameters"] == sum(weight.size for weight in checkpoint.weights.values())
+    assert facts["vocabulary_size"] == len(set(TEXT)) + 1
+    assert (facts["step"], facts["end"]) == (checkpoint.progress.step, STEPS)
+    assert facts["best_loss_nats"] == checkpoint.progress.best_loss_nats
+
+
+def test_best_and_last_have_the_same_network(fox: Run) -> None:
+    best, last = (figures("info", "--which", which) for which in ("best", "last"))
+    assert best["parameters"] == last["parameters"]
+
+
+def test_information_for_reading_shows_the_same_facts(fox: Run) -> None:
+    outcome = charrnn("info")
+    assert (outcome.status, outcome.err) == (0, "")
+    lines = [line.split(maxsplit=1) for line in outcome.out.splitlines()]
+    shown = {line[0]: line[-1] for line in lines}
+    assert shown["parameters"] == "806"
+    assert shown["units"] == "8"
+    assert shown["keep_newlines"] == "no"
+    assert shown["eval_every"] == "-"
+
+
+def test_reading_commands_change_nothing(fox: Run) -> None:
+    before = tree(Path())
+    for command in ("sample", "evaluate", "info"):
+        assert charrnn(command).status == 0
+    assert tree(Path()) == before

@@ -1,0 +1,250 @@
+"""Settings: every limit holds, messages name the flag, plain data brings them back."""
+
+import dataclasses
+import json
+import math
+import typing
+from dataclasses import Field, fields
+from typing import Any
+
+import pytest
+
+from charrnn.config import (
+    GROUPS,
+    Config,
+    ModelConfig,
+    Plan,
+    SamplingConfig,
+    TextConfig,
+    TrainingConfig,
+    flag,
+    parse_duration,
+)
+from charrnn.errors import ConfigError
+
+OWNERS: list[tuple[type, Field]] = [(GROUPS[group], each) for group, each in Config.fields()]
+OWNERS += [(group, each) for group in (SamplingConfig, Plan) for each in fields(group)]
+RESUMABLE = {"eval_every", "eval_chars", "sample_every", "checkpoint_every"}
+
+
+def named(cases: list[Any]) -> list[Any]:
+    """Cases (owner, field, …) with the flag in the test's name."""
+    return [
+        pytest.param(*case, id=" ".join(map(str, (flag(case[1]), *case[2:])))) for case in cases
+    ]
+
+
+def is_number(owner: type, each: Field) -> bool:
+    hint = typing.get_type_hints(owner)[each.name]
+    return bool({int, float} & {hint, *typing.get_args(hint)})
+
+
+def outside(each: Field) -> list[Any]:
+    """Values just beyond the setting's limits."""
+    beyond = {
+        "low": lambda bound: bound - 1,
+        "high": lambda bound: bound + 1,
+        "above": lambda bound: bound,
+        "below": lambda bound: bound,
+        "choices": lambda bound: "nonsense",
+    }
+    limits = each.metadata
+    return [shift(limits[name]) for name, shift in beyond.items() if name in limits]
+
+
+def at_the_edge(each: Field) -> list[Any]:
+    """Values that the setting's inclusive limits still allow."""
+    limits = each.metadata
+    return [limits[name] for name in ("low", "high") if name in limits] + list(
+        limits.get("choices", ())
+    )
+
+
+OUTSIDE = [(owner, each, value) for owner, each in OWNERS for value in outside(each)]
+EDGES = [(owner, each, value) for owner, each in OWNERS for value in at_the_edge(each)]
+NUMBERS = [(owner, each) for owner, each in OWNERS if is_number(owner, each)]
+
+
+@pytest.mark.parametrize(("owner", "each", "value"), named(OUTSIDE))
+def test_a_value_beyond_a_limit_is_refused_by_its_flag(
+    owner: type, each: Field, value: Any
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        owner(**{each.name: value})
+    message = str(caught.value)
+    assert message.startswith(f"{flag(each)} {value}: must be ")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(("owner", "each", "value"), named(EDGES))
+def test_a_value_at_an_inclusive_limit_is_taken(owner: type, each: Field, value: Any) -> None:
+    assert getattr(owner(**{each.name: value}), each.name) == value
+
+
+@pytest.mark.parametrize(("owner", "each"), named(NUMBERS))
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_numbers_are_finite(owner: type, each: Field, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"^{flag(each)} "):
+        owner(**{each.name: value})
+
+
+@pytest.mark.parametrize(("owner", "each"), named(NUMBERS))
+def test_no_number_may_be_negative(owner: type, each: Field) -> None:
+    with pytest.raises(ConfigError, match=f"^{flag(each)} -1"):
+        owner(**{each.name: -1})
+
+
+def test_every_setting_has_a_name_of_its_own_and_help() -> None:
+    names = [each.name for _, each in Config.fields()]
+    assert len(set(names)) == len(names)
+    for _, each in OWNERS:
+        assert each.metadata["help"].endswith(".")
+
+
+def test_a_config_changes_through_the_library_as_through_its_group() -> None:
+    with pytest.raises(ConfigError, match=r"^--seq-length 0: must be at least 1$"):
+        Config.of(seq_length=0)
+    with pytest.raises(ConfigError, match=r"^--dropout 1: must be below 1$"):
+        Config().changed({"dropout": 1})
+
+
+def test_settings_find_their_group_and_the_others_keep_their_values() -> None:
+    config = Config.of(units=7, min_count=3).changed({"seed": 5})
+    assert config.model == ModelConfig(units=7)
+    assert config.text == TextConfig(min_count=3)
+    assert config.training == TrainingConfig(seed=5)
+    assert Config.of() == Config()
+
+
+def test_a_setting_that_does_not_exist_is_named() -> None:
+    with pytest.raises(ConfigError, match="no such setting: colour, unitz"):
+        Config.of(unitz=3, colour="red", units=3)
+
+
+def test_settings_cannot_be_changed_in_place() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config().model.units = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("val", "test"), [(0.5, 0.5), (0.9, 0.2), (0.0, 0.999999)])
+def test_the_held_out_parts_must_leave_something_to_train_on(val: float, test: float) -> None:
+    if val + test < 1:
+        assert TextConfig(val_fraction=val, test_fraction=test).val_fraction == val
+    else:
+        with pytest.raises(ConfigError, match="--val-fraction and --test-fraction"):
+            TextConfig(val_fraction=val, test_fraction=test)
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "", "rot13", "hex", "undefined", "utf\0"])
+def test_an_encoding_that_no_text_can_have_is_refused(encoding: str) -> None:
+    with pytest.raises(ConfigError, match="--encoding") as caught:
+        TextConfig(encoding=encoding)
+    assert "try utf-8" in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "latin-1", "utf-16", "gb18030", "shift_jis"])
+def test_known_encodings_are_taken(encoding: str) -> None:
+    assert TextConfig(encoding=encoding).encoding == encoding
+
+
+def test_plain_data_brings_a_config_back() -> None:
+    config = Config.of(
+        cell="gru", units=3, dropout=0.25, val_fraction=0.2, eval_every=9, bytes=True
+    )
+    assert config != Config()
+    assert Config.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_plain_data_of_an_impossible_config_is_refused() -> None:
+    data = Config().to_json()
+    data["model"]["units"] = 0
+    with pytest.raises(ConfigError, match="--units 0"):
+        Config.from_json(data)
+
+
+def other(each: Field, kept: Any) -> Any:
+    """Another allowed value of the setting."""
+    if isinstance(kept, bool):
+        return not kept
+    if isinstance(kept, str):
+        choices = each.metadata.get("choices", ("latin-1",))
+        return next(choice for choice in choices if choice != kept)
+    if isinstance(kept, float):
+        return kept / 2 or 0.5
+    return kept + 1
+
+
+STORED = [pair for pair in OWNERS if pair[0] in GROUPS.values()]
+
+
+@pytest.mark.parametrize(("owner", "each"), named(STORED))
+def test_a_run_goes_on_with_changes_only_where_they_are_harmless(owner: type, each: Field) -> None:
+    config = Config.of(eval_every=5, sample_every=5, checkpoint_every=5)
+    group = next(name for name, kind in GROUPS.items() if kind is owner)
+    kept = getattr(getattr(config, group), each.name)
+    asked = other(each, kept)
+    assert config.resumed({each.name: kept}) == config
+    if each.name in RESUMABLE:
+        assert config.resumed({each.name: asked}) == config.changed({each.name: asked})
+    else:
+        with pytest.raises(ConfigError) as caught:
+            config.resumed({each.name: asked})
+        assert str(caught.value).startswith(f"{flag(each)} is {kept} in this run")
+        assert "--init-from" in str(caught.value)
+
+
+def test_a_run_goes_on_unchanged_when_nothing_is_asked() -> None:
+    config = Config.of(units=3)
+    assert config.resumed({}) == config
+    with pytest.raises(ConfigError, match="no such setting: unitz"):
+        config.resumed({"unitz": 4})
+
+
+@pytest.mark.parametrize("several", [{"epochs": 1, "steps": 1}, {"steps": 1, "seconds": 1}])
+def test_a_plan_takes_one_length_at_most(several: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match="--epochs, --steps and --time"):
+        Plan(**several)
+
+
+def test_only_a_plan_of_time_or_none_needs_the_speed() -> None:
+    assert Plan().empty
+    assert Plan().needs_speed
+    assert Plan(seconds=3).needs_speed
+    assert not Plan(seconds=3).empty
+    assert not Plan(steps=3).needs_speed
+    assert not Plan(epochs=0.5).needs_speed
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 90),
+        ("90s", 90),
+        ("5m", 300),
+        ("2h", 7200),
+        ("1h30m", 5400),
+        ("1h30m15s", 5415),
+        ("1.5h", 5400),
+        ("0.5s", 0.5),
+        (" 2M ", 120),
+        ("0", 0),
+    ],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "h", "5x", "-5m", "+5m", "m5", "5m2h", "1e3", "nan", "inf", "5 m", "1..5s", "5,5m"],
+)
+def test_what_is_not_a_duration_is_named(text: str) -> None:
+    with pytest.raises(ConfigError, match="--time") as caught:
+        parse_duration(text)
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["0", "0s", "99999999h", "9" * 400 + "s"])
+def test_a_plan_of_no_time_or_endless_time_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--time "):
+        Plan(seconds=parse_duration(text))

@@ -1,0 +1,364 @@
+"""A corpus on disk: what goes in comes out, the split and the vocabulary are what they say."""
+
+import hashlib
+import itertools
+import os
+import sys
+from io import BytesIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from charrnn.config import TextConfig
+from charrnn.errors import CorpusError
+from charrnn.text import corpus as corpora
+from charrnn.text import reading, spool
+from charrnn.text.corpus import Corpus, encode_corpus, fingerprint, open_corpus, split
+from charrnn.text.sources import Source
+from charrnn.text.vocabulary import REPLACEMENT, Vocabulary
+
+TEXTS = ["ab", "the quick brown fox\n" * 9, "aé漢😀𝔘\r" * 7, "".join(map(chr, range(1, 400)))]
+RUN = Path("run")
+
+
+def sources_of(*texts: str | bytes) -> tuple[Source, ...]:
+    """A source for each text."""
+    paths = [Path(f"{number}.txt") for number in range(len(texts))]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return tuple(map(Source, paths))
+
+
+def encode(*texts: str | bytes, vocabulary: Vocabulary | None = None, **settings: Any) -> Corpus:
+    """The texts encoded in the run's folder."""
+    RUN.mkdir(exist_ok=True)
+    settings = {"keep_newlines": True, **settings}
+    return encode_corpus(sources_of(*texts), TextConfig(**settings), RUN, vocabulary)
+
+
+def decode(corpus: Corpus, ids: np.ndarray | None = None) -> str:
+    """The characters of the ids, by default of all."""
+    return corpus.vocabulary.decode((corpus.ids if ids is None else ids).tolist())
+
+
+def distinct(count: int) -> str:
+    """That many different characters, none of them a surrogate."""
+    points = itertools.chain(range(0x20, 0xD800), range(0xE000, 0x20000))
+    return "".join(map(chr, itertools.islice(points, count)))
+
+
+@pytest.fixture(params=[1, 3, 7, None], ids=lambda size: f"blocks of {size or 'the default'}")
+def small_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read in chunks and translate in blocks that are smaller than any text."""
+    if request.param is not None:
+        monkeypatch.setattr(reading, "CHUNK_BYTES", request.param)
+        monkeypatch.setattr(spool, "BLOCK", 4 * request.param)
+        monkeypatch.setattr(corpora, "BLOCK", 4 * request.param)
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("text", TEXTS)
+def test_decoding_the_ids_gives_the_text_back(text: str) -> None:
+    corpus = encode(text, val_fraction=0)
+    assert decode(corpus) == text
+    assert corpus.info.length == len(text) == len(corpus.train)
+    assert corpus.info.unknown == corpus.info.folded == 0
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_several_sources_follow_each_other_without_a_seam() -> None:
+    corpus = encode("one\r", "", "\ntwo", "é", val_fraction=0, keep_newlines=False)
+    assert decode(corpus) == "one\r\ntwoé"
+    assert corpus.info.sources == tuple(str(Path(f"{n}.txt").absolute()) for n in range(4))
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_all_byte_values_come_back_at_byte_level() -> None:
+    data = b"\xef\xbb\xbf" + bytes(range(256)) * 2 + b"\r\n"
+    corpus = encode(data, bytes=True, val_fraction=0)
+    assert decode(corpus).encode("latin-1") == data
+    assert corpus.vocabulary.byte_level
+    assert corpus.ids.dtype == np.uint8
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_corpus_opens_again_as_it_was_written(text: str) -> None:
+    written = encode(text)
+    opened = open_corpus(RUN)
+    assert opened.info == written.info
+    assert opened.vocabulary == written.vocabulary
+    assert (opened.ids == written.ids).all()
+    assert isinstance(opened.ids, np.memmap)
+    assert sorted(path.name for path in RUN.iterdir()) == ["corpus.ids", "corpus.json"]
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_the_vocabulary_is_the_training_part_sorted_by_code_point() -> None:
+    corpus = encode("zyxé😀漢ba" + "c", val_fraction=0.1)
+    assert corpus.vocabulary.characters == "abxyzé漢😀"
+    assert corpus.train.max() < corpus.vocabulary.unknown
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_what_only_the_rest_has_is_unknown_and_counted() -> None:
+    corpus = encode("abababab" + "Xa" + "YX", val_fraction=0.2, test_fraction=0.1)
+    assert corpus.vocabulary.characters == "ab"
+    assert corpus.info.unknown == 3
+    assert decode(corpus) == f"abababab{REPLACEMENT}a{REPLACEMENT}{REPLACEMENT}"
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_nothing_is_unknown_where_the_rest_brings_nothing_new() -> None:
+    corpus = encode("abc" * 10)
+    assert corpus.info.unknown == 0
+    assert corpus.vocabulary.unknown not in corpus.ids
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_min_count_folds_the_rare_and_counts_them() -> None:
+    corpus = encode("aaaabbbbccd" + "e", val_fraction=0.05, min_count=3)
+    assert corpus.vocabulary.characters == "ab"
+    assert corpus.info.folded == 2  # c and d; e is not of the training part
+    assert corpus.info.unknown == 4
+    assert decode(corpus) == "aaaabbbb" + REPLACEMENT * 4
+
+
+def test_min_count_counts_the_training_part_alone() -> None:
+    corpus = encode("aaaaaaaab" + "b", min_count=2)
+    assert corpus.vocabulary.characters == "a"
+    assert corpus.info.folded == 1
+    assert encode("aab" * 20, min_count=2).info.folded == 0
+
+
+def test_a_min_count_that_leaves_nothing_is_an_error() -> None:
+    with pytest.raises(CorpusError, match="--min-count 9: no character is that frequent"):
+        encode("abcabc", min_count=9)
+
+
+@pytest.mark.parametrize(
+    ("count", "dtype"),
+    [
+        (2, np.uint8),
+        (256, np.uint8),
+        (257, np.uint16),
+        (65_536, np.uint16),
+        (65_537, np.uint32),
+    ],
+)
+def test_ids_are_as_narrow_as_the_characters_allow(count: int, dtype: type) -> None:
+    text = distinct(count)[::-1]
+    corpus = encode(text, val_fraction=0)
+    assert corpus.ids.dtype == dtype
+    assert corpus.info.dtype == np.dtype(dtype).name
+    assert (corpus.ids == np.arange(count)[::-1]).all()
+    assert corpus.vocabulary.characters == distinct(count)
+
+
+@pytest.mark.parametrize("block", [4, 12, 1000])
+def test_ids_already_written_survive_each_widening(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "BLOCK", block)
+    monkeypatch.setattr(corpora, "BLOCK", block)
+    monkeypatch.setattr(reading, "CHUNK_BYTES", 150)
+    text = distinct(700) + "the start again: " + distinct(10)
+    assert decode(encode(text, val_fraction=0)) == text
+
+
+def test_one_chunk_may_widen_twice() -> None:
+    text = "ab" + distinct(65_600)
+    assert decode(encode("ab", text, val_fraction=0)) == "ab" + text
+
+
+def test_the_unknown_fits_where_it_is_the_256th_id() -> None:
+    train, rest = distinct(255), chr(0x4E00) * 28
+    corpus = encode(train + rest)
+    assert len(corpus.train) == 254
+    assert corpus.ids.dtype == np.uint8
+    assert decode(corpus, corpus.train) == train[:254]
+    assert (corpus.validation == corpus.vocabulary.unknown).all()
+
+
+@pytest.mark.parametrize("length", [*range(2, 60), 99, 101, 1009, 1_115_394])
+def test_training_is_the_first_nine_tenths_as_nanogpt_cuts_them(length: int) -> None:
+    assert split(length, TextConfig()) == (max(2, int(0.9 * length)), length)
+
+
+@pytest.mark.parametrize(("val", "test"), [(0.1, 0.1), (0, 0), (0.5, 0.25), (0, 0.3), (0.98, 0.01)])
+def test_the_parts_follow_each_other_and_are_the_whole(val: float, test: float) -> None:
+    text = "to be or not to be, that is the question"
+    corpus = encode(text, val_fraction=val, test_fraction=test)
+    parts = (corpus.train, corpus.validation, corpus.test)
+    assert np.concatenate(parts).tolist() == corpus.ids.tolist()
+    assert len(corpus.train) >= 2
+    assert len(corpus.test) == pytest.approx(test * len(text), abs=1)
+    assert (len(corpus.test) == 0) == (test == 0)
+
+
+@pytest.mark.parametrize("text", ["", "a", "é", "\ufeff"])
+def test_a_corpus_under_two_characters_is_an_error_that_names_it(text: str) -> None:
+    with pytest.raises(CorpusError, match=r"^0\.txt: .* at least 2"):
+        encode(text)
+
+
+def test_two_characters_are_a_corpus() -> None:
+    assert decode(encode("ab")) == "ab"
+    assert decode(encode("a", "b")) == "ab"
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_with_a_vocabulary_given_the_ids_are_its_own() -> None:
+    vocabulary = Vocabulary.of("abcdefg")
+    corpus = encode("gag!bag?", vocabulary=vocabulary)
+    assert corpus.vocabulary == vocabulary
+    assert corpus.ids.tolist() == [6, 0, 6, 7, 1, 0, 6, 7]
+    assert (corpus.info.unknown, corpus.info.folded) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("count", "dtype"), [(255, np.uint8), (256, np.uint16), (300, np.uint16), (65_536, np.uint32)]
+)
+def test_a_large_vocabulary_given_widens_the_ids_of_a_small_text(count: int, dtype: type) -> None:
+    vocabulary = Vocabulary.of(distinct(count))
+    text = vocabulary.characters[0] + vocabulary.characters[-1] + "\U0010ffff"
+    corpus = encode(text, vocabulary=vocabulary)
+    assert corpus.ids.tolist() == [0, count - 1, count]
+    assert corpus.ids.dtype == dtype
+    assert corpus.info.unknown == 1
+
+
+def test_the_fingerprint_is_that_of_the_characters() -> None:
+    text = "aé漢😀\n" * 5
+    corpus = encode(text)
+    assert corpus.info.fingerprint == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_the_fingerprint_does_not_depend_on_chunks_or_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text, config = "aé漢😀\r\n" * 5, TextConfig()
+    expected = fingerprint(sources_of(text), config)
+    for size in (1, 2, 3, 5, 8):
+        monkeypatch.setattr(reading, "CHUNK_BYTES", size)
+        assert fingerprint(sources_of(text), config) == expected
+        assert fingerprint(sources_of(text[:9], text[9:]), config) == expected
+        assert encode(text, keep_newlines=False).info.fingerprint == expected
+
+
+@pytest.mark.parametrize("changed", ["abd", "ab", "abc ", "acb", ""])
+def test_the_fingerprint_changes_with_the_text(changed: str) -> None:
+    config = TextConfig()
+    assert fingerprint(sources_of(changed), config) != fingerprint(sources_of("abc"), config)
+
+
+def test_stamps_tell_a_touched_source() -> None:
+    sources = sources_of("abc")
+    assert encode("abc").info.stamps == corpora.stamps(sources)
+    before = corpora.stamps((*sources, Source(None)))
+    assert before == corpora.stamps(sources)
+    os.utime("0.txt", ns=(1, 1))
+    assert corpora.stamps(sources) != before
+
+
+def test_standard_input_is_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=BytesIO(b"piped text")))
+    RUN.mkdir()
+    corpus = encode_corpus([Source(None)], TextConfig(val_fraction=0), RUN)
+    assert decode(corpus) == "piped text"
+    assert corpus.info.sources == ("-",)
+    assert corpus.info.stamps == ()
+
+
+@pytest.mark.parametrize("size", [-1, 1])
+def test_an_ids_file_of_another_size_is_refused(size: int) -> None:
+    data = encode("some text").ids.tobytes()
+    (RUN / "corpus.ids").write_bytes(data[:size] if size < 0 else data + b"\0")
+    with pytest.raises(CorpusError, match=r"corpus\.ids: missing or cut short.*--overwrite"):
+        open_corpus(RUN)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_any_altered_byte_is_noticed() -> None:
+    data = encode("some text").ids.tobytes()
+    for place in range(len(data)):
+        altered = bytearray(data)
+        altered[place] ^= 1
+        (RUN / "corpus.ids").write_bytes(altered)
+        with pytest.raises(CorpusError, match=r"corpus\.ids: altered.*--overwrite"):
+            open_corpus(RUN)
+    (RUN / "corpus.ids").write_bytes(data)
+    assert decode(open_corpus(RUN))[:4] == "some"
+
+
+@pytest.mark.parametrize("name", ["corpus.ids", "corpus.json"])
+def test_a_missing_file_is_named(name: str) -> None:
+    encode("some text")
+    (RUN / name).unlink()
+    with pytest.raises(CorpusError, match=f"{name}: missing"):
+        open_corpus(RUN)
+
+
+def test_a_record_cut_short_anywhere_is_refused() -> None:
+    encode("some text")
+    record = (RUN / "corpus.json").read_bytes()
+    for kept in range(len(record)):
+        (RUN / "corpus.json").write_bytes(record[:kept])
+        with pytest.raises(CorpusError, match=r"corpus\.json: damaged"):
+            open_corpus(RUN)
+
+
+def test_any_altered_byte_of_the_record_is_noticed() -> None:
+    encode("some text")
+    path = RUN / "corpus.json"
+    record = path.read_bytes()
+    for place in range(len(record)):
+        path.write_bytes(record[:place] + bytes([record[place] ^ 1]) + record[place + 1 :])
+        with pytest.raises(CorpusError, match=r"corpus\.json: damaged.*--overwrite"):
+            open_corpus(RUN)
+
+
+@pytest.mark.parametrize("record", ["null", "1", '"text"', "[]", "{}", '{"checksum": 0}'])
+def test_a_record_of_something_else_is_refused(record: str) -> None:
+    encode("some text")
+    (RUN / "corpus.json").write_text(record)
+    with pytest.raises(CorpusError, match=r"corpus\.json: damaged"):
+        open_corpus(RUN)
+
+
+@pytest.mark.parametrize("texts", [["good", b"\xff"], ["a"], [b"a\0b"]])
+def test_a_text_that_is_refused_leaves_no_file_behind(texts: list[str | bytes]) -> None:
+    with pytest.raises(CorpusError):
+        encode(*texts)
+    assert list(RUN.iterdir()) == []
+
+
+def test_a_min_count_that_is_refused_leaves_no_file_behind() -> None:
+    with pytest.raises(CorpusError):
+        encode("abc", min_count=5)
+    assert list(RUN.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "step", ["pathlib.Path.replace", "charrnn.text.corpus.translate", "os.fsync"]
+)
+def test_a_full_disk_or_an_interrupt_leaves_no_file_behind(
+    step: str, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(step, fail)  # replace is first called when the ids are widened
+    with pytest.raises(type(error)):
+        encode(distinct(300))
+    assert list(RUN.iterdir()) == []
+
+
+def test_encoding_again_replaces_the_corpus() -> None:
+    encode("an older and longer text" + distinct(300))
+    assert decode(encode("new", val_fraction=0)) == "new"
+    assert decode(open_corpus(RUN)) == "new"
