@@ -105,7 +105,7 @@ class TrainingConfig(Settings):
     clip_norm: float = setting(1.0, "Largest global norm of the gradient.", above=0)
     seed: int = setting(0, "Seed of weights and dropout.", low=0, below=1 << 31)
     eval_every: int | None = setting(
-        None, "Steps between evaluations.", shown="20 in a plan", low=1, resumable=True
+        None, "Steps between evaluations.", shown="up to 20 in a plan", low=1, resumable=True
     )
     eval_chars: int = setting(
         1_000_000, "Validate on this many characters at most; 0: all.", low=0, resumable=True

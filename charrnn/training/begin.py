@@ -18,7 +18,7 @@ from charrnn.text.streams import fit
 from charrnn.training import history
 from charrnn.training.events import Event, Finished, Note
 from charrnn.training.folder import settle, staging
-from charrnn.training.plan import evaluations_in, plan_steps
+from charrnn.training.plan import plan_steps
 from charrnn.training.session import Session
 from charrnn.training.step import Trainer
 from charrnn.training.transfer import warm_start
@@ -144,17 +144,17 @@ def build(run: Run, corpus: Corpus, config: Config, old: Checkpoint | None) -> S
 
 def set_plan(session: Session, plan: Plan, begin: float) -> Iterator[Note]:
     """Fix the number of steps from here on, and when to evaluate, sample and save."""
-    windows = session.streams.windows
+    load = session.load
     speed = session.measure(begin) if plan.needs_speed else None
-    steps = plan_steps(plan, windows, speed)
+    steps = plan_steps(plan, load, speed)
     options, progress = session.config.training, session.progress
     progress.start, progress.end = progress.step, progress.step + steps
-    progress.windows = windows
-    progress.eval_every = options.eval_every or max(1, steps // evaluations_in(plan, speed))
+    progress.windows = load.windows
+    progress.eval_every = options.eval_every or max(1, steps // load.evaluations(steps))
     every = options.sample_every
     progress.sample_every = max(1, steps // SAMPLES) if every is None else every
     progress.checkpoint_every = options.checkpoint_every or progress.eval_every
-    yield Note(f"training for {steps:,} steps, {steps / windows:.1f} epochs")
+    yield Note(f"training for {steps:,} steps, {steps / load.windows:.1f} epochs")
 
 
 def refuse_changed(run: Run, corpus: Corpus, config: Config, named: tuple[Source, ...]) -> None:
