@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from commands import CHARRNN, ROOT, Outcome, charrnn, environment, options, tree, untrained
 from conftest import SMALL, TEXT
@@ -491,7 +490,7 @@ def test_a_disk_that_fills_up_on_the_way(corpus: Path, monkeypatch: pytest.Monke
 
 def test_memory_that_does_not_suffice(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def exhausted(*_: Any) -> None:
-        raise np._core._exceptions._ArrayMemoryError((1 << 40,), np.dtype(np.float32))
+        raise MemoryError("Unable to allocate 4.00 TiB for an array")
 
     monkeypatch.setattr("charrnn.training.begin.initial_weights", exhausted)
     line = refused("train", corpus, *TINY, notes=1)
