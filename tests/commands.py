@@ -1,6 +1,5 @@
 """For tests of the command line: commands run in this process, and a run that costs nothing."""
 
-import inspect
 import os
 import sys
 from dataclasses import dataclass
@@ -34,10 +33,7 @@ class Outcome:
 
 def charrnn(*arguments: Any, stdin: bytes = b"", charset: str = "utf-8") -> Outcome:
     """Run a command in this process; a traceback fails the test."""
-    given: dict[str, Any] = {"charset": charset}
-    if "mix_stderr" in inspect.signature(CliRunner).parameters:  # click before 8.2
-        given["mix_stderr"] = False
-    result = CliRunner(**given).invoke(
+    result = CliRunner(charset=charset).invoke(
         main, [str(argument) for argument in arguments], stdin, catch_exceptions=False
     )
     return Outcome(result.exit_code, result.stdout, result.stderr)

@@ -53,7 +53,8 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
     """A folder in which `charrnn train` ran once, and what it left on the screen."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "fox.txt").write_text(TEXT, encoding="utf-8")
-    arguments = (folder / "fox.txt", *TINY, "--sample-every", 3, "--steps", STEPS)
+    every = ("--eval-every", 1, "--sample-every", 3)
+    arguments = (folder / "fox.txt", *TINY, *every, "--steps", STEPS)
     return folder, charrnn("train", *arguments, "--checkpoints", folder / ROOT)
 
 
@@ -394,7 +395,8 @@ def test_information_for_reading_shows_the_same_facts(fox: Run) -> None:
     assert shown["parameters"] == "806"
     assert shown["units"] == "8"
     assert shown["keep_newlines"] == "no"
-    assert shown["eval_every"] == "-"
+    assert shown["eval_every"] == "1"
+    assert shown["checkpoint_every"] == "-"
 
 
 def test_reading_commands_change_nothing(fox: Run) -> None:

@@ -58,7 +58,7 @@ def test_the_python_example_runs(corpus):
 
 
 def test_the_tensorflow_range_stated_is_the_one_required():
-    low, high = re.search(r"TensorFlow (\d\.\d+) to (\d\.\d+)", README).groups()
+    low, high = re.search(r"TensorFlow (\d\.\d+) and (\d\.\d+)", README).groups()
     required = (ROOT / "setup.cfg").read_text(encoding="utf-8")
     below = f"2.{int(high.split('.')[1]) + 1}"
     assert f"tensorflow >= {low}, < {below}\n" in required

@@ -5,6 +5,7 @@ from functools import singledispatchmethod
 from pathlib import Path
 from types import TracebackType
 
+import click
 from tqdm import tqdm
 
 from charrnn.training import events
@@ -109,7 +110,8 @@ class Display:
             )
 
     def _line(self, text: str) -> None:
-        tqdm.write(text, file=sys.stderr)
+        with tqdm.external_write_mode(file=sys.stderr):
+            click.echo(text, err=True)
 
 
 def nats(loss: float | None) -> str:

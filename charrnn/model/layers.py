@@ -106,7 +106,7 @@ class Dropout(keras.layers.Layer):
         self.rate, self.place = rate, place
 
     def call(self, x: Tensor, seed: Tensor, training: bool = False) -> Tensor:
-        if not training:
+        if not training or not self.rate:
             return x
         seed = seed + tf.constant([self.place << 20, 0])
         noise = tf.random.stateless_uniform(tf.shape(x), seed, alg="philox")

@@ -41,8 +41,7 @@ def recurrent_stack(
         state = tuple(states[layer * parts : (layer + 1) * parts])
         recurrent = Recurrent(cell, config.units, width, name=f"recurrent_{layer + 1}")
         x, state = recurrent(x, state, *([table] if layer == 0 and table is not None else []))
-        if config.dropout:
-            x = Dropout(config.dropout, place=layer + 1)(x, seed)
+        x = Dropout(config.dropout, place=layer + 1)(x, seed)
         after.extend(state)
         width = config.units
     return TimeMajor()(x), tuple(after)
