@@ -17,10 +17,11 @@ def weights_of(cell, rng):
 
 
 def step_arguments(cell, rng, dtype=np.float32):
-    """z, u and a state at random."""
-    columns = cell.gates * UNITS
-    z, u = (rng.normal(size=(BATCH, columns)).astype(dtype) for _ in range(2))
-    state = tuple(rng.normal(size=(BATCH, UNITS)).astype(dtype) for _ in cell.state_names)
+    """z and u, an array a gate, and a state, at random."""
+    arrays = lambda count: tuple(  # noqa: E731
+        rng.normal(size=(BATCH, UNITS)).astype(dtype) for _ in range(count)
+    )
+    z, u, state = arrays(cell.gates), arrays(cell.gates), arrays(len(cell.state_names))
     return z, u, state
 
 
@@ -70,28 +71,30 @@ def test_numpy_equals_keras(cell, rng):
 def test_large_inputs_do_not_overflow(cell, rng):
     z, u, state = step_arguments(cell, rng)
     with np.errstate(over="raise", invalid="raise"):
-        after = cell.step(arrays, 1e4 * z, 1e4 * u, state)
+        z, u = ([1e4 * array for array in gates] for gates in (z, u))
+        after = cell.step(arrays, z, u, state)
     assert all(np.isfinite(part).all() for part in after)
 
 
 def test_lstm_equations_by_hand():
     # One unit, all products zero but for the biases below: sigmoid(0) = 1/2.
-    z = np.array([[0.0, 0.0, np.arctanh(0.5), 0.0]])
-    h, c = CELLS["lstm"].step(arrays, z, np.zeros_like(z), (np.zeros((1, 1)), np.ones((1, 1))))
+    z = tuple(np.array([[value]]) for value in (0.0, 0.0, np.arctanh(0.5), 0.0))
+    zero, one = np.zeros((1, 1)), np.ones((1, 1))
+    h, c = CELLS["lstm"].step(arrays, z, (zero,) * 4, (zero, one))
     assert c.item() == pytest.approx(0.5 * 1 + 0.5 * 0.5)
     assert h.item() == pytest.approx(0.5 * np.tanh(0.75))
 
 
 def test_gru_equations_by_hand():
     # Update 1/2, reset 1/2; the candidate sees half of u_g.
-    z = np.zeros((1, 3))
-    u = np.array([[0.0, 0.0, 2 * np.arctanh(0.5)]])
-    (h,) = CELLS["gru"].step(arrays, z, u, (np.ones((1, 1)),))
+    zero, one = np.zeros((1, 1)), np.ones((1, 1))
+    u = (zero, zero, 2 * np.arctanh(0.5) * one)
+    (h,) = CELLS["gru"].step(arrays, (zero,) * 3, u, (one,))
     assert h.item() == pytest.approx(0.5 * 1 + 0.5 * 0.5)
 
 
 def test_rnn_equations_by_hand():
-    z, u = np.array([[0.25]]), np.array([[-1.25]])
+    z, u = (np.array([[0.25]]),), (np.array([[-1.25]]),)
     (h,) = CELLS["rnn"].step(arrays, z, u, (np.zeros((1, 1)),))
     assert h.item() == pytest.approx(np.tanh(-1.0))
 

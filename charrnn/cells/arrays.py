@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 
 tanh = np.tanh
-split = np.split
-concatenate = np.concatenate
 maximum = np.maximum
 zeros_like = np.zeros_like
 

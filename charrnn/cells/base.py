@@ -5,7 +5,8 @@ time steps before the loop, and the only product inside it is u_t = h_{t-1} U (+
 
     state_t = step(z_t, u_t, state_{t-1})
 
-Shapes: B batch, D inputs, U units, G = gates · U.
+z_t and u_t come as tuples with an array [B, U] for each gate, so that a cell is elementwise
+throughout. Shapes: B batch, D inputs, U units, G = gates · U.
 """
 
 from abc import ABC, abstractmethod
@@ -16,6 +17,7 @@ from charrnn.cells.initializers import Initializer
 
 Array = Any  # a NumPy array or a tensor: cells know neither
 State = tuple[Array, ...]
+Gates = tuple[Array, ...]
 Saved = tuple[Array, ...]
 
 
@@ -52,8 +54,8 @@ class Cell(ABC):
         }
 
     @abstractmethod
-    def step(self, ops: Any, z: Array, u: Array, state: State) -> State:
-        """The equations: z [B, G], u [B, G] and the state before → the state after."""
+    def step(self, ops: Any, z: Gates, u: Gates, state: State) -> State:
+        """The equations: z and u (an array [B, U] a gate) and the state before → after."""
 
 
 class Differentiated(Cell):
@@ -63,16 +65,16 @@ class Differentiated(Cell):
     """
 
     @abstractmethod
-    def forward(self, ops: Any, z: Array, u: Array, state: State) -> tuple[State, Saved]:
+    def forward(self, ops: Any, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
         """The state after, and what `backward` wants to see again."""
 
     @abstractmethod
     def backward(
-        self, ops: Any, z: Array, saved: Saved, before: State, after: State, d_after: State
-    ) -> tuple[Array, Array, State]:
+        self, ops: Any, z: Gates, saved: Saved, before: State, after: State, d_after: State
+    ) -> tuple[Gates, Gates, State]:
         """Gradients of z, u and the state before, from that of the state after."""
 
-    def step(self, ops: Any, z: Array, u: Array, state: State) -> State:
+    def step(self, ops: Any, z: Gates, u: Gates, state: State) -> State:
         return self.forward(ops, z, u, state)[0]
 
 

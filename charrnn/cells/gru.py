@@ -3,7 +3,7 @@
 from typing import Any
 
 from charrnn.cells import initializers
-from charrnn.cells.base import Array, Differentiated, Saved, State, Weight, register
+from charrnn.cells.base import Differentiated, Gates, Saved, State, Weight, register
 
 
 @register
@@ -28,23 +28,20 @@ class GRU(Differentiated):
         bias = Weight((2, 3 * units), initializers.zeros)
         return super().weights(inputs, units) | {"bias": bias}
 
-    def forward(self, ops: Any, z: Array, u: Array, state: State) -> tuple[State, Saved]:
+    def forward(self, ops: Any, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
         (h,) = state
-        z_z, z_r, z_g = ops.split(z, 3, axis=-1)
-        u_z, u_r, u_g = ops.split(u, 3, axis=-1)
+        (z_z, z_r, z_g), (u_z, u_r, u_g) = z, u
         update = ops.sigmoid(z_z + u_z)
         reset = ops.sigmoid(z_r + u_r)
         g = ops.tanh(z_g + reset * u_g)
         return (update * h + (1 - update) * g,), (update, reset, g, u_g)
 
     def backward(
-        self, ops: Any, z: Array, saved: Saved, before: State, after: State, d_after: State
-    ) -> tuple[Array, Array, State]:
+        self, ops: Any, z: Gates, saved: Saved, before: State, after: State, d_after: State
+    ) -> tuple[Gates, Gates, State]:
         update, reset, g, u_g = saved
         (h,), (dh,) = before, d_after
         d_update = dh * (h - g) * update * (1 - update)
         dg = dh * (1 - update) * (1 - g * g)
         d_reset = dg * u_g * reset * (1 - reset)
-        dz = ops.concatenate([d_update, d_reset, dg], axis=-1)
-        du = ops.concatenate([d_update, d_reset, dg * reset], axis=-1)
-        return dz, du, (dh * update,)
+        return (d_update, d_reset, dg), (d_update, d_reset, dg * reset), (dh * update,)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from charrnn.cells import initializers
-from charrnn.cells.base import Array, Differentiated, Saved, State, Weight, register
+from charrnn.cells.base import Differentiated, Gates, Saved, State, Weight, register
 
 
 @register
@@ -32,17 +32,17 @@ class LSTM(Differentiated):
         bias = Weight((4 * units,), initializers.forget_bias(gate=1, gates=4))
         return super().weights(inputs, units) | {"bias": bias}
 
-    def forward(self, ops: Any, z: Array, u: Array, state: State) -> tuple[State, Saved]:
+    def forward(self, ops: Any, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
         _, c = state
-        i, f, g, o = ops.split(z + u, 4, axis=-1)
+        i, f, g, o = (a + b for a, b in zip(z, u, strict=True))
         i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
         c = f * c + i * g
         h = o * ops.tanh(c)
         return (h, c), (i, f, g, o)
 
     def backward(
-        self, ops: Any, z: Array, saved: Saved, before: State, after: State, d_after: State
-    ) -> tuple[Array, Array, State]:
+        self, ops: Any, z: Gates, saved: Saved, before: State, after: State, d_after: State
+    ) -> tuple[Gates, Gates, State]:
         i, f, g, o = saved
         _, c_before = before
         tanh_c = ops.tanh(after[1])
@@ -52,5 +52,5 @@ class LSTM(Differentiated):
         df = dc * c_before * f * (1 - f)
         dg = dc * i * (1 - g * g)
         do = dh * tanh_c * o * (1 - o)
-        dz = ops.concatenate([di, df, dg, do], axis=-1)
+        dz = (di, df, dg, do)
         return dz, dz, (ops.zeros_like(dh), dc * f)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from charrnn.cells.base import Array, Differentiated, Saved, State, register
+from charrnn.cells.base import Differentiated, Gates, Saved, State, register
 
 
 @register
@@ -19,12 +19,12 @@ class RNN(Differentiated):
     source = "Elman 1990"
     additive = True
 
-    def forward(self, ops: Any, z: Array, u: Array, state: State) -> tuple[State, Saved]:
-        return (ops.tanh(z + u),), ()
+    def forward(self, ops: Any, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
+        return (ops.tanh(z[0] + u[0]),), ()
 
     def backward(
-        self, ops: Any, z: Array, saved: Saved, before: State, after: State, d_after: State
-    ) -> tuple[Array, Array, State]:
+        self, ops: Any, z: Gates, saved: Saved, before: State, after: State, d_after: State
+    ) -> tuple[Gates, Gates, State]:
         (h,), (dh,) = after, d_after
-        dz = dh * (1 - h * h)
+        dz = (dh * (1 - h * h),)
         return dz, dz, (ops.zeros_like(dh),)

@@ -1,5 +1,6 @@
 """One compiled training step: forward, loss, backward, clipping, Adam."""
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,11 @@ from charrnn.model.weights import get_weights, set_weights
 from charrnn.text.streams import Batch
 
 State = tuple[Any, ...]
+
+SMALL = 1 << 14
+"""Up to this B · U the batch is cut in two."""
+PART_SHIFT = 27
+"""Sets the seeds of the parts' dropout masks apart."""
 
 
 class Outcome(NamedTuple):
@@ -28,7 +34,12 @@ class Outcome(NamedTuple):
 
 
 class Trainer:
-    """The network, its optimizer, and the step that ties them together."""
+    """The network, its optimizer, and the step that ties them together.
+
+    Where the products of a time step are small, the batch is cut in two halves whose
+    gradients are computed side by side, a core each: two cores gain little on one small
+    product. Their sum is the whole batch's gradient.
+    """
 
     def __init__(self, config: Config, vocabulary_size: int) -> None:
         self.config = config
@@ -38,30 +49,56 @@ class Trainer:
         )
         self.optimizer.exclude_from_weight_decay(var_names=["bias"])
         self.optimizer.build(self.model.trainable_variables)
-        self._compiled = tf.function(self._update, jit_compile=True)
+        self._differentiate = tf.function(self._differentiate_eager, jit_compile=True)
+        self._apply = tf.function(self._apply_eager, jit_compile=True)
+        self._update = tf.function(self._update_eager)
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts the batch is cut."""
+        batch = self.config.training.batch_size
+        return 2 if batch > 1 and batch * self.config.model.units <= SMALL else 1
 
     def step(self, batch: Batch, state: State, seed: int, rate: float) -> tuple[State, Outcome]:
         """Learn from one window; the dropout masks come from (the run's seed, `seed`)."""
         self.optimizer.learning_rate.assign(rate)
         seeds = tf.constant([self.config.training.seed, seed & 0x7FFFFFFF])
-        state, loss, norm = self._compiled(*map(tf.constant, batch), state, seeds)
+        state, loss, norm = self._update(*map(tf.constant, batch), state, seeds)
         return state, Outcome(float(loss), float(norm))
 
-    def _update(self, inputs: Any, targets: Any, mask: Any, state: State, seeds: Any) -> Any:
-        variables = self.model.trainable_variables
-        with tf.GradientTape() as tape:
-            logits, after = self.model((inputs, state, seeds), training=True)
-            loss = tf.reduce_sum(cross_entropy(logits, targets) * mask) / tf.reduce_sum(mask)
-        gradients = tape.gradient(loss, variables)
-        norm = tf.linalg.global_norm(gradients)
-        finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
-        clipped, _ = tf.clip_by_global_norm(gradients, self.config.training.clip_norm, norm)
-        tf.cond(finite, lambda: self._apply(clipped, variables), lambda: None)
-        after = tuple(tf.where(finite, new, old) for new, old in zip(after, state, strict=True))
-        return after, loss, norm
+    def _update_eager(self, inputs: Any, targets: Any, mask: Any, state: State, seeds: Any) -> Any:
+        batch = (inputs, targets, mask / tf.reduce_sum(mask), *state)
+        results = [
+            self._differentiate(*part, seeds + tf.constant([number << PART_SHIFT, 0]))
+            for number, part in enumerate(cut(batch, self.parts))
+        ]
+        losses, gradients, states = zip(*results, strict=True)
+        return self._apply(losses, gradients, states, state)
 
-    def _apply(self, gradients: list[Any], variables: list[Any]) -> None:
-        self.optimizer.apply(gradients, variables)
+    def _differentiate_eager(
+        self, inputs: Any, targets: Any, weights: Any, *state_and_seeds: Any
+    ) -> tuple[Any, list[Any], State]:
+        """Loss summed with the targets' weights, its gradients, and the state after."""
+        *state, seeds = state_and_seeds
+        with tf.GradientTape() as tape:
+            logits, after = self.model((inputs, tuple(state), seeds), training=True)
+            loss = tf.reduce_sum(cross_entropy(logits, targets) * weights)
+        return loss, tape.gradient(loss, self.model.trainable_variables), after
+
+    def _apply_eager(self, losses: Any, gradients: Any, states: Any, before: State) -> Any:
+        """Clip and take the step, unless something in it is not finite."""
+        loss = tf.add_n(losses)
+        total = [tf.add_n(each) for each in zip(*gradients, strict=True)]
+        norm = tf.linalg.global_norm(total)
+        finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
+        clipped, _ = tf.clip_by_global_norm(total, self.config.training.clip_norm, norm)
+        tf.cond(finite, lambda: self._take(clipped), lambda: None)
+        after = (tf.concat(parts, 0) for parts in zip(*states, strict=True))
+        kept = tuple(tf.where(finite, new, old) for new, old in zip(after, before, strict=True))
+        return kept, loss, norm
+
+    def _take(self, gradients: list[Any]) -> None:
+        self.optimizer.apply(gradients, self.model.trainable_variables)
 
     def weights(self) -> Tensors:
         """Copies of the network's weights by name."""
@@ -88,3 +125,10 @@ class Trainer:
     def restore_state(self, states: Tensors) -> State:
         """The carried state out of a checkpoint."""
         return tuple(tf.constant(states[name]) for name in state_names(self.config.model))
+
+
+def cut(tensors: tuple[Any, ...], parts: int) -> list[tuple[Any, ...]]:
+    """Tensors [B, …] as so many groups of rows, as even as B allows."""
+    size = tensors[0].shape[0]
+    edges = [size * part // parts for part in range(parts + 1)]
+    return [tuple(tensor[start:end] for tensor in tensors) for start, end in pairwise(edges)]
