@@ -162,8 +162,8 @@ def check_format(path: Path, description: Mapping[str, Any]) -> None:
 def damaged(path: Path, why: str) -> CheckpointError:
     """The error for a file cut short or altered."""
     return CheckpointError(
-        f"{path}: damaged checkpoint: {why}; restore the file,"
-        " or use the run's other one with --which best or --which last"
+        f"{path}: damaged checkpoint: {why}; restore the file, or use the run's other one"
+        " (--which best or last; to train on, --init-from)"
     )
 
 

@@ -13,6 +13,8 @@ from typing import Any
 from charrnn.cells import CELLS
 from charrnn.errors import ConfigError
 
+SUMMARIES = "; ".join(f"{name}, {cell.summary}" for name, cell in CELLS.items())
+
 
 def setting(default: Any, help: str, **limits: Any) -> Any:
     """A dataclass field with `help` and limits.
@@ -49,7 +51,9 @@ class Settings:
 
 
 def check(setting: Field, value: Any) -> None:
-    """Raise ConfigError where the value is outside the setting's limits."""
+    """Raise ConfigError where the value is of another type or outside the setting's limits."""
+    if not isinstance(value, accepted(setting.type)):
+        raise ConfigError(f"{flag(setting)} {value!r}: must be of type {setting.type}")
     if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"{flag(setting)} {value}: must be a finite number")
     for name, (holds, words) in BOUNDS.items():
@@ -57,6 +61,11 @@ def check(setting: Field, value: Any) -> None:
         if bound is not None and not holds(value, bound):
             shown = ", ".join(bound) if name == "choices" else bound
             raise ConfigError(f"{flag(setting)} {value}: must be {words} {shown}")
+
+
+def accepted(kind: Any) -> Any:
+    """What a setting of the type takes: a whole number is also a real one."""
+    return kind | int if isinstance(1.0, kind) else kind
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,7 @@ class TextConfig(Settings):
 class ModelConfig(Settings):
     """The network's shape."""
 
-    cell: str = setting("lstm", "Recurrent cell.", choices=tuple(CELLS))
+    cell: str = setting("lstm", f"Recurrent cell: {SUMMARIES}.", choices=tuple(CELLS))
     layers: int = setting(1, "Recurrent layers.", low=1, high=64)
     units: int = setting(384, "Hidden units in each layer.", low=1, high=65536)
     embedding: int = setting(64, "Width of the character embedding; 0: one-hot.", low=0, high=65536)
@@ -108,7 +117,7 @@ class TrainingConfig(Settings):
         None, "Steps between evaluations.", shown="up to 20 in a plan", low=1, resumable=True
     )
     eval_chars: int = setting(
-        1_000_000, "Validate on this many characters at most; 0: all.", low=0, resumable=True
+        2_000_000, "Validate on this many characters at most; 0: all.", low=0, resumable=True
     )
     sample_every: int | None = setting(
         None, "Steps between samples; 0: none.", shown="4 in a plan", low=0, resumable=True
@@ -126,7 +135,9 @@ class SamplingConfig(Settings):
         1.0, "Below 1 safer, above 1 wilder; 0 is greedy.", low=0, high=1e6
     )
     length: int = setting(500, "New characters to write.", low=0)
-    count: int = setting(1, "Texts to write at once.", low=1, high=1 << 20)
+    count: int = setting(
+        1, "Texts to write at once; several are shown when all are done.", low=1, high=1 << 20
+    )
 
 
 @dataclass(frozen=True)
@@ -191,7 +202,7 @@ class Config:
             if asked != kept and not each.metadata.get("resumable"):
                 raise ConfigError(
                     f"{flag(each)} is {kept} in this run and cannot become {asked};"
-                    " leave it out, or start a new run with --init-from"
+                    " leave it out, or start a new run under another --name"
                 )
         return self.changed(settings)
 

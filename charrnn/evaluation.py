@@ -66,12 +66,12 @@ class Evaluator:
         """Score the N - 1 characters after the first of ids [N]; count the `unknown` id."""
         streams = self.streams(ids)
         state = zero_state(self._config, streams.batch_size)
-        total = 0.0
+        total, unknowns = 0.0, 0
         for window in streams:
             loss, state = self._window_loss(*map(tf.constant, window), state)
             total += float(loss)
-        count = 0 if unknown is None else int(np.count_nonzero(ids[1:] == unknown))
-        return Score(len(ids) - 1, total / (len(ids) - 1), count)
+            unknowns += int(window.mask[window.targets == unknown].sum())
+        return Score(len(ids) - 1, total / (len(ids) - 1), unknowns)
 
     def _window_loss_eager(self, inputs: Any, targets: Any, mask: Any, state: Any) -> Any:
         logits, state = self._model((inputs, state, tf.zeros(2, tf.int32)), training=False)

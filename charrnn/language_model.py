@@ -1,26 +1,24 @@
 """A trained model in hand: `charrnn.load(run)`."""
 
-import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrnn.checkpoints import Checkpoint
 from charrnn.checkpoints import load as read_checkpoint
 from charrnn.config import SamplingConfig
-from charrnn.errors import RunError
+from charrnn.errors import CorpusError, RunError
 from charrnn.files import placed
-from charrnn.runs import DEFAULT_ROOT, find_checkpoint
+from charrnn.runs import DEFAULT_ROOT, WHICH, find_checkpoint
 from charrnn.sampling.noise import random_seed
 from charrnn.sampling.writing import join, write
 from charrnn.text.corpus import INFO_FILE, Corpus, encode_corpus, open_corpus
-from charrnn.text.sources import select
+from charrnn.text.sources import PathLike, select
 
 if TYPE_CHECKING:
     from charrnn.evaluation import Score
-
-PathLike = str | os.PathLike[str]
 
 
 class LanguageModel:
@@ -71,15 +69,23 @@ class LanguageModel:
         texts = join(self.stream(prompt, seed=seed, count=count, **settings), count)
         return texts[0] if count == 1 else texts
 
-    def evaluate(self, *files: PathLike, part: str = "validation") -> "Score":
-        """How well the model predicts the files, or a part of the text that it was trained on."""
+    def evaluate(
+        self, *files: PathLike, part: str = "validation", encoding: str | None = None
+    ) -> "Score":
+        """How well the model predicts the files, or a part of the text that it was trained on.
+
+        `part` is train, validation or test; the files' `encoding` is the training text's.
+        """
         if not files:
             return self.score(self.corpus(), part)
         with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
             config = self.checkpoint.config.text
-            sources = select(files, config).sources
+            config = replace(config, encoding=encoding or config.encoding)
+            selection = select(files, config)
+            if selection.skipped:
+                raise CorpusError(f"{selection.skipped[0]}: looks binary; name the text files")
             with placed(folder):
-                corpus = encode_corpus(sources, config, Path(folder), self.vocabulary)
+                corpus = encode_corpus(selection.sources, config, Path(folder), self.vocabulary)
             return self.score(corpus, None)
 
     def corpus(self) -> Corpus:
@@ -101,7 +107,10 @@ class LanguageModel:
 
 
 def load(
-    run: PathLike | None = None, *, which: str = "best", checkpoints: PathLike = DEFAULT_ROOT
+    run: PathLike | None = None,
+    *,
+    which: str | Sequence[str] = WHICH,
+    checkpoints: PathLike = DEFAULT_ROOT,
 ) -> LanguageModel:
     """The model of a run: a name below `checkpoints`, a path, or by default the newest run.
 
@@ -117,7 +126,7 @@ def generate(
     run: PathLike | None = None,
     prompt: str = "",
     *,
-    which: str = "best",
+    which: str | Sequence[str] = WHICH,
     checkpoints: PathLike = DEFAULT_ROOT,
     **settings: Any,
 ) -> str | list[str]:
@@ -128,7 +137,7 @@ def generate(
 def evaluate(
     run: PathLike | None = None,
     *files: PathLike,
-    which: str = "best",
+    which: str | Sequence[str] = WHICH,
     checkpoints: PathLike = DEFAULT_ROOT,
 ) -> "Score":
     """The score of a run's model on its validation part or on files."""

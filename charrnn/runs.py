@@ -1,7 +1,7 @@
 """Runs: folders below `checkpoints/` with a model's checkpoints, corpus and history."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,12 +52,18 @@ class Run:
         """Whether the folder holds a run."""
         return self.best.exists() or self.last.exists()
 
-    def checkpoint(self, which: str = "best") -> Path:
-        """The file of `best` or `last`; RunError where it is not there."""
-        path = self.folder / f"{which}{SUFFIX}"
-        if which not in WHICH or not path.exists():
-            raise RunError(f"{self.folder}: no checkpoint '{which}'; try --which best or last")
-        return path
+    def checkpoint(self, *which: str) -> Path:
+        """The file of `best` or `last`, whichever is there first; RunError where none is."""
+        for name in which:
+            path = self.folder / f"{name}{SUFFIX}"
+            if name in WHICH and path.exists():
+                return path
+        there = " and ".join(f"--which {name}" for name in WHICH if self.has(name))
+        raise RunError(f"{self.folder}: no checkpoint '{which[0]}'; there is: {there}")
+
+    def has(self, which: str) -> bool:
+        """Whether the checkpoint is there."""
+        return (self.folder / f"{which}{SUFFIX}").exists()
 
     def clear(self) -> None:
         """Delete the run's own files, and nothing else in the folder."""
@@ -112,9 +118,15 @@ def find_run(name: str | os.PathLike[str] | None, root: Path = DEFAULT_ROOT) -> 
 
 
 def find_checkpoint(
-    run: str | os.PathLike[str] | None, root: Path = DEFAULT_ROOT, which: str = "best"
+    run: str | os.PathLike[str] | None,
+    root: Path = DEFAULT_ROOT,
+    which: str | Sequence[str] = WHICH,
 ) -> Path:
-    """The checkpoint of a run (see `find_run`), or the checkpoint file that is named itself."""
+    """The checkpoint of a run (see `find_run`), or the checkpoint file that is named itself.
+
+    Of several in `which`, the first that the run has: it has no best one before it is
+    evaluated.
+    """
     if run is not None and Path(run).is_file() and Path(run).suffix == SUFFIX:
         return Path(run)
-    return find_run(run, root).checkpoint(which)
+    return find_run(run, root).checkpoint(*([which] if isinstance(which, str) else which))

@@ -248,7 +248,7 @@ def test_an_unknown_run_to_go_on_with() -> None:
 def test_a_run_without_the_checkpoint_asked_for(which: str) -> None:
     run = untrained()
     run.checkpoint(which).unlink()
-    assert f"no checkpoint '{which}'; try --which" in refused("sample", "--which", which)
+    assert f"no checkpoint '{which}'; there is: --which" in refused("sample", "--which", which)
 
 
 def test_a_run_that_stands_in_the_way() -> None:
@@ -364,7 +364,14 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "altered number": lambda data: altered(data, (header_end(data) + len(data)) // 2),
     "altered last number": lambda data: altered(data, len(data) - 1),
 }
-USES = (["sample"], ["evaluate"], ["info"], ["info", "--json"], ["evaluate", "fox", "fox.txt"])
+BEST = ("--which", "best")
+USES = (
+    ["sample"],
+    ["evaluate"],
+    ["info", *BEST],
+    ["info", "--json", *BEST],
+    ["evaluate", "fox", "fox.txt"],
+)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

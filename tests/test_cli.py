@@ -278,7 +278,14 @@ def test_the_run_is_named_in_every_way(command: str, fox: Run, tmp_path: Path) -
         patched.setattr(LanguageModel, "evaluate", lambda *_, **__: Score(1, 1.0))
         for run in ([], ["fox"], [fox.folder], [fox.folder.resolve()], [fox.best]):
             assert charrnn(command, *run).status == 0
-    assert loaded == [fox.best.resolve()] * 5
+    default = fox.last if command == "info" else fox.best
+    assert loaded == [default.resolve()] * 4 + [fox.best.resolve()]
+
+
+def test_before_an_evaluation_last_serves(fox: Run) -> None:
+    fox.best.unlink()
+    assert len(written("--length", 20)) == 21
+    assert figures("info")["checkpoint"] == str(fox.last)
 
 
 def test_best_and_last_are_told_apart(fox: Run) -> None:
@@ -373,8 +380,8 @@ def test_evaluation_for_reading_shows_the_same_figures(fox: Run) -> None:
 
 def test_information_is_the_checkpoint_s(fox: Run) -> None:
     facts = figures("info")
-    checkpoint = checkpoints.load(fox.best)
-    assert facts["checkpoint"] == str(fox.best)
+    checkpoint = checkpoints.load(fox.last)
+    assert facts["checkpoint"] == str(fox.last)
     assert facts["config"] == checkpoint.config.to_json()
     assert facts["parameters"] == sum(weight.size for weight in checkpoint.weights.values())
     assert facts["vocabulary_size"] == len(set(TEXT)) + 1

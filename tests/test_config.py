@@ -190,7 +190,7 @@ def test_a_run_goes_on_with_changes_only_where_they_are_harmless(owner: type, ea
         with pytest.raises(ConfigError) as caught:
             config.resumed({each.name: asked})
         assert str(caught.value).startswith(f"{flag(each)} is {kept} in this run")
-        assert "--init-from" in str(caught.value)
+        assert "--name" in str(caught.value)
 
 
 def test_a_run_goes_on_unchanged_when_nothing_is_asked() -> None:

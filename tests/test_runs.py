@@ -95,7 +95,7 @@ def test_a_checkpoint_is_found_by_run_or_by_file() -> None:
 @pytest.mark.parametrize("which", ["best", "worst", "../run/last"])
 def test_a_checkpoint_that_is_not_there_is_named(which: str) -> None:
     make("run")
-    with pytest.raises(RunError, match=r"no checkpoint '.*'; try --which best or last"):
+    with pytest.raises(RunError, match=r"no checkpoint '.*'; there is: --which last"):
         find_checkpoint("run", ROOT, which)
 
 

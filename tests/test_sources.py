@@ -201,3 +201,25 @@ def test_the_standard_library_reads_as_text() -> None:
         len(chunk) for source in select([]).sources for chunk in read(source, TextConfig())
     )
     assert characters > 5_000_000
+
+
+def test_a_pipe_is_not_looked_into_before_it_is_read() -> None:
+    text = b"x" * 20_000
+    out, into = os.pipe()
+    os.write(into, text)
+    os.close(into)
+    selection = select([f"/dev/fd/{out}"])
+    with selection.sources[0].open() as stream:
+        assert stream.read() == text
+    assert selection.name == "stdin"
+    os.close(out)
+
+
+def test_links_to_folders_are_followed_once() -> None:
+    Path("d/sub").mkdir(parents=True)
+    Path("d/sub/a.txt").write_text("a", encoding="utf-8")
+    Path("d/loop").symlink_to(Path("d").resolve())
+    Path("e").mkdir()
+    Path("e/link").symlink_to(Path("d/sub").resolve())
+    assert [source.name for source in select(["d"]).sources] == ["d/sub/a.txt"]
+    assert [source.name for source in select(["e"]).sources] == ["e/link/a.txt"]

@@ -138,6 +138,24 @@ def test_resume_without_the_corpus_s_files(train, corpus, tmp_path):
     assert last(tmp_path).progress.step == 2
 
 
+def test_a_new_plan_survives_a_kill_before_its_first_step(train, corpus, tmp_path):
+    train(corpus, steps=1)
+    beginning = charrnn.train(checkpoints=tmp_path / "checkpoints", resume=True, steps=7)
+    next(event for event in beginning if isinstance(event, events.Started))
+    saved = last(tmp_path).progress
+    beginning.close()
+    assert (saved.step, saved.end) == (1, 8)
+
+
+def test_a_run_that_goes_on_takes_another_cadence(train, corpus, tmp_path):
+    stream = charrnn.train(corpus, checkpoints=tmp_path / "checkpoints", **SMALL, **PLAN)
+    next(event for event in stream if isinstance(event, events.Stepped))
+    stream.close()
+    history = train(resume=True, eval_every=5, checkpoint_every=6)
+    assert [event.step for event in only(events.Evaluated, history)] == [5, 10, 12]
+    assert [event.step for event in only(events.Saved, history)] == [6, 12]
+
+
 def test_the_same_command_with_resume_goes_on(train, tmp_path):
     path = tmp_path / "tiny.txt"
     path.write_text("abc" * 7, encoding="utf-8")
@@ -258,6 +276,17 @@ def test_divergence_goes_back_at_half_the_rate(train, corpus, tmp_path, poison):
     assert progress.skipped_steps == PATIENCE
 
 
+def test_going_back_keeps_the_best_weights_and_one_row_a_step(train, corpus, tmp_path, poison):
+    poison(lambda seed, rate: seed >= 13 and rate > 0.011)
+    options = {"warmup_steps": 0, "learning_rate": 0.02, "eval_every": 3, "checkpoint_every": 9}
+    history = train(corpus, steps=30, **options)
+    assert len(only(events.RolledBack, history)) == 1
+    losses = [event.val_loss_nats for event in only(events.Evaluated, history)]
+    best = checkpoints.load(run_of(tmp_path).best).progress.best_loss_nats
+    assert best == min(losses) == last(tmp_path).progress.best_loss_nats
+    assert [int(row["step"]) for row in rows(tmp_path)] == list(range(3, 31, 3))
+
+
 def test_hopeless_divergence_gives_up(train, corpus, poison):
     poison(lambda seed, rate: seed >= 4)
     with pytest.raises(DivergedError, match="--learning-rate"):
@@ -273,6 +302,12 @@ def test_a_run_is_never_overwritten_unasked(train, corpus, tmp_path):
     assert run_of(tmp_path).last.read_bytes() == before
     train(corpus, steps=2, overwrite=True)
     assert last(tmp_path).progress.step == 2
+
+
+@pytest.mark.parametrize("name", ["", " ", ".", "..", "a/b", "/a"])
+def test_a_name_is_that_of_a_folder_below(train, corpus, name):
+    with pytest.raises(ConfigError, match="--name"):
+        train(corpus, name=name, steps=1)
 
 
 def test_overwriting_fails_without_loss(train, corpus, tmp_path):

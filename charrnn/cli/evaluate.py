@@ -7,6 +7,7 @@ import click
 
 from charrnn.cli.allocator import keep_memory
 from charrnn.cli.options import checkpoints_option, json_option, run_argument, which_option
+from charrnn.runs import WHICH
 
 
 @click.command("evaluate")
@@ -15,21 +16,25 @@ from charrnn.cli.options import checkpoints_option, json_option, run_argument, w
 @checkpoints_option
 @which_option
 @click.option("--test", is_flag=True, help="Score the run's test part, not its validation part.")
+@click.option("--encoding", help="Encoding of FILES  [default: the training text's].")
 @json_option
 def evaluate_command(
     run: str | None,
     files: tuple[str, ...],
     checkpoints: Path,
-    which: str,
+    which: str | None,
     test: bool,
+    encoding: str | None,
     as_json: bool,
 ) -> None:
     """Score text with a run's model: FILES, or the run's own validation part."""
+    if files and test:
+        raise click.UsageError("--test scores a part of the run's own text; leave out FILES")
     keep_memory()
     from charrnn.language_model import load
 
-    model = load(run, which=which, checkpoints=checkpoints)
-    score = model.evaluate(*files, part="test" if test else "validation")
+    model = load(run, which=which or WHICH, checkpoints=checkpoints)
+    score = model.evaluate(*files, part="test" if test else "validation", encoding=encoding)
     figures = {
         "characters": score.characters,
         "nats_per_char": score.nats_per_char,

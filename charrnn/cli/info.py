@@ -6,20 +6,20 @@ from typing import Any
 
 import click
 
-from charrnn.cli.options import checkpoints_option, json_option, run_argument, which_option
+from charrnn.cli.options import checkpoints_option, json_option, run_argument
+from charrnn.runs import WHICH, find_checkpoint
 
 
 @click.command("info")
 @run_argument
 @checkpoints_option
-@which_option
+@click.option("--which", type=click.Choice(WHICH), help="Which checkpoint  [default: last].")
 @json_option
-def info_command(run: str | None, checkpoints: Path, which: str, as_json: bool) -> None:
+def info_command(run: str | None, checkpoints: Path, which: str | None, as_json: bool) -> None:
     """Tell what a run is: settings, size, progress, best loss."""
     from charrnn.checkpoints import load
-    from charrnn.runs import find_checkpoint
 
-    path = find_checkpoint(run, checkpoints, which)
+    path = find_checkpoint(run, checkpoints, which or ("last", "best"))
     facts = describe(path, load(path))
     if as_json:
         click.echo(json.dumps(facts))

@@ -65,7 +65,7 @@ def option_type(field: Field, hint: Any) -> Any:
     if flag(field) == "--time":
         return Duration()
     if isinstance(hint, types.UnionType):
-        (hint,) = (part for part in hint.__args__ if part is not type(None))
+        (hint,) = set(typing.get_args(hint)) - {type(None)}
     return hint
 
 
@@ -84,9 +84,7 @@ checkpoints_option = click.option(
 which_option = click.option(
     "--which",
     type=click.Choice(WHICH),
-    default="best",
-    show_default=True,
-    help="Which checkpoint of the run.",
+    help="Which checkpoint of the run  [default: best, or last before an evaluation].",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 run_argument = click.argument("run", required=False)

@@ -1,5 +1,6 @@
 """Training's events on standard error: a progress bar, a line for each evaluation, samples."""
 
+import shlex
 import sys
 from functools import singledispatchmethod
 from pathlib import Path
@@ -8,6 +9,7 @@ from types import TracebackType
 import click
 from tqdm import tqdm
 
+from charrnn.runs import DEFAULT_ROOT
 from charrnn.training import events
 from charrnn.training.events import Event
 
@@ -69,12 +71,12 @@ class Display:
     @show.register
     def _(self, event: events.Evaluated) -> None:
         self._losses["val"] = nats(event.val_loss_nats)
-        best = " (best)" if event.is_best else ""
-        self._line(
-            f"step {event.step:,}, epoch {event.epoch:.2f}: train {nats(event.train_loss_nats)},"
-            f" validation {nats(event.val_loss_nats)} nats"
-            f" = {nats(event.val_bits_per_char)} bits per character{best}"
-        )
+        line = f"step {event.step:,}, epoch {event.epoch:.2f}: train {nats(event.train_loss_nats)}"
+        if event.val_loss_nats is not None:
+            bits = f"{nats(event.val_bits_per_char)} bits per character"
+            line += f", validation {nats(event.val_loss_nats)} nats = {bits}"
+            line += " (best)" if event.is_best else ""
+        self._line(line)
 
     @show.register
     def _(self, event: events.Sampled) -> None:
@@ -83,6 +85,7 @@ class Display:
 
     @show.register
     def _(self, event: events.RolledBack) -> None:
+        self._step = event.step
         self._line(
             f"losses were not finite: back to step {event.step:,},"
             f" at half the rate, now {event.learning_rate:.2g}"
@@ -96,7 +99,7 @@ class Display:
             else f", best validation {nats(event.best_loss_nats)} nats"
         )
         self._line(
-            f"finished at step {event.step:,}{best}; write with: charrnn sample {event.run.name}"
+            f"finished at step {event.step:,}{best}; write with: charrnn sample {named(event.run)}"
         )
 
     def stopped(self) -> None:
@@ -106,7 +109,7 @@ class Display:
         else:
             self._line(
                 f"stopped and saved at step {self._step:,} of {self._end:,};"
-                f" go on with: charrnn train --resume --name {self._run.name}"
+                f" go on with: charrnn train --resume --name {named(self._run)}"
             )
 
     def _line(self, text: str) -> None:
@@ -117,3 +120,11 @@ class Display:
 def nats(loss: float | None) -> str:
     """A loss for reading."""
     return "-" if loss is None else f"{loss:.3f}"
+
+
+def named(run: Path) -> str:
+    """The run's name with what else a command needs to find it again."""
+    elsewhere = (
+        "" if run.parent == DEFAULT_ROOT else f" --checkpoints {shlex.quote(str(run.parent))}"
+    )
+    return shlex.quote(run.name) + elsewhere

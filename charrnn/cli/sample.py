@@ -14,6 +14,7 @@ from charrnn.cli.options import (
     which_option,
 )
 from charrnn.config import SamplingConfig
+from charrnn.runs import WHICH
 
 
 @click.command("sample")
@@ -23,13 +24,13 @@ from charrnn.config import SamplingConfig
 @settings_options([SamplingConfig])
 @click.option("--prompt", default=None, help="Text to go on from.")
 @click.option(
-    "--prompt-file", type=click.File("r", encoding="utf-8"), help="Read the prompt from a file."
+    "--prompt-file", type=click.File("r", encoding="utf-8-sig"), help="Read the prompt from a file."
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Write the same text again.")
 def sample_command(
     run: str | None,
     checkpoints: Path,
-    which: str,
+    which: str | None,
     prompt: str | None,
     prompt_file: Any,
     seed: int | None,
@@ -44,7 +45,7 @@ def sample_command(
 
     prompt = read_prompt(prompt, prompt_file)
     config = SamplingConfig(**given(settings))
-    model = load(run, which=which, checkpoints=checkpoints)
+    model = load(run, which=which or WHICH, checkpoints=checkpoints)
     seed = random_seed() if seed is None else seed
     click.echo(f"{model.path.parent}, --seed {seed}", err=True)
     warn_of_missing(model.missing(prompt))

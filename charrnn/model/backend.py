@@ -1,7 +1,6 @@
 """TensorFlow and Keras, imported in one place and without their start-up chatter."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +9,11 @@ from contextlib import contextmanager
 @contextmanager
 def quiet() -> Iterator[None]:
     """Hold back what native code writes to standard error; show it if the block fails."""
-    sys.stderr.flush()
-    screen = os.dup(2)
+    try:
+        screen = os.dup(2)
+    except OSError:  # closed by the caller: `2>&-`
+        yield
+        return
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:

@@ -69,12 +69,14 @@ def select(corpus: Sequence[PathLike], config: TextConfig = DEFAULT) -> Selectio
     if not corpus:
         return standard_library()
     found = [path for argument in corpus for path in expand(os.fspath(argument))]
-    named = {Path(argument) for argument in corpus}
-    binary = set() if takes_nul(config) else {p for p in found if p and looks_binary(p)} - named
+    named = {None, *map(Path, corpus)}
+    met = set() if takes_nul(config) else {path for path in found if path not in named}
+    binary = {path for path in met if path and looks_binary(path)}
     sources = tuple(Source(path) for path in found if path not in binary)
     if not sources:
         raise CorpusError(f"{corpus[0]}: no text file in this folder; name files, or use --bytes")
-    return Selection(sources, run_name(corpus), tuple(p for p in found if p and p in binary))
+    skipped = tuple(path for path in found if path and path in binary)
+    return Selection(sources, run_name(corpus), skipped)
 
 
 def takes_nul(config: TextConfig) -> bool:
@@ -104,10 +106,23 @@ def files_below(folder: Path, without: Set[str] = frozenset()) -> list[Path]:
     Folders whose names are in `without` are left out as well.
     """
     found: list[Path] = []
-    for root, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = (name for name in {*folders} - without if not name.startswith("."))
+    visited = {folder.resolve()}
+    for root, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        folders[:] = (
+            name
+            for name in {*folders} - without
+            if not name.startswith(".") and first_visit(Path(root, name), visited)
+        )
         found += (Path(root, name) for name in files if not name.startswith("."))
     return sorted(found)
+
+
+def first_visit(folder: Path, visited: set[Path]) -> bool:
+    """Note the folder; False where links lead to it a second time."""
+    place = folder.resolve()
+    seen = place in visited
+    visited.add(place)
+    return not seen
 
 
 def refuse(error: OSError) -> None:
@@ -118,7 +133,12 @@ def refuse(error: OSError) -> None:
 
 
 def looks_binary(path: Path) -> bool:
-    """Whether a NUL byte stands near the start of the (uncompressed) file."""
+    """Whether a NUL byte stands near the start of the (uncompressed) file.
+
+    Only a regular file is looked into: what is read from a pipe is gone.
+    """
+    if not path.is_file():
+        return False
     try:
         with Source(path).open() as stream:
             return b"\0" in stream.read(SNIFFED_BYTES)
@@ -130,11 +150,13 @@ def run_name(corpus: Sequence[PathLike]) -> str:
     """The run's name for a corpus: its first file's or folder's, without suffixes."""
     if not corpus:
         return STANDARD_LIBRARY
-    if os.fspath(corpus[0]) == "-":
+    path = Path(corpus[0])
+    if os.fspath(corpus[0]) == "-" or path.is_fifo() or path.is_char_device():
         return "stdin"
-    name = Path(corpus[0]).resolve().name
-    stem = name.split(".", 1)[0] if not name.startswith(".") else name.lstrip(".")
-    return stem.replace("*", "").replace("?", "") or "corpus"
+    path = Path(path.resolve().name.replace("*", "").replace("?", ""))
+    if path.suffix.lower() in OPENERS:
+        path = path.with_suffix("")
+    return path.stem.strip(". ") or "corpus"
 
 
 def standard_library() -> Selection:

@@ -42,6 +42,7 @@ def new(
         yield from describe_fit(corpus, config, asked)
         session = build(run, corpus, config, old)
         yield from set_plan(session, plan, begin)
+        set_cadence(session)
         session.save(Run(staged))
         settle(run, staged)
     return session
@@ -65,6 +66,8 @@ def resumed(
     yield Note(f"going on with {run.folder} at step {session.progress.step:,}")
     if not plan.empty:
         yield from set_plan(session, plan, begin)
+    set_cadence(session)
+    session.save()
     return session
 
 
@@ -105,6 +108,9 @@ def describe(corpus: Corpus, config: Config) -> Iterator[Note]:
         yield Note(f"folded {info.folded:,} rare {kind} into the unknown one (--min-count)")
     elif info.unknown:
         yield Note(f"{info.unknown:,} {kind} outside the training part count as unknown")
+    limit = config.training.eval_chars
+    if 0 < limit < len(corpus.validation):
+        yield Note(f"validating on the first {limit:,} of them (--eval-chars)")
 
 
 def fitted(corpus: Corpus, config: Config) -> Config:
@@ -143,18 +149,24 @@ def build(run: Run, corpus: Corpus, config: Config, old: Checkpoint | None) -> S
 
 
 def set_plan(session: Session, plan: Plan, begin: float) -> Iterator[Note]:
-    """Fix the number of steps from here on, and when to evaluate, sample and save."""
+    """Fix the number of steps from here on."""
     load = session.load
     speed = session.measure(begin) if plan.needs_speed else None
     steps = plan_steps(plan, load, speed)
-    options, progress = session.config.training, session.progress
+    progress = session.progress
     progress.start, progress.end = progress.step, progress.step + steps
     progress.windows = load.windows
-    progress.eval_every = options.eval_every or max(1, steps // load.evaluations(steps))
-    every = options.sample_every
-    progress.sample_every = max(1, steps // SAMPLES) if every is None else every
-    progress.checkpoint_every = options.checkpoint_every or progress.eval_every
     yield Note(f"training for {steps:,} steps, {steps / load.windows:.1f} epochs")
+
+
+def set_cadence(session: Session) -> None:
+    """Fix when to evaluate, sample and save: as the settings say, or spread over the plan."""
+    options, progress = session.config.training, session.progress
+    steps = progress.end - progress.start
+    progress.eval_every = options.eval_every or -(-steps // session.load.evaluations(steps))
+    every = options.sample_every
+    progress.sample_every = -(-steps // SAMPLES) if every is None else every
+    progress.checkpoint_every = options.checkpoint_every or progress.eval_every
 
 
 def refuse_changed(run: Run, corpus: Corpus, config: Config, named: tuple[Source, ...]) -> None:

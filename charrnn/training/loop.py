@@ -32,6 +32,8 @@ def train(
 ) -> Generator[Event, None, None]:
     """Train a model on files, folders or globs, and yield what happens as it happens.
 
+    To leave the loop early, close the generator (`contextlib.closing` does it): that saves.
+
     Args:
         corpus: What to learn; nothing means the interpreter's standard library.
         name: The run's folder below `checkpoints`; by default the corpus's name.
@@ -51,17 +53,26 @@ def train(
             raise ConfigError("--resume goes on with a run; leave out --overwrite and --init-from")
         run = find_run(name or (run_name(corpus) if corpus else None), root)
         return in_folder(run, begin.resumed(run, corpus, settings, plan))
+    if init_from is not None and not corpus:
+        raise ConfigError("--init-from: name the new text to learn")
     config = Config.of(**settings)
     old = None if init_from is None else load(find_checkpoint(init_from, root))
     if old is not None:
         config = begin.inherit(old.config, settings)
-    run = Run(root / (name or run_name(corpus)))
+    run = Run(root / checked(run_name(corpus) if name is None else name))
     if run.exists and not overwrite:
         raise RunError(
             f"{run.folder}: holds a run already; go on with --resume,"
             " choose another --name, or delete it with --overwrite"
         )
     return in_folder(run, begin.new(run, select(corpus, config.text), config, plan, old))
+
+
+def checked(name: str) -> str:
+    """The run's name, if it can be that of a folder below `checkpoints`."""
+    if name != Path(name).name or not name.strip() or name == "..":
+        raise ConfigError(f"--name {name!r}: must be a plain folder name; see also --checkpoints")
+    return name
 
 
 def in_folder(

@@ -39,14 +39,18 @@ def median_seconds(step: Callable[[], object], least_seconds: float = MEASURE_SE
 
 @dataclass(frozen=True)
 class Load:
-    """What a plan is made for: windows in an epoch, characters in a step and in an evaluation."""
+    """What a plan is made for: windows in an epoch, characters in a step and in an evaluation,
+    and the steps between evaluations where the user chose them."""
 
     windows: int
     step_characters: int
     evaluation_characters: int
+    eval_every: int | None = None
 
     def evaluations(self, steps: int) -> int:
         """How many evaluations so many steps have: 20, fewer where they would take too long."""
+        if self.eval_every:
+            return -(-steps // self.eval_every)
         affordable = EVALUATED_SHARE * steps * self.step_characters
         return max(1, min(EVALUATIONS, int(affordable / max(1, self.evaluation_characters))))
 
@@ -65,5 +69,7 @@ def plan_steps(plan: Plan, load: Load, speed: Speed | None) -> int:
 def steps_in(seconds: float, load: Load, speed: Speed) -> int:
     """How many steps fit into the time beside their evaluations; at least one."""
     left = seconds - speed.spent_seconds
+    if load.eval_every:
+        return max(1, int(left / (speed.step_seconds + speed.evaluation_seconds / load.eval_every)))
     evaluations = load.evaluations(max(1, int(left / speed.step_seconds)))
     return max(1, int((left - evaluations * speed.evaluation_seconds) / speed.step_seconds))

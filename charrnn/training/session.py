@@ -94,11 +94,13 @@ class Session:
                 f"{self.run.folder}: training diverged {returns + 1} times, at ever lower rates;"
                 " start again with a lower --learning-rate or --clip-norm"
             )
+        best = self.progress.best_loss_nats, self.progress.best_step
         self.restore(checkpoints.load(self.run.last))
+        self.progress.best_loss_nats, self.progress.best_step = best
         self.progress.skipped_steps, self.progress.returns = skipped, returns + 1
         self.progress.skipped_in_a_row = 0
         self.progress.rate_scale /= 2
-        self._saved_step = None
+        history.truncate(self.run.history, self.progress.step)
         self.save()
         return RolledBack(self.progress.step, learning_rate(self.config.training, self.progress))
 
@@ -125,7 +127,7 @@ class Session:
         """Validate, write the history's row, keep the best weights."""
         progress = self.progress
         loss = self.validate()
-        best = loss is None or loss < (progress.best_loss_nats or float("inf"))
+        best = loss is None or progress.best_loss_nats is None or loss < progress.best_loss_nats
         if best:
             progress.best_loss_nats, progress.best_step = loss, progress.step
         event = self._evaluated(loss, best)
@@ -215,8 +217,8 @@ class Session:
         self._saved_step = self.progress.step
 
     def close(self) -> None:
-        """Save what is not saved yet."""
-        if self._saved_step != self.progress.step:
+        """Save what is not saved yet; amid steps that are skipped, the last checkpoint is right."""
+        if self._saved_step != self.progress.step and not self.progress.skipped_in_a_row:
             self.save()
 
     # -- Time ----------------------------------------------------------------------------
@@ -226,12 +228,12 @@ class Session:
         """What a plan for this run reckons with."""
         options = self.config.training
         characters = options.batch_size * options.seq_length
-        return Load(self.streams.windows, characters, len(self.validation))
+        return Load(self.streams.windows, characters, len(self.validation), options.eval_every)
 
     def measure(self, begin: float) -> Speed:
         """How fast steps and evaluations are here; changes nothing. `begin` is when all began."""
-        before = self.snapshot()
-        step_seconds = median_seconds(self.step)
+        before, window = self.snapshot(), self.streams.window(0)
+        step_seconds = median_seconds(lambda: self.trainer.step(window, self.state, 0, 0.0))
         self.restore(before)
         evaluation_seconds = 0.0
         if len(self.validation) > 1:
