@@ -48,7 +48,7 @@ class Evaluator:
     def __init__(self, model: Any, config: ModelConfig, vocabulary_size: int) -> None:
         self._model, self._config = model, config
         self._most_streams = max(1, min(STREAMS, LOGITS_IN_MEMORY // (WINDOW * vocabulary_size)))
-        self._window_loss = tf.function(self._window_loss_eager, jit_compile=True)
+        self._window_loss = tf.function(self._window_loss_eager, jit_compile=True, autograph=False)
 
     def streams(self, ids: np.ndarray) -> Streams:
         """The ids cut for evaluation."""

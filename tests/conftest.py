@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-# TensorFlow reads these when it is first imported.
+# TensorFlow reads these when it is first imported. The tests compile often and run little.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 40
-SMALL = {"units": 8, "embedding": 4, "batch_size": 3, "seq_length": 10, "sample_every": 0}
+SMALL = {"units": 8, "embedding": 4, "batch_size": 4, "seq_length": 10, "sample_every": 0}
 
 
 @pytest.fixture

@@ -166,7 +166,7 @@ def test_a_location_holds_from_another_folder(monkeypatch: pytest.MonkeyPatch) -
     [
         ("poems.txt", "poems"),
         ("poems.txt.gz", "poems"),
-        ("d/poems.v2.txt", "poems"),
+        ("d/poems.v2.txt", "poems.v2"),
         ("d", "d"),
         ("d/", "d"),
         ("d/.", "d"),

@@ -277,7 +277,7 @@ def test_divergence_goes_back_at_half_the_rate(train, corpus, tmp_path, poison):
 
 
 def test_going_back_keeps_the_best_weights_and_one_row_a_step(train, corpus, tmp_path, poison):
-    poison(lambda seed, rate: seed >= 13 and rate > 0.011)
+    poison(lambda seed, rate: seed >= 13 and rate > 0.0055)
     options = {"warmup_steps": 0, "learning_rate": 0.02, "eval_every": 3, "checkpoint_every": 9}
     history = train(corpus, steps=30, **options)
     assert len(only(events.RolledBack, history)) == 1

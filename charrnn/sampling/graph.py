@@ -23,7 +23,7 @@ class GraphSampler:
     def __init__(self, model: Any, config: ModelConfig, vocabulary_size: int, count: int) -> None:
         self._model, self._size = model, vocabulary_size
         self._zero_state = zero_state(config, count)
-        self._write = tf.function(self._write_eager, jit_compile=True)
+        self._write = tf.function(self._write_eager, jit_compile=True, autograph=False)
 
     def start(self, context: int) -> None:
         """Begin at the zero state, as if the character `context` stood before each text."""

@@ -153,10 +153,9 @@ def run_name(corpus: Sequence[PathLike]) -> str:
     path = Path(corpus[0])
     if os.fspath(corpus[0]) == "-" or path.is_fifo() or path.is_char_device():
         return "stdin"
-    path = Path(path.resolve().name.replace("*", "").replace("?", ""))
-    if path.suffix.lower() in OPENERS:
-        path = path.with_suffix("")
-    return path.stem.strip(". ") or "corpus"
+    path = Path(path.resolve().name)
+    stem = Path(path.stem).stem if path.suffix.lower() in OPENERS else path.stem
+    return stem.replace("*", "").replace("?", "").strip(". ") or "corpus"
 
 
 def standard_library() -> Selection:

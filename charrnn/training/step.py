@@ -49,9 +49,11 @@ class Trainer:
         )
         self.optimizer.exclude_from_weight_decay(var_names=["bias"])
         self.optimizer.build(self.model.trainable_variables)
-        self._differentiate = tf.function(self._differentiate_eager, jit_compile=True)
-        self._apply = tf.function(self._apply_eager, jit_compile=True)
-        self._update = tf.function(self._update_eager)
+        self._differentiate = tf.function(
+            self._differentiate_eager, jit_compile=True, autograph=False
+        )
+        self._apply = tf.function(self._apply_eager, jit_compile=True, autograph=False)
+        self._update = tf.function(self._update_eager, autograph=False)
 
     @property
     def parts(self) -> int:
