@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import SMALL
+from conftest import SMALL, TEXT
 
 import charrnn
 from charrnn import checkpoints
@@ -53,11 +53,14 @@ def rows(tmp_path, name="corpus"):
 # -- Resuming ----------------------------------------------------------------------------
 
 
-@pytest.fixture
-def uninterrupted(train, corpus, tmp_path):
-    """A run of 12 steps in one go, and its history."""
-    train(corpus, name="whole", **PLAN)
-    return last(tmp_path, "whole"), rows(tmp_path, "whole")
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """The last checkpoint and the history of a run of 12 steps in one go."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    (folder / "corpus.txt").write_text(TEXT, encoding="utf-8")
+    checkpoints_below = folder / "checkpoints"
+    list(charrnn.train(folder / "corpus.txt", checkpoints=checkpoints_below, **SMALL, **PLAN))
+    return last(folder), rows(folder)
 
 
 @pytest.mark.parametrize("stop_at", [1, 4, 7])
@@ -335,7 +338,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
     assert last(tmp_path).progress.step == 0
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143)])
 def test_a_signal_finishes_the_step_and_saves(corpus, tmp_path, number, status):
     command = [sys.executable, "-m", "charrnn", "train", str(corpus), "--steps", "1000000"]
     command += ["--units", "8", "--eval-every", "5", "--sample-every", "0"]
