@@ -30,12 +30,12 @@ class Run:
     @property
     def best(self) -> Path:
         """The checkpoint with the lowest validation loss."""
-        return self.folder / f"best{SUFFIX}"
+        return self.file("best")
 
     @property
     def last(self) -> Path:
         """The newest checkpoint, from which training goes on."""
-        return self.folder / f"last{SUFFIX}"
+        return self.file("last")
 
     @property
     def history(self) -> Path:
@@ -55,15 +55,14 @@ class Run:
     def checkpoint(self, *which: str) -> Path:
         """The file of `best` or `last`, whichever is there first; RunError where none is."""
         for name in which:
-            path = self.folder / f"{name}{SUFFIX}"
-            if name in WHICH and path.exists():
-                return path
-        there = " and ".join(f"--which {name}" for name in WHICH if self.has(name))
+            if name in WHICH and self.file(name).exists():
+                return self.file(name)
+        there = " and ".join(f"--which {name}" for name in WHICH if self.file(name).exists())
         raise RunError(f"{self.folder}: no checkpoint '{which[0]}'; there is: {there}")
 
-    def has(self, which: str) -> bool:
-        """Whether the checkpoint is there."""
-        return (self.folder / f"{which}{SUFFIX}").exists()
+    def file(self, which: str) -> Path:
+        """Where the checkpoint `best` or `last` stands, or would stand."""
+        return self.folder / f"{which}{SUFFIX}"
 
     def clear(self) -> None:
         """Delete the run's own files, and nothing else in the folder."""
