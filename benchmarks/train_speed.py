@@ -4,22 +4,23 @@
 
 Each side lives in a process of its own and has two threads; the parent lets them run one
 after the other, round after round (A B C A B C …), and takes medians. A step is forward,
-backward, clipping and Adam on a batch of random characters, V = 65, embedding 64.
+backward, clipping and Adam on a batch of random characters, V = 65 (or --vocabulary),
+embedding 64. "starts in" is import, build and compile; "peak" the process's memory.
 """
 
 import argparse
 import json
 import multiprocessing
 import os
+import resource
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
 THREADS = 2
-VOCABULARY = 65
 EMBEDDING = 64
 ROUND_SECONDS = 2.0
 
@@ -33,6 +34,7 @@ class Shape:
     units: int
     batch: int
     steps: int
+    vocabulary: int = 65
 
     def __str__(self) -> str:
         return f"{self.cell} {self.layers}x{self.units}, batch {self.batch}x{self.steps}"
@@ -76,9 +78,9 @@ def charrnn_step(shape: Shape) -> Step:
         batch_size=shape.batch,
         seq_length=shape.steps,
     )
-    trainer = Trainer(config, VOCABULARY)
-    set_weights(trainer.model, initial_weights(config.model, VOCABULARY, seed=0))
-    ids = np.random.default_rng(0).integers(0, VOCABULARY, shape.characters + 1)
+    trainer = Trainer(config, shape.vocabulary)
+    set_weights(trainer.model, initial_weights(config.model, shape.vocabulary, seed=0))
+    ids = np.random.default_rng(0).integers(0, shape.vocabulary, shape.characters + 1)
     batch = Streams(ids, shape.batch, shape.steps).window(0)
     state = zero_state(config.model, shape.batch)
 
@@ -95,13 +97,13 @@ def keras_step(shape: Shape, jit: bool) -> Step:
     from charrnn.model.backend import keras, tf
 
     kind = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
-    embed = keras.layers.Embedding(VOCABULARY, EMBEDDING)
+    embed = keras.layers.Embedding(shape.vocabulary, EMBEDDING)
     cells = [
         kind[shape.cell](shape.units, return_sequences=True, return_state=True)
         for _ in range(shape.layers)
     ]
-    dense = keras.layers.Dense(VOCABULARY)
-    ids = tf.random.uniform((shape.batch, shape.steps), 0, VOCABULARY, tf.int32, seed=0)
+    dense = keras.layers.Dense(shape.vocabulary)
+    ids = tf.random.uniform((shape.batch, shape.steps), 0, shape.vocabulary, tf.int32, seed=0)
     parts = 2 if shape.cell == "lstm" else 1
     state = [[tf.zeros((shape.batch, shape.units))] * parts for _ in cells]
 
@@ -142,12 +144,12 @@ def torch_step(shape: Shape) -> Step:
 
     torch.set_num_threads(THREADS)
     kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}[shape.cell]
-    embed = torch.nn.Embedding(VOCABULARY, EMBEDDING)
+    embed = torch.nn.Embedding(shape.vocabulary, EMBEDDING)
     layers = kind(EMBEDDING, shape.units, shape.layers, batch_first=True)
-    dense = torch.nn.Linear(shape.units, VOCABULARY)
+    dense = torch.nn.Linear(shape.units, shape.vocabulary)
     parameters = [p for module in (embed, layers, dense) for p in module.parameters()]
     optimizer = torch.optim.Adam(parameters, 1e-3)
-    ids = torch.randint(0, VOCABULARY, (shape.batch, shape.steps))
+    ids = torch.randint(0, shape.vocabulary, (shape.batch, shape.steps))
     state: Any = None
 
     def step() -> float:
@@ -181,6 +183,7 @@ def serve(side: str, shape: Shape, connection: Connection) -> None:
     connection.send(time.perf_counter() - begin)
     while connection.recv():
         connection.send(seconds_per_step(step))
+    connection.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def seconds_per_step(step: Step) -> float:
@@ -193,23 +196,45 @@ def seconds_per_step(step: Step) -> float:
     return (time.perf_counter() - begin) / count
 
 
-def measure(shape: Shape, sides: list[str], rounds: int) -> dict[str, Any]:
-    """Characters per second of each side, and what each took to start."""
-    context = multiprocessing.get_context("spawn")
-    connections, starts = {}, {}
-    for side in sides:
-        connections[side], theirs = context.Pipe()
-        context.Process(target=serve, args=(side, shape, theirs), daemon=True).start()
-        starts[side] = connections[side].recv()
-    times: dict[str, list[float]] = {side: [] for side in sides}
+class Side:
+    """A side's process, seen from the parent."""
+
+    def __init__(self, name: str, shape: Shape) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=serve, args=(name, shape, theirs), daemon=True)
+        self.process.start()
+        theirs.close()  # or a process that failed would be waited for
+        self.start_seconds = self.connection.recv()
+        self.times: list[float] = []
+
+    def run(self) -> None:
+        """A round."""
+        self.connection.send(True)
+        self.times.append(self.connection.recv())
+
+    def end(self) -> float:
+        """Peak memory in MB; the process has gone, and leaves the cores to others."""
+        self.connection.send(False)
+        peak: float = self.connection.recv()
+        self.process.join()
+        return peak
+
+
+def measure(shape: Shape, names: list[str], rounds: int) -> dict[str, Any]:
+    """Characters per second of each side, what each took to start, and its peak memory."""
+    sides = {name: Side(name, shape) for name in names}
     for _ in range(rounds):
-        for side in sides:
-            connections[side].send(True)
-            times[side].append(connections[side].recv())
-    for connection in connections.values():
-        connection.send(False)
-    speeds = {side: shape.characters / statistics.median(times[side]) for side in sides}
-    return {"shape": str(shape), "chars_per_second": speeds, "start_seconds": starts}
+        for side in sides.values():
+            side.run()
+    return {
+        "shape": str(shape),
+        "chars_per_second": {
+            name: shape.characters / statistics.median(side.times) for name, side in sides.items()
+        },
+        "start_seconds": {name: side.start_seconds for name, side in sides.items()},
+        "peak_mb": {name: side.end() for name, side in sides.items()},
+    }
 
 
 def with_ratios(result: dict[str, Any]) -> dict[str, Any]:
@@ -243,13 +268,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7, help="rounds (default: 7)")
     parser.add_argument("--only", default="", help="shapes whose name contains this")
+    parser.add_argument("--vocabulary", type=int, default=65, help="characters (default: 65)")
     parser.add_argument("--sides", default=",".join(SIDES), help="sides, with commas between")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ[name] = str(THREADS)
     results = []
-    for shape in SHAPES:
+    for shape in (replace(shape, vocabulary=options.vocabulary) for shape in SHAPES):
         if options.only in str(shape):
             results.append(with_ratios(measure(shape, options.sides.split(","), options.rounds)))
             if not options.json:
@@ -264,8 +290,9 @@ def line(result: dict[str, Any]) -> str:
     """A result for reading."""
     speeds = ", ".join(f"{k} {v:,.0f}" for k, v in result["chars_per_second"].items())
     ratios = ", ".join(f"{v:.2f} x {k}" for k, v in result["ratios"].items())
-    compile_seconds = result["start_seconds"].get("charrnn", 0)
-    return f"{result['shape']:28} {speeds} chars/s: {ratios}; starts in {compile_seconds:.1f} s"
+    start, peak = (result[what].get("charrnn", 0) for what in ("start_seconds", "peak_mb"))
+    ours = f"starts in {start:.1f} s, peak {peak:.0f} MB"
+    return f"{result['shape']:28} {speeds} chars/s: {ratios}; {ours}"
 
 
 if __name__ == "__main__":

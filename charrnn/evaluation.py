@@ -9,7 +9,7 @@ import numpy as np
 
 from charrnn.config import ModelConfig
 from charrnn.model.backend import tf
-from charrnn.model.network import zero_state
+from charrnn.model.network import compile_function, zero_state
 from charrnn.text.streams import Streams
 
 STREAMS = 64
@@ -48,7 +48,7 @@ class Evaluator:
     def __init__(self, model: Any, config: ModelConfig, vocabulary_size: int) -> None:
         self._model, self._config = model, config
         self._most_streams = max(1, min(STREAMS, LOGITS_IN_MEMORY // (WINDOW * vocabulary_size)))
-        self._window_loss = tf.function(self._window_loss_eager, jit_compile=True, autograph=False)
+        self._window_loss = compile_function(self._window_loss_eager, config)
 
     def streams(self, ids: np.ndarray) -> Streams:
         """The ids cut for evaluation."""
@@ -74,10 +74,11 @@ class Evaluator:
         return Score(len(ids) - 1, total / (len(ids) - 1), unknowns)
 
     def _window_loss_eager(self, inputs: Any, targets: Any, mask: Any, state: Any) -> Any:
+        inputs, targets, mask = map(tf.transpose, (inputs, targets, mask))
         logits, state = self._model((inputs, state, tf.zeros(2, tf.int32)), training=False)
         return tf.reduce_sum(cross_entropy(logits, targets) * mask), state
 
 
 def cross_entropy(logits: Any, targets: Any) -> Any:
-    """-log softmax(logits)[target] in nats, [B, T], from logits [B, T, V]."""
+    """-log softmax(logits)[target] in nats, for targets [T, B] from logits [T, B, V]."""
     return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from charrnn.cells import CELLS
+from charrnn.config import ModelConfig
 from charrnn.model.backend import keras, tf
 from charrnn.model.layers import Recurrent
+from charrnn.model.network import build_network, zero_state
+from charrnn.model.weights import get_weights, initial_weights, set_weights, stored_name
 
 STOCK = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
 SIZES = [  # B, T, U, D
@@ -149,3 +152,44 @@ def test_table_of_embeddings_equals_their_product():
     folded, _ = layer(tf.transpose(ids), state, table)
     expected, _ = run(tf.gather(table, ids), state)
     np.testing.assert_allclose(tf.transpose(folded, [1, 0, 2]), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("embedding", [0, 3])
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_stock_layers_for_cudnn_give_the_same_network(name, embedding, monkeypatch):
+    config = ModelConfig(cell=name, layers=2, units=5, embedding=embedding)
+    weights = initial_weights(config, 7, seed=0)
+    ids = tf.constant(np.random.default_rng(5).integers(0, 7, (6, 4)), tf.int32)
+    results, names = [], []
+    for on_cudnn in (False, True):
+        monkeypatch.setattr("charrnn.model.layers.on_cudnn", lambda cell, here=on_cudnn: here)
+        keras.backend.clear_session()
+        model = build_network(config, 7)
+        set_weights(model, weights)
+        optimizer = keras.optimizers.AdamW(name="adamw")
+        optimizer.build(model.trainable_variables)
+        names.append({stored_name(slot) for slot in optimizer.variables})
+        assert get_weights(model).keys() == weights.keys()
+        logits, state = model((ids, zero_state(config, 4), tf.zeros(2, tf.int32)))
+        results.append([logits, *state])
+    assert names[0] == names[1]
+    for ours_, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours_, theirs, atol=1e-5)
+
+
+def test_large_vocabulary_is_gathered_alike(monkeypatch):
+    config = ModelConfig(units=5, embedding=3)
+    weights = initial_weights(config, 11, seed=0)
+    model = build_network(config, 11)
+    set_weights(model, weights)
+    ids = tf.constant(np.random.default_rng(5).integers(0, 11, (6, 4)), tf.int32)
+    results = []
+    for limit in (1024, 1):
+        monkeypatch.setattr("charrnn.model.layers.TABLE_CHARACTERS", limit)
+        with tf.GradientTape() as tape:
+            logits, _ = model((ids, zero_state(config, 4), tf.zeros(2, tf.int32)))
+            loss = tf.reduce_sum(tf.sin(logits))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        results.append([logits, *map(tf.convert_to_tensor, gradients)])
+    for product, gather in zip(*results, strict=True):
+        np.testing.assert_allclose(product, gather, atol=1e-5)

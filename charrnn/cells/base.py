@@ -70,7 +70,7 @@ class Differentiated(Cell):
 
     @abstractmethod
     def backward(
-        self, ops: Any, z: Gates, saved: Saved, before: State, after: State, d_after: State
+        self, ops: Any, saved: Saved, before: State, after: State, d_after: State
     ) -> tuple[Gates, Gates, State]:
         """Gradients of z, u and the state before, from that of the state after."""
 

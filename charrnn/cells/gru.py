@@ -37,7 +37,7 @@ class GRU(Differentiated):
         return (update * h + (1 - update) * g,), (update, reset, g, u_g)
 
     def backward(
-        self, ops: Any, z: Gates, saved: Saved, before: State, after: State, d_after: State
+        self, ops: Any, saved: Saved, before: State, after: State, d_after: State
     ) -> tuple[Gates, Gates, State]:
         update, reset, g, u_g = saved
         (h,), (dh,) = before, d_after

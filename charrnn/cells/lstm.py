@@ -41,7 +41,7 @@ class LSTM(Differentiated):
         return (h, c), (i, f, g, o)
 
     def backward(
-        self, ops: Any, z: Gates, saved: Saved, before: State, after: State, d_after: State
+        self, ops: Any, saved: Saved, before: State, after: State, d_after: State
     ) -> tuple[Gates, Gates, State]:
         i, f, g, o = saved
         _, c_before = before

@@ -23,7 +23,7 @@ class RNN(Differentiated):
         return (ops.tanh(z[0] + u[0]),), ()
 
     def backward(
-        self, ops: Any, z: Gates, saved: Saved, before: State, after: State, d_after: State
+        self, ops: Any, saved: Saved, before: State, after: State, d_after: State
     ) -> tuple[Gates, Gates, State]:
         (h,), (dh,) = after, d_after
         dz = (dh * (1 - h * h),)

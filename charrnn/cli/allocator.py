@@ -8,8 +8,8 @@ made training 12 to 25 % faster on a CPU.
 import ctypes
 import sys
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
-KEPT_BYTES = 2**31 - 1
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8
+NEVER = -1
 GROWN_BYTES = 64 << 20
 
 
@@ -22,5 +22,6 @@ def keep_memory() -> None:
     except (OSError, AttributeError):
         return
     mallopt(M_MMAP_MAX, 0)
-    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+    mallopt(M_TRIM_THRESHOLD, NEVER)
     mallopt(M_TOP_PAD, GROWN_BYTES)
+    mallopt(M_ARENA_MAX, 1)

@@ -1,26 +1,29 @@
-"""Keras layers around the scan. Inside the network time stands first: [T, B, …]."""
+"""Keras layers around the scan. Time stands first: [T, B, …]."""
 
 from typing import Any
 
 from charrnn.cells import Cell
 from charrnn.model.backend import keras, tf
-from charrnn.model.scan import scan_cell
+from charrnn.model.scan import Weights, scan_cell
 
 Tensor = Any
 Shape = tuple[int | None, ...]
 
 TABLE_CHARACTERS = 1024
 """Up to this vocabulary the first layer's input product is a table of V rows."""
+STOCK = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+"""Cells whose stock layer runs on cuDNN, with the same weights."""
 
 
-class TimeMajor(keras.layers.Layer):
-    """[B, T, …] ↔ [T, B, …]."""
+def on_cudnn(cell: Cell) -> bool:
+    """Whether the cell runs on cuDNN here; XLA then keeps out."""
+    return cell.name in STOCK and bool(tf.config.list_physical_devices("GPU"))
 
-    def call(self, x: Tensor) -> Tensor:
-        return tf.transpose(x, [1, 0, *range(2, len(x.shape))])
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
-        return (shape[1], shape[0], *shape[2:])
+def recurrent_layer(cell: Cell, units: int, inputs: int, name: str) -> keras.layers.Layer:
+    """The layer that runs the cell fastest on this machine."""
+    kind = StockRecurrent if on_cudnn(cell) else Recurrent
+    return kind(cell, units, inputs, name=name)
 
 
 class Embedding(keras.layers.Layer):
@@ -58,13 +61,10 @@ class Recurrent(keras.layers.Layer):
             setattr(self, name, value)
 
     def call(self, x: Tensor, state: tuple[Tensor, ...], table: Tensor | None = None) -> Any:
-        bias = tf.convert_to_tensor(self.bias)
-        recurrent_bias = None
-        if len(bias.shape) == 2:
-            bias, recurrent_bias = tf.unstack(bias)
-        z = self.input_product(x, table) + bias
-        kernel = tf.convert_to_tensor(self.recurrent_kernel)
-        return scan_cell(self.cell, z, kernel, recurrent_bias, tuple(state))
+        kernel, bias = map(tf.convert_to_tensor, (self.recurrent_kernel, self.bias))
+        biases = tf.unstack(bias) if len(bias.shape) == 2 else [bias]
+        weights = Weights(biases[0], kernel, *biases[1:])
+        return scan_cell(self.cell, self.input_product(x, table), weights, tuple(state))
 
     def input_product(self, x: Tensor, table: Tensor | None) -> Tensor:
         """x W for every time step, [T, B, G]."""
@@ -76,6 +76,31 @@ class Recurrent(keras.layers.Layer):
         if table.shape[0] <= TABLE_CHARACTERS:
             return look_up(tf.matmul(table, kernel), x)
         return tf.tensordot(look_up(table, x), kernel, 1)
+
+    def compute_output_shape(
+        self, x_shape: Shape, state_shape: tuple[Shape, ...], table_shape: Shape | None = None
+    ) -> Any:
+        return (*x_shape[:2], self.units), tuple(state_shape)
+
+
+class StockRecurrent(keras.layers.Layer):
+    """`Recurrent` by way of Keras's own layer, for cuDNN: same weights, inputs and outputs."""
+
+    def __init__(self, cell: Cell, units: int, inputs: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.units, self.inputs = units, inputs
+        self.stock = STOCK[cell.name](
+            units, return_sequences=True, return_state=True, name="stock", dtype=self.dtype_policy
+        )
+
+    def build(self, *shapes: Shape) -> None:
+        self.stock.build((None, None, self.inputs))
+
+    def call(self, x: Tensor, state: tuple[Tensor, ...], table: Tensor | None = None) -> Any:
+        if not x.dtype.is_floating:
+            x = tf.one_hot(x, self.inputs) if table is None else look_up(table, x)
+        outputs, *after = self.stock(tf.transpose(x, [1, 0, 2]), initial_state=list(state))
+        return tf.transpose(outputs, [1, 0, 2]), tuple(after)
 
     def compute_output_shape(
         self, x_shape: Shape, state_shape: tuple[Shape, ...], table_shape: Shape | None = None

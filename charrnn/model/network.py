@@ -2,16 +2,17 @@
 
     logits, state = model((ids, state, seed), training=…)
 
-ids int32 [B, T]; state: the cells' parts, layer after layer, each [B, U]; seed int32 [2],
-(seed, step), which fixes the dropout masks; logits [B, T, V]. B and T are free.
+ids int32 [T, B]; state: the cells' parts, layer after layer, each [B, U]; seed int32 [2],
+(seed, step), which fixes the dropout masks; logits [T, B, V]. T and B are free.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from charrnn.cells import CELLS
 from charrnn.config import ModelConfig
 from charrnn.model.backend import keras, tf
-from charrnn.model.layers import Dropout, Embedding, Recurrent, TimeMajor
+from charrnn.model.layers import Dropout, Embedding, on_cudnn, recurrent_layer
 
 Tensor = Any
 
@@ -32,19 +33,25 @@ def build_network(config: ModelConfig, vocabulary_size: int) -> keras.Model:
 def recurrent_stack(
     config: ModelConfig, vocabulary_size: int, ids: Tensor, states: list, table: Tensor, seed: Any
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Features [B, T, U] and the new state, from ids [B, T]."""
+    """Features [T, B, U] and the new state, from ids [T, B]."""
     cell = CELLS[config.cell]
     parts = len(cell.state_names)
-    x, after = TimeMajor()(ids), []
+    x, after = ids, []
     width = config.embedding or vocabulary_size
     for layer in range(config.layers):
         state = tuple(states[layer * parts : (layer + 1) * parts])
-        recurrent = Recurrent(cell, config.units, width, name=f"recurrent_{layer + 1}")
+        recurrent = recurrent_layer(cell, config.units, width, name=f"recurrent_{layer + 1}")
         x, state = recurrent(x, state, *([table] if layer == 0 and table is not None else []))
         x = Dropout(config.dropout, place=layer + 1)(x, seed)
         after.extend(state)
         width = config.units
-    return TimeMajor()(x), tuple(after)
+    return x, tuple(after)
+
+
+def compile_function(function: Callable[..., Any], config: ModelConfig) -> Any:
+    """The function compiled for a network of this configuration."""
+    jit = not on_cudnn(CELLS[config.cell])
+    return tf.function(function, jit_compile=jit, autograph=False)
 
 
 def state_names(config: ModelConfig) -> list[str]:

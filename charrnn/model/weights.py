@@ -1,5 +1,6 @@
 """A network's weights by name, as NumPy arrays: how they start, get in and get out."""
 
+import re
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -43,12 +44,17 @@ def initial_weights(config: ModelConfig, vocabulary_size: int, seed: int) -> Wei
     }
 
 
+def stored_name(variable: Any) -> str:
+    """The path under which a weight or an optimizer slot is saved, whichever layer holds it."""
+    return re.sub(r"stock([/_])(lstm|gru)_cell[/_]", "", variable.path)
+
+
 def get_weights(model: Any) -> Weights:
-    """Copies of the Keras model's weights by path."""
-    return {weight.path: weight.numpy() for weight in model.weights}
+    """Copies of the Keras model's weights by name."""
+    return {stored_name(weight): weight.numpy() for weight in model.weights}
 
 
 def set_weights(model: Any, weights: Mapping[str, np.ndarray]) -> None:
-    """Assign every weight of the Keras model by path."""
+    """Assign every weight of the Keras model by name."""
     for weight in model.weights:
-        weight.assign(weights[weight.path])
+        weight.assign(weights[stored_name(weight)])

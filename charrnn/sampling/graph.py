@@ -10,7 +10,7 @@ import numpy as np
 
 from charrnn.config import ModelConfig
 from charrnn.model.backend import tf
-from charrnn.model.network import zero_state
+from charrnn.model.network import compile_function, zero_state
 from charrnn.sampling.writing import FREE
 
 CHUNK = 64
@@ -23,7 +23,7 @@ class GraphSampler:
     def __init__(self, model: Any, config: ModelConfig, vocabulary_size: int, count: int) -> None:
         self._model, self._size = model, vocabulary_size
         self._zero_state = zero_state(config, count)
-        self._write = tf.function(self._write_eager, jit_compile=True, autograph=False)
+        self._write = compile_function(self._write_eager, config)
 
     def start(self, context: int) -> None:
         """Begin at the zero state, as if the character `context` stood before each text."""
@@ -61,8 +61,8 @@ class GraphSampler:
         state: Any,
     ) -> Any:
         def body(t: Tensor, last: Tensor, state: Any, ids: Any) -> tuple:
-            logits, state = self._model((last[:, None], state, tf.zeros(2, tf.int32)))
-            drawn = draw(logits[:, 0, : self._size - 1], noise[:, t], temperature)
+            logits, state = self._model((last[None], state, tf.zeros(2, tf.int32)))
+            drawn = draw(logits[0, :, : self._size - 1], noise[:, t], temperature)
             given = forced[:, t]
             last = tf.where(given == FREE, drawn, given)
             return t + 1, last, state, ids.write(t, last)

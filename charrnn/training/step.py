@@ -5,12 +5,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from charrnn.cells import CELLS
 from charrnn.checkpoints import Tensors, prefixed
 from charrnn.config import Config
 from charrnn.evaluation import cross_entropy
 from charrnn.model.backend import keras, tf
-from charrnn.model.network import build_network, state_names
-from charrnn.model.weights import get_weights, set_weights
+from charrnn.model.layers import on_cudnn
+from charrnn.model.network import build_network, compile_function, state_names
+from charrnn.model.weights import get_weights, set_weights, stored_name
 from charrnn.text.streams import Batch
 
 State = tuple[Any, ...]
@@ -49,17 +51,16 @@ class Trainer:
         )
         self.optimizer.exclude_from_weight_decay(var_names=["bias"])
         self.optimizer.build(self.model.trainable_variables)
-        self._differentiate = tf.function(
-            self._differentiate_eager, jit_compile=True, autograph=False
-        )
+        self._differentiate = compile_function(self._differentiate_eager, config.model)
         self._apply = tf.function(self._apply_eager, jit_compile=True, autograph=False)
         self._update = tf.function(self._update_eager, autograph=False)
 
     @property
     def parts(self) -> int:
         """Into how many parts the batch is cut."""
-        batch = self.config.training.batch_size
-        return 2 if batch > 1 and batch * self.config.model.units <= SMALL else 1
+        batch, model = self.config.training.batch_size, self.config.model
+        small = batch > 1 and batch * model.units <= SMALL
+        return 2 if small and not on_cudnn(CELLS[model.cell]) else 1
 
     def step(self, batch: Batch, state: State, seed: int, rate: float) -> tuple[State, Outcome]:
         """Learn from one window; the dropout masks come from (the run's seed, `seed`)."""
@@ -82,6 +83,7 @@ class Trainer:
     ) -> tuple[Any, list[Any], State]:
         """Loss summed with the targets' weights, its gradients, and the state after."""
         *state, seeds = state_and_seeds
+        inputs, targets, weights = map(tf.transpose, (inputs, targets, weights))
         with tf.GradientTape() as tape:
             logits, after = self.model((inputs, tuple(state), seeds), training=True)
             loss = tf.reduce_sum(cross_entropy(logits, targets) * weights)
@@ -108,7 +110,7 @@ class Trainer:
 
     def tensors(self, state: State) -> Tensors:
         """All that a step changes: weights, optimizer slots, carried state."""
-        slots = {slot.path: slot.numpy() for slot in self.optimizer.variables}
+        slots = {stored_name(slot): slot.numpy() for slot in self.optimizer.variables}
         states = dict(
             zip(state_names(self.config.model), (part.numpy() for part in state), strict=True)
         )
@@ -122,7 +124,7 @@ class Trainer:
         """Take weights and optimizer slots."""
         set_weights(self.model, weights)
         for slot in self.optimizer.variables:
-            slot.assign(slots[slot.path])
+            slot.assign(slots[stored_name(slot)])
 
     def restore_state(self, states: Tensors) -> State:
         """The carried state out of a checkpoint."""
