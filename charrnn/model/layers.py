@@ -111,12 +111,22 @@ class StockRecurrent(keras.layers.Layer):
 def look_up(table: Tensor, ids: Tensor) -> Tensor:
     """Rows [T, B, G] of the table [V, G].
 
-    For a small table a product with one-hot rows, whose gradient is a product too; a
-    gather's is a scatter, which runs on one thread.
+    The gradient of a small table is a product with one-hot rows: a scatter, which it is
+    otherwise, runs on one thread.
     """
-    if table.shape[0] > TABLE_CHARACTERS:
+    size = table.shape[0]
+    if size > TABLE_CHARACTERS:
         return tf.gather(table, ids)
-    return tf.tensordot(tf.one_hot(ids, table.shape[0], dtype=table.dtype), table, 1)
+
+    @tf.custom_gradient
+    def rows(table: Tensor) -> Any:
+        def gradient(d_rows: Tensor) -> Tensor:
+            one_hot = tf.one_hot(ids, size, dtype=d_rows.dtype)
+            return tf.tensordot(one_hot, d_rows, [[0, 1], [0, 1]])
+
+        return tf.gather(table, ids), gradient
+
+    return rows(table)
 
 
 class Dropout(keras.layers.Layer):

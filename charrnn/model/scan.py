@@ -20,6 +20,10 @@ from charrnn.model.backend import keras, tf
 Tensor = Any
 Tensors = tuple[Tensor, ...]
 
+SPARE_COLUMNS = 16
+"""Zeros beside U, so that its rows do not all start in the same few sets of the cache: at
+U = 384 the product h U runs a tenth faster."""
+
 
 class Weights(NamedTuple):
     """What a step adds to z_t and multiplies h_{t-1} with."""
@@ -88,9 +92,11 @@ def run_forward(
     """
     steps = time_steps(z)
     bias, kernel, recurrent_bias = weights
+    width = kernel.shape[1]
+    kernel = tf.pad(kernel, [[0, 0], [0, SPARE_COLUMNS]])
 
     def advance(t: Tensor, state: State) -> tuple[State, Tensors]:
-        u = tf.matmul(state[0], kernel)
+        u = tf.matmul(state[0], kernel)[:, :width]
         u = u if recurrent_bias is None else u + recurrent_bias
         z_gates, u_gates = (tuple(tf.split(wide, cell.gates, -1)) for wide in (z[t] + bias, u))
         return cell.forward(keras.ops, z_gates, u_gates, state)
