@@ -104,3 +104,24 @@ def test_lstm_forgets_nothing_at_first(rng):
     np.testing.assert_array_equal(
         bias.initializer(rng, bias.shape).reshape(4, UNITS)[:, 0], [0, 1, 0, 0]
     )
+
+
+def test_coupled_equations_by_hand():
+    # Forget 1/2, so input 1/2: c = 1/2 · 1 + 1/2 · 1/2.
+    z = tuple(np.array([[value]]) for value in (0.0, np.arctanh(0.5), 0.0))
+    zero, one = np.zeros((1, 1)), np.ones((1, 1))
+    h, c = CELLS["coupled"].step(arrays, z, (zero,) * 3, (zero, one))
+    assert c.item() == pytest.approx(0.75)
+    assert h.item() == pytest.approx(0.5 * np.tanh(0.75))
+
+
+def test_irnn_equations_by_hand():
+    z, u = (np.array([[0.25, 0.25]]),), (np.array([[-1.25, 1.0]]),)
+    (h,) = CELLS["irnn"].step(arrays, z, u, (np.zeros((1, 2)),))
+    np.testing.assert_array_equal(h, [[0, 1.25]])
+
+
+def test_irnn_starts_by_adding_up_what_it_reads(rng):
+    recurrent = CELLS["irnn"].weights(INPUTS, UNITS)["recurrent_kernel"]
+    h = rng.random((BATCH, UNITS)).astype(np.float32)
+    np.testing.assert_array_equal(h @ recurrent.initializer(rng, recurrent.shape), h)

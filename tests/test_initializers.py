@@ -10,7 +10,9 @@ from charrnn.cells.initializers import (
     Initializer,
     forget_bias,
     glorot_uniform,
+    identity,
     orthogonal,
+    small_normal,
     unit_normal,
     zeros,
 )
@@ -20,8 +22,10 @@ MATRICES = {
     "glorot_uniform": glorot_uniform,
     "unit_normal": unit_normal,
     "orthogonal": orthogonal,
+    "small_normal": small_normal,
+    "identity": identity,
 }
-RANDOM = [glorot_uniform, unit_normal, orthogonal]
+RANDOM = [glorot_uniform, unit_normal, orthogonal, small_normal]
 
 
 def start(initializer: Initializer, *shape: int, seed: int = 0) -> np.ndarray:
@@ -70,6 +74,16 @@ def test_glorot_fills_its_range_and_no_more(shape: tuple[int, int]) -> None:
 def test_unit_normal_rows_have_length_one_on_average() -> None:
     lengths = np.linalg.norm(start(unit_normal, 300, 64), axis=1)
     assert lengths.mean() == pytest.approx(1, rel=0.03)
+
+
+def test_small_normal_has_deviation_one_thousandth() -> None:
+    weights = start(small_normal, 100, 200)
+    assert weights.std() == pytest.approx(1e-3, rel=0.03)
+    assert abs(weights.mean()) < 3e-5
+
+
+def test_identity_changes_nothing() -> None:
+    assert (start(identity, 4, 4) == np.eye(4)).all()
 
 
 @pytest.mark.parametrize("shape", [(6, 6), (6, 24), (24, 6), (1, 4)])

@@ -10,6 +10,7 @@ import numpy as np
 
 tanh = np.tanh
 maximum = np.maximum
+sign = np.sign
 zeros_like = np.zeros_like
 
 

@@ -25,6 +25,16 @@ def unit_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return (normal / math.sqrt(shape[1])).astype(np.float32)
 
 
+def small_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Normal with deviation 0.001."""
+    return (0.001 * rng.standard_normal(shape)).astype(np.float32)
+
+
+def identity(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """The identity matrix."""
+    return np.eye(*shape, dtype=np.float32)
+
+
 def orthogonal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Orthonormal columns, or rows where the matrix is wide (Saxe et al. 2014)."""
     rows, columns = shape
