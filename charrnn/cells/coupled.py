@@ -21,7 +21,7 @@ class Coupled(Differentiated):
     """
 
     name = "coupled"
-    summary = "LSTM whose input gate is 1 - forget gate"
+    summary = "LSTM with one gate for input and forgetting"
     source = "Greff et al. 2015"
     gates = 3
     additive = True
