@@ -8,6 +8,7 @@ from charrnn.config import ModelConfig
 from charrnn.model.backend import keras, tf
 from charrnn.model.layers import Recurrent
 from charrnn.model.network import build_network, zero_state
+from charrnn.model.scan import Taped
 from charrnn.model.weights import get_weights, initial_weights, set_weights, stored_name
 
 STOCK = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
@@ -193,3 +194,18 @@ def test_large_vocabulary_is_gathered_alike(monkeypatch):
         results.append([logits, *map(tf.convert_to_tensor, gradients)])
     for product, gather in zip(*results, strict=True):
         np.testing.assert_allclose(product, gather, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(CELLS))
+def test_tape_inside_the_loop_equals_the_gradient_by_hand(name):
+    rng = np.random.default_rng(6)
+    layer, run = ours(name, 4, 3, "float64")
+    weights = [rng.normal(0, 0.5, weight.shape) for weight in layer.weights]
+    x = tf.constant(rng.normal(size=(2, 5, 3)))
+    state = tuple(tf.constant(rng.normal(size=(2, 4))) for _ in CELLS[name].state_names)
+    by_hand = value_and_gradients(layer, run, x, state, weights, jit=False)
+    layer.cell = Taped(layer.cell)
+    for tape, hand in zip(
+        value_and_gradients(layer, run, x, state, weights, jit=False), by_hand, strict=True
+    ):
+        np.testing.assert_allclose(tape, hand, atol=1e-10)

@@ -83,17 +83,17 @@ class Recurrent(keras.layers.Layer):
         return (*x_shape[:2], self.units), tuple(state_shape)
 
 
-class StockRecurrent(keras.layers.Layer):
+class StockRecurrent(Recurrent):
     """`Recurrent` by way of Keras's own layer, for cuDNN: same weights, inputs and outputs."""
 
-    def __init__(self, cell: Cell, units: int, inputs: int, **options: Any) -> None:
-        super().__init__(**options)
-        self.units, self.inputs = units, inputs
-        self.stock = STOCK[cell.name](
-            units, return_sequences=True, return_state=True, name="stock", dtype=self.dtype_policy
-        )
-
     def build(self, *shapes: Shape) -> None:
+        self.stock = STOCK[self.cell.name](
+            self.units,
+            return_sequences=True,
+            return_state=True,
+            name="stock",
+            dtype=self.dtype_policy,
+        )
         self.stock.build((None, None, self.inputs))
 
     def call(self, x: Tensor, state: tuple[Tensor, ...], table: Tensor | None = None) -> Any:
@@ -101,11 +101,6 @@ class StockRecurrent(keras.layers.Layer):
             x = tf.one_hot(x, self.inputs) if table is None else look_up(table, x)
         outputs, *after = self.stock(tf.transpose(x, [1, 0, 2]), initial_state=list(state))
         return tf.transpose(outputs, [1, 0, 2]), tuple(after)
-
-    def compute_output_shape(
-        self, x_shape: Shape, state_shape: tuple[Shape, ...], table_shape: Shape | None = None
-    ) -> Any:
-        return (*x_shape[:2], self.units), tuple(state_shape)
 
 
 def look_up(table: Tensor, ids: Tensor) -> Tensor:
