@@ -4,68 +4,29 @@ The command line makes its options from these fields and the library takes them 
 keyword arguments, so a new setting is a new line here.
 """
 
-import math
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import Field, asdict, dataclass, field, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, asdict, dataclass, fields, replace
 from typing import Any
 
-from charrnn.cells import CELLS
+from charrnn.cells import CELLS, RECURRENT_KERNEL, Cell
 from charrnn.errors import ConfigError
+from charrnn.settings import Settings, flag, setting, shown
 
 SUMMARIES = "; ".join(f"{name}, {cell.summary}" for name, cell in CELLS.items())
+EMBEDDING = 64
+MOST_LAYERS = 64
 
 
-def setting(default: Any, help: str, **limits: Any) -> Any:
-    """A dataclass field with `help` and limits.
-
-    Limits: `low`, `high` (inclusive), `above`, `below` (exclusive), `choices`;
-    `shown` is the default in words, where it is not a value;
-    `resumable` marks what may change when a run goes on; `flag` renames the option.
-    """
-    return field(default=default, metadata={"help": help, **limits})
+def choices_of(kind: str) -> tuple[str, ...]:
+    """Every choice of activation that some cell leaves, in order, each once."""
+    return tuple(dict.fromkeys(name for cell in CELLS.values() for name in getattr(cell, kind)))
 
 
-def flag(setting: Field) -> str:
-    """The option's name on the command line."""
-    return str(setting.metadata.get("flag", "--" + setting.name.replace("_", "-")))
-
-
-BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
-    "low": (lambda value, bound: value >= bound, "at least"),
-    "high": (lambda value, bound: value <= bound, "at most"),
-    "above": (lambda value, bound: value > bound, "above"),
-    "below": (lambda value, bound: value < bound, "below"),
-    "choices": (lambda value, bound: value in bound, "one of"),
-}
-
-
-class Settings:
-    """Base of the groups of settings: checks every field when it is made."""
-
-    def __post_init__(self) -> None:
-        for each in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, each.name)
-            if value is not None:
-                check(each, value)
-
-
-def check(setting: Field, value: Any) -> None:
-    """Raise ConfigError where the value is of another type or outside the setting's limits."""
-    if not isinstance(value, accepted(setting.type)):
-        raise ConfigError(f"{flag(setting)} {value!r}: must be of type {setting.type}")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"{flag(setting)} {value}: must be a finite number")
-    for name, (holds, words) in BOUNDS.items():
-        bound = setting.metadata.get(name)
-        if bound is not None and not holds(value, bound):
-            shown = ", ".join(bound) if name == "choices" else bound
-            raise ConfigError(f"{flag(setting)} {value}: must be {words} {shown}")
-
-
-def accepted(kind: Any) -> Any:
-    """What a setting of the type takes: a whole number is also a real one."""
-    return kind | int if isinstance(1.0, kind) else kind
+def leaving(kind: str) -> str:
+    """The cells that leave a choice of activation, and which."""
+    cells = ((name, getattr(cell, kind)) for name, cell in CELLS.items())
+    return "; ".join(f"{name}, {' or '.join(each)}" for name, each in cells if len(each) > 1)
 
 
 @dataclass(frozen=True)
@@ -95,11 +56,103 @@ class TextConfig(Settings):
 class ModelConfig(Settings):
     """The network's shape."""
 
-    cell: str = setting("lstm", f"Recurrent cell: {SUMMARIES}.", choices=tuple(CELLS))
-    layers: int = setting(1, "Recurrent layers.", low=1, high=64)
-    units: int = setting(384, "Hidden units in each layer.", low=1, high=65536)
-    embedding: int = setting(64, "Width of the character embedding; 0: one-hot.", low=0, high=65536)
+    cell: str = setting("lstm", f"Recurrent cell: {SUMMARIES}.", shape=True, choices=tuple(CELLS))
+    activation: str | None = setting(
+        None,
+        f"The cell's function, where it leaves a choice: {leaving('activations')}.",
+        shape=True,
+        choices=choices_of("activations"),
+    )
+    recurrent_activation: str | None = setting(
+        None,
+        f"The same of its gates: {leaving('recurrent_activations')}.",
+        shape=True,
+        choices=choices_of("recurrent_activations"),
+    )
+    layers: int | None = setting(
+        None,
+        "Recurrent layers.",
+        shape=True,
+        shown="one for each of --units",
+        low=1,
+        high=MOST_LAYERS,
+    )
+    units: int | tuple = setting(
+        384, "Hidden units: one number, or one a layer: 512,256.", shape=True, low=1, high=65536
+    )
+    embedding: int | None = setting(
+        None,
+        "Width of the character embedding; 0: one-hot.",
+        shape=True,
+        shown=f"{EMBEDDING}, or the last layer's units with --tie-embeddings",
+        low=0,
+        high=65536,
+    )
+    tie_embeddings: bool = setting(False, "Use the embedding for the output layer too.", shape=True)
+    layer_norm: bool = setting(
+        False, "Layer normalisation of what each recurrent layer passes on.", shape=True
+    )
+    residual: bool = setting(False, "Add each layer's input to its output.", shape=True)
     dropout: float = setting(0.1, "Dropout after each recurrent layer.", low=0, below=1)
+    variational: bool = setting(False, "Dropout with one mask for all time steps.")
+    recurrent_dropout: float = setting(0.0, "Dropout of the recurrent weights.", low=0, below=1)
+    direction: str = setting(
+        "forward",
+        "Read the text forward, or backward to write what comes before a prompt.",
+        choices=("forward", "backward"),
+    )
+
+    def __post_init__(self) -> None:
+        if isinstance(self.units, list):
+            object.__setattr__(self, "units", tuple(self.units))
+        super().__post_init__()
+        self._fill_in()
+        self._check_together()
+
+    def _fill_in(self) -> None:
+        """Put values where a setting follows from the others."""
+        if isinstance(self.units, tuple) and not all(type(size) is int for size in self.units):
+            raise ConfigError(f"--units {shown(self.units)}: must be whole numbers")
+        if self.layers is None:
+            layers = len(self.units) if isinstance(self.units, tuple) else 1
+            object.__setattr__(self, "layers", layers)
+        if self.embedding is None:
+            width = self.layer_units[-1] if self.tie_embeddings else EMBEDDING
+            object.__setattr__(self, "embedding", width)
+
+    def _check_together(self) -> None:
+        """Raise ConfigError where settings contradict one another."""
+        units = self.layer_units
+        if len(units) != self.layers or not units:
+            raise ConfigError(
+                f"--units {shown(self.units)}: {len(units)} numbers for {self.layers} layers;"
+                " give one, or one a layer"
+            )
+        if self.residual and len(set(units)) > 1:
+            raise ConfigError(
+                f"--residual --units {shown(self.units)}: a layer can only be added to one of its"
+                " own size; give all layers the same"
+            )
+        if self.tie_embeddings and self.embedding != units[-1]:
+            raise ConfigError(
+                f"--tie-embeddings --embedding {self.embedding}: the last layer has {units[-1]}"
+                " units; make them equal, or leave --embedding out"
+            )
+        cell = self.make_cell()
+        if self.recurrent_dropout and RECURRENT_KERNEL not in cell.weights(1, 1):
+            raise ConfigError(
+                f"--recurrent-dropout: the cell {self.cell} has no recurrent product; leave it out"
+            )
+
+    @property
+    def layer_units(self) -> tuple[int, ...]:
+        """Units of each layer."""
+        many = isinstance(self.units, tuple)
+        return self.units if many else (self.units,) * self.layers  # type: ignore
+
+    def make_cell(self) -> Cell:
+        """The cell with its activations."""
+        return CELLS[self.cell](self.activation, self.recurrent_activation)
 
 
 @dataclass(frozen=True)
@@ -179,20 +232,27 @@ class Config:
 
     @classmethod
     def of(cls, **settings: Any) -> "Config":
-        """From settings by name, whatever their group; those absent keep their defaults."""
-        return cls().changed(settings)
+        """From settings by name; those absent keep the cell's defaults, or the common ones."""
+        cell = CELLS.get(settings.get("cell", ModelConfig.cell))
+        settings = {**cell.defaults, **settings} if cell else settings
+        return cls(**{name: GROUPS[name](**own) for name, own in cls.grouped(settings).items()})
 
     def changed(self, settings: Mapping[str, Any]) -> "Config":
         """With other values of some settings."""
-        unknown = set(settings) - {each.name for _, each in self.fields()}
+        grouped = self.grouped(settings).items()
+        return Config(**{name: replace(getattr(self, name), **own) for name, own in grouped})
+
+    @classmethod
+    def grouped(cls, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Settings by name under the name of their group; ConfigError for a name unknown."""
+        unknown = set(settings) - {each.name for _, each in cls.fields()}
         if unknown:
             raise ConfigError(f"no such setting: {', '.join(sorted(unknown))}")
-        groups = {}
-        for group in GROUPS:
-            names = {each.name for owner, each in self.fields() if owner == group}
-            chosen = {name: value for name, value in settings.items() if name in names}
-            groups[group] = replace(getattr(self, group), **chosen)
-        return Config(**groups)
+        grouped: dict[str, dict[str, Any]] = {name: {} for name in GROUPS}
+        for group, each in cls.fields():
+            if each.name in settings:
+                grouped[group][each.name] = settings[each.name]
+        return grouped
 
     def resumed(self, settings: Mapping[str, Any]) -> "Config":
         """With changes a run may take when it goes on; ConfigError for any other change."""
@@ -201,7 +261,7 @@ class Config:
             asked = settings.get(each.name, kept)
             if asked != kept and not each.metadata.get("resumable"):
                 raise ConfigError(
-                    f"{flag(each)} is {kept} in this run and cannot become {asked};"
+                    f"{flag(each)} is {shown(kept)} in this run and cannot become {shown(asked)};"
                     " leave it out, or start a new run under another --name"
                 )
         return self.changed(settings)

@@ -16,6 +16,7 @@ from charrnn.sampling.noise import random_seed
 from charrnn.sampling.writing import join, write
 from charrnn.text.corpus import INFO_FILE, Corpus, encode_corpus, open_corpus
 from charrnn.text.sources import PathLike, select
+from charrnn.text.streams import directed
 
 if TYPE_CHECKING:
     from charrnn.evaluation import Score
@@ -40,6 +41,11 @@ class LanguageModel:
             set_weights(self._network, self.checkpoint.weights)
         return self._network
 
+    @property
+    def backward(self) -> bool:
+        """Whether the model writes what comes before a prompt, not after."""
+        return self.checkpoint.config.model.direction == "backward"
+
     def missing(self, text: str) -> str:
         """The characters of the text that the model does not know."""
         return self.vocabulary.missing(self.vocabulary.from_user(text))
@@ -50,7 +56,8 @@ class LanguageModel:
         """Pieces of the new texts as they come, one string for each text.
 
         Args:
-            prompt: What the texts go on from; unknown characters become the unknown symbol.
+            prompt: What the texts go on from, or with a backward model lead up to; unknown
+                characters become the unknown symbol.
             seed: Fixes the texts; without one they differ each time.
             settings: Fields of `SamplingConfig`: temperature, length, count.
         """
@@ -60,7 +67,7 @@ class LanguageModel:
         model = self.checkpoint.config.model
         sampler = GraphSampler(self.network, model, self.vocabulary.size, config.count)
         seed = random_seed() if seed is None else seed
-        return write(sampler, self.vocabulary, prompt, config, seed)
+        return write(sampler, self.vocabulary, prompt, config, seed, model.direction)
 
     def generate(
         self, prompt: str = "", *, seed: int | None = None, count: int = 1, **settings: Any
@@ -102,8 +109,9 @@ class LanguageModel:
         ids = corpus.ids if part is None else getattr(corpus, part)
         if len(ids) < 2:
             raise RunError(f"{self.path}: the run has no {part} part; name a file to evaluate")
-        evaluator = Evaluator(self.network, self.checkpoint.config.model, self.vocabulary.size)
-        return evaluator.score(ids, self.vocabulary.unknown)
+        config = self.checkpoint.config.model
+        evaluator = Evaluator(self.network, config, self.vocabulary.size)
+        return evaluator.score(directed(ids, config.direction), self.vocabulary.unknown)
 
 
 def load(

@@ -15,10 +15,11 @@ from conftest import SMALL, TEXT
 
 from charrnn import checkpoints
 from charrnn.cli.progress import Display
-from charrnn.config import GROUPS, Config, Plan, SamplingConfig, flag
+from charrnn.config import GROUPS, Config, Plan, SamplingConfig
 from charrnn.evaluation import Score
 from charrnn.language_model import LanguageModel
 from charrnn.runs import Run
+from charrnn.settings import flag
 from charrnn.training import events
 
 STEPS = 4

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from charrnn.cells import CELLS
 from charrnn.config import (
     GROUPS,
     Config,
@@ -17,10 +18,10 @@ from charrnn.config import (
     SamplingConfig,
     TextConfig,
     TrainingConfig,
-    flag,
     parse_duration,
 )
 from charrnn.errors import ConfigError
+from charrnn.settings import flag
 
 OWNERS: list[tuple[type, Field]] = [(GROUPS[group], each) for group, each in Config.fields()]
 OWNERS += [(group, each) for group in (SamplingConfig, Plan) for each in fields(group)]
@@ -78,7 +79,13 @@ def test_a_value_beyond_a_limit_is_refused_by_its_flag(
 
 @pytest.mark.parametrize(("owner", "each", "value"), named(EDGES))
 def test_a_value_at_an_inclusive_limit_is_taken(owner: type, each: Field, value: Any) -> None:
-    assert getattr(owner(**{each.name: value}), each.name) == value
+    assert getattr(owner(**beside(each, value), **{each.name: value}), each.name) == value
+
+
+def beside(each: Field, value: Any) -> dict[str, Any]:
+    """What else must be set: an activation belongs to a cell that leaves the choice."""
+    choosers = (name for name, cell in CELLS.items() if value in getattr(cell, each.name + "s", ()))
+    return {"cell": next(choosers)} if "activation" in each.name else {}
 
 
 @pytest.mark.parametrize(("owner", "each"), named(NUMBERS))
@@ -155,6 +162,43 @@ def test_plain_data_brings_a_config_back() -> None:
     assert Config.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 
+def test_sizes_of_layers_come_back_from_plain_data_too() -> None:
+    config = Config.of(units=[5, 3], tie_embeddings=True)
+    assert config.model.units == (5, 3)
+    assert config.model.layers == 2
+    assert config.model.embedding == 3
+    assert Config.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"units": (5, 3), "layers": 3}, "--units 5,3: 2 numbers for 3 layers"),
+        ({"units": (5, 0)}, "--units 0: must be at least 1"),
+        ({"units": (5, 3.5)}, "--units 5,3.5: must be whole numbers"),
+        ({"units": ()}, "--units"),
+        ({"units": (5, 3), "residual": True}, "--residual --units 5,3: .* the same"),
+        ({"tie_embeddings": True, "embedding": 3, "units": 4}, "--tie-embeddings --embedding 3"),
+        ({"cell": "mingru", "recurrent_dropout": 0.5}, "--recurrent-dropout: .* mingru has no"),
+        ({"cell": "indrnn", "recurrent_dropout": 0.5}, "--recurrent-dropout: .* indrnn has no"),
+        ({"activation": "relu"}, "--activation relu: .* leave it out"),
+    ],
+)
+def test_settings_that_contradict_one_another_are_refused(
+    settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Config.of(**settings)
+
+
+def test_a_cell_s_own_defaults_give_way_to_what_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CELLS["mgu"], "defaults", {"layers": 3, "learning_rate": 0.5})
+    assert Config.of(cell="mgu").model.layers == 3
+    assert Config.of(cell="mgu", layers=1).model.layers == 1
+    assert Config.of(cell="mgu").training.learning_rate == 0.5
+    assert Config.of().training.learning_rate != 0.5
+
+
 def test_plain_data_of_an_impossible_config_is_refused() -> None:
     data = Config().to_json()
     data["model"]["units"] = 0
@@ -169,6 +213,8 @@ def other(each: Field, kept: Any) -> Any:
     if isinstance(kept, str):
         choices = each.metadata.get("choices", ("latin-1",))
         return next(choice for choice in choices if choice != kept)
+    if kept is None:
+        return each.metadata["choices"][-1]
     if isinstance(kept, float):
         return kept / 2 or 0.5
     return kept + 1

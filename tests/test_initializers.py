@@ -11,21 +11,25 @@ from charrnn.cells.initializers import (
     forget_bias,
     glorot_uniform,
     identity,
+    ones,
     orthogonal,
     small_normal,
     unit_normal,
+    unit_uniform,
     zeros,
 )
 
 MATRICES = {
     "zeros": zeros,
+    "ones": ones,
+    "unit_uniform": unit_uniform,
     "glorot_uniform": glorot_uniform,
     "unit_normal": unit_normal,
     "orthogonal": orthogonal,
     "small_normal": small_normal,
     "identity": identity,
 }
-RANDOM = [glorot_uniform, unit_normal, orthogonal, small_normal]
+RANDOM = [glorot_uniform, unit_normal, unit_uniform, orthogonal, small_normal]
 
 
 def start(initializer: Initializer, *shape: int, seed: int = 0) -> np.ndarray:
@@ -56,8 +60,15 @@ def test_the_generator_alone_decides_the_weights(initializer: Initializer) -> No
     assert (start(initializer, 4, 6) != start(initializer, 4, 6, seed=1)).any()
 
 
-def test_zeros_are_zero() -> None:
+def test_zeros_are_zero_and_ones_are_one() -> None:
     assert not start(zeros, 7).any()
+    assert (start(ones, 7) == 1).all()
+
+
+def test_unit_uniform_fills_the_unit_interval() -> None:
+    weights = start(unit_uniform, 10_000)
+    assert 0 <= weights.min() < 0.01
+    assert 0.99 < weights.max() <= 1
     assert not start(zeros, 3, 4).any()
 
 

@@ -1,17 +1,24 @@
 """The scan against stock Keras layers with the same weights, in values and gradients."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from charrnn.cells import CELLS
+from charrnn.cells import CELLS, Differentiated
 from charrnn.config import ModelConfig
+from charrnn.model import linear, steps
 from charrnn.model.backend import keras, tf
 from charrnn.model.layers import Recurrent
 from charrnn.model.network import build_network, zero_state
-from charrnn.model.scan import Taped
 from charrnn.model.weights import get_weights, initial_weights, set_weights, stored_name
 
-STOCK = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
+STOCK = {
+    "lstm": keras.layers.LSTM,
+    "gru": keras.layers.GRU,
+    "rnn": keras.layers.SimpleRNN,
+    "gru_classic": partial(keras.layers.GRU, reset_after=False),
+}
 SIZES = [  # B, T, U, D
     (1, 1, 1, 1),
     (1, 7, 3, 2),
@@ -22,9 +29,17 @@ SIZES = [  # B, T, U, D
 TOLERANCE = {"float32": 1e-4, "float64": 1e-8}
 
 
+def start_of(name, rng, size, dtype="float32"):
+    """A state of random numbers; counters start at zero."""
+    return tuple(
+        tf.constant(rng.normal(size=size) * (part != "beat"), dtype)
+        for part in CELLS[name].state_names
+    )
+
+
 def ours(name, units, inputs, dtype):
     """charrnn's layer as a function of x [B, T, D] and the state."""
-    layer = Recurrent(CELLS[name], units, inputs, dtype=dtype)
+    layer = Recurrent(CELLS[name](), units, inputs, dtype=dtype)
     layer.build()
 
     def run(x, state):
@@ -84,9 +99,7 @@ def test_agrees_with_stock_keras(name, dtype, jit, size):
     oracle, run_oracle = stock(name, units, inputs, dtype)
     weights = [rng.normal(0, 0.5, weight.shape) for weight in layer.weights]
     x = tf.constant(rng.normal(size=(batch, steps, inputs)), dtype)
-    state = tuple(
-        tf.constant(rng.normal(size=(batch, units)), dtype) for _ in CELLS[name].state_names
-    )
+    state = start_of(name, rng, (batch, units), dtype)
     results = value_and_gradients(layer, run, x, state, weights, jit)
     expected = value_and_gradients(oracle, run_oracle, x, state, weights, jit=False)
     for ours_, theirs in zip(results, expected, strict=True):
@@ -117,7 +130,7 @@ def test_gradient_equals_central_differences(name):
     for variable in layer.weights:
         variable.assign(rng.normal(0, 0.5, variable.shape))
     x = tf.constant(rng.normal(size=(2, 3, 2)))
-    state = tuple(tf.constant(rng.normal(size=(2, 2))) for _ in CELLS[name].state_names)
+    state = start_of(name, rng, (2, 2), "float64")
 
     def loss():
         outputs, after = run(x, state)
@@ -150,7 +163,7 @@ def test_table_of_embeddings_equals_their_product():
     table = tf.constant(rng.normal(size=(7, 2)), tf.float32)
     ids = tf.constant(rng.integers(0, 7, (2, 5)), tf.int32)
     state = (tf.zeros((2, 3)), tf.zeros((2, 3)))
-    folded, _ = layer(tf.transpose(ids), state, table)
+    folded, _ = layer(tf.transpose(ids), state, table=table)
     expected, _ = run(tf.gather(table, ids), state)
     np.testing.assert_allclose(tf.transpose(folded, [1, 0, 2]), expected, atol=1e-6)
 
@@ -196,16 +209,71 @@ def test_large_vocabulary_is_gathered_alike(monkeypatch):
         np.testing.assert_allclose(product, gather, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", sorted(CELLS))
-def test_tape_inside_the_loop_equals_the_gradient_by_hand(name):
+@pytest.mark.parametrize(
+    "name", sorted(name for name, cell in CELLS.items() if issubclass(cell, Differentiated))
+)
+def test_tape_inside_the_loop_equals_the_gradient_by_hand(name, monkeypatch):
     rng = np.random.default_rng(6)
     layer, run = ours(name, 4, 3, "float64")
     weights = [rng.normal(0, 0.5, weight.shape) for weight in layer.weights]
     x = tf.constant(rng.normal(size=(2, 5, 3)))
-    state = tuple(tf.constant(rng.normal(size=(2, 4))) for _ in CELLS[name].state_names)
+    state = start_of(name, rng, (2, 4), "float64")
     by_hand = value_and_gradients(layer, run, x, state, weights, jit=False)
-    layer.cell = Taped(layer.cell)
-    for tape, hand in zip(
-        value_and_gradients(layer, run, x, state, weights, jit=False), by_hand, strict=True
-    ):
+    monkeypatch.setattr("charrnn.model.scan.step_of", steps.ByTape)
+    by_tape = value_and_gradients(layer, run, x, state, weights, jit=False)
+    for tape, hand in zip(by_tape, by_hand, strict=True):
         np.testing.assert_allclose(tape, hand, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", sorted(CELLS))
+def test_compiled_equals_eager(name):
+    rng = np.random.default_rng(7)
+    layer, run = ours(name, 5, 3, "float32")
+    weights = [rng.normal(0, 0.5, weight.shape) for weight in layer.weights]
+    x = tf.constant(rng.normal(size=(3, 4, 3)), tf.float32)
+    state = start_of(name, rng, (3, 5))
+    compiled = value_and_gradients(layer, run, x, state, weights, jit=True)
+    try:
+        tf.config.run_functions_eagerly(True)
+        eager = value_and_gradients(layer, run, x, state, weights, jit=False)
+    finally:
+        tf.config.run_functions_eagerly(False)
+    for one, other in zip(compiled, eager, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5 * max(1.0, np.abs(other).max()))
+
+
+@pytest.mark.parametrize("steps_", [1, 2, 5, 8])
+def test_prefix_sums_equal_the_step_by_step_loop(steps_):
+    rng = np.random.default_rng(8)
+    a, b = (tf.constant(rng.random((steps_, 2, 3))) for _ in range(2))
+    first = tf.constant(rng.random((2, 3)))
+    expected, h = [], first.numpy()
+    for a_t, b_t in zip(a.numpy(), b.numpy(), strict=True):
+        h = a_t * h + b_t
+        expected.append(h)
+    for way in (linear.step_by_step, linear.by_prefix_sums):
+        np.testing.assert_allclose(way(a, b, first), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("way", ["step_by_step", "by_prefix_sums"])
+def test_gradient_of_the_linear_recurrence_is_that_of_a_tape(way, monkeypatch):
+    rng = np.random.default_rng(9)
+    a, b = (tf.Variable(rng.random((4, 2, 3))) for _ in range(2))
+    first = tf.Variable(rng.random((2, 3)))
+    monkeypatch.setattr(linear, "step_by_step", getattr(linear, way))
+    gradients = []
+    for scan in (linear.linear_scan, unrolled):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.sin(scan(*map(tf.convert_to_tensor, (a, b, first)))))
+        gradients.append(tape.gradient(loss, (a, b, first)))
+    for ours_, theirs in zip(*gradients, strict=True):
+        np.testing.assert_allclose(ours_, theirs, atol=1e-12)
+
+
+def unrolled(a, b, h):
+    """The recurrence without a loop."""
+    outputs = []
+    for t in range(a.shape[0]):
+        h = a[t] * h + b[t]
+        outputs.append(h)
+    return tf.stack(outputs)

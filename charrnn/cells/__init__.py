@@ -7,9 +7,27 @@ here is imported, so nothing else needs to name it.
 from importlib import import_module
 from pkgutil import iter_modules
 
-from charrnn.cells.base import CELLS, Cell, Differentiated, State, Weight
+from charrnn.cells.base import (
+    CELLS,
+    RECURRENT_KERNEL,
+    Cell,
+    Differentiated,
+    Linear,
+    State,
+    Weight,
+    Weights,
+)
 
 for _module in sorted(module.name for module in iter_modules(__path__)):
     import_module(f"{__name__}.{_module}")
 
-__all__ = ["CELLS", "Cell", "Differentiated", "State", "Weight"]
+__all__ = [
+    "CELLS",
+    "RECURRENT_KERNEL",
+    "Cell",
+    "Differentiated",
+    "Linear",
+    "State",
+    "Weight",
+    "Weights",
+]

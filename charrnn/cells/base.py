@@ -1,24 +1,34 @@
 """The contract of a recurrent cell, and the registry.
 
-A cell is its pointwise function. The input product z_t = x_t W + b is computed for all
-time steps before the loop, and the only product inside it is u_t = h_{t-1} U (+ b_r):
+A cell reads one character and moves its state:
 
-    state_t = step(z_t, u_t, state_{t-1})
+    state_t = step(z_t, state_{t-1})        z_t = x_t W + b
 
-z_t and u_t come as tuples with an array [B, U] for each gate, so that a cell is elementwise
-throughout. Shapes: B batch, D inputs, U units, G = gates · U.
+The input products z_t are computed for all time steps before the loop; the recurrent ones
+are the cell's own. Shapes: B batch, D inputs, U units, G = gates · U.
+
+`Cell` is a step like any other, differentiated by machine. `Differentiated` has one recurrent
+product and its gradient written out, for speed. `Linear` has none at all: its state is a
+weighted sum, which needs no loop.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from charrnn.cells import initializers
+from charrnn.cells.activations import ACTIVATIONS
 from charrnn.cells.initializers import Initializer
+from charrnn.errors import ConfigError
 
 Array = Any  # a NumPy array or a tensor: cells know neither
 State = tuple[Array, ...]
 Gates = tuple[Array, ...]
 Saved = tuple[Array, ...]
+Weights = Mapping[str, Array]
+
+RECURRENT_KERNEL = "recurrent_kernel"
+"""The weight U [U, …] that the last output is multiplied with."""
 
 
 class Weight(NamedTuple):
@@ -38,11 +48,30 @@ class Cell(ABC):
     source: ClassVar[str]
     """Authors and year of the paper."""
     gates: ClassVar[int] = 1
-    """Blocks of U columns in W and U, in the order of the cell's docstring."""
-    additive: ClassVar[bool] = False
-    """Whether z and u enter only as z + u, so that their gradients are one."""
+    """Blocks of U columns in W and b, in the order of the cell's docstring."""
     state_names: ClassVar[tuple[str, ...]] = ("h",)
     """Parts of the state, each [B, U]; the first is the cell's output."""
+    activations: ClassVar[tuple[str, ...]] = ()
+    """Choices of `--activation`, the default first; empty where the cell leaves none."""
+    recurrent_activations: ClassVar[tuple[str, ...]] = ()
+    """The same of `--recurrent-activation`: the gates' function."""
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    """Settings by name that suit this cell better than the common defaults."""
+
+    def __init__(self, activation: str | None = None, recurrent_activation: str | None = None):
+        self.activation = self._choose("activation", activation, self.activations)
+        self.recurrent_activation = self._choose(
+            "recurrent-activation", recurrent_activation, self.recurrent_activations
+        )
+
+    def _choose(self, option: str, asked: str | None, choices: tuple[str, ...]) -> Any:
+        if asked is not None and asked not in choices:
+            way_out = f"choose {' or '.join(choices)}" if choices else "leave it out"
+            raise ConfigError(
+                f"--{option} {asked}: not a choice of the cell {self.name}; {way_out}"
+            )
+        chosen = asked or next(iter(choices), None)
+        return chosen and ACTIVATIONS[chosen]
 
     def weights(self, inputs: int, units: int) -> dict[str, Weight]:
         """Shapes and initialisers by Keras's names: W [D, G], U [U, G], b [G]."""
@@ -53,20 +82,35 @@ class Cell(ABC):
             "bias": Weight((columns,), initializers.zeros),
         }
 
+    def prepare(self, ops: Any, weights: Weights) -> dict[str, Array]:
+        """The weights as `step` wants them, made once before the loop.
+
+        `kernel` [D, G] and `bias` [G] make z and are what a step does not see; it multiplies
+        with the other matrices as they stand here, never with parts of them.
+        """
+        return dict(weights)
+
     @abstractmethod
-    def step(self, ops: Any, z: Gates, u: Gates, state: State) -> State:
-        """The equations: z and u (an array [B, U] a gate) and the state before → after."""
+    def step(self, ops: Any, z: Gates, state: State, weights: Weights) -> State:
+        """The equations: z, an array [B, U] for each gate, and the state before → after."""
+
+    def split(self, ops: Any, wide: Array) -> Gates:
+        """[B, G] as an array [B, U] for each gate."""
+        return tuple(ops.split(wide, self.gates, -1))
 
 
 class Differentiated(Cell):
-    """A cell whose gradient is written out, for speed; the others are differentiated by machine.
+    """A cell of one recurrent product, u_t = h_{t-1} U (+ b'), with its gradient written out.
 
-    `forward` is `step` that also saves arrays [B, …] for `backward`.
+    `forward` and `backward` are elementwise; u comes as z does, an array [B, U] a gate.
     """
+
+    additive: ClassVar[bool] = False
+    """Whether z and u enter only as z + u, so that their gradients are one."""
 
     @abstractmethod
     def forward(self, ops: Any, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
-        """The state after, and what `backward` wants to see again."""
+        """The state after, and the arrays [B, U] that `backward` wants to see again."""
 
     @abstractmethod
     def backward(
@@ -74,15 +118,37 @@ class Differentiated(Cell):
     ) -> tuple[Gates, Gates, State]:
         """Gradients of z, u and the state before, from that of the state after."""
 
-    def step(self, ops: Any, z: Gates, u: Gates, state: State) -> State:
-        return self.forward(ops, z, u, state)[0]
+    def step(self, ops: Any, z: Gates, state: State, weights: Weights) -> State:
+        u = ops.matmul(state[0], weights["recurrent_kernel"])
+        if "recurrent_bias" in weights:
+            u = u + weights["recurrent_bias"]
+        return self.forward(ops, z, self.split(ops, u), state)[0]
 
 
-CELLS: dict[str, Cell] = {}
+class Linear(Cell):
+    """A cell without a recurrent product: h_t = a_t ⊙ h_{t-1} + b_t, with a and b from z alone.
+
+    All time steps can be trained at once.
+    """
+
+    def weights(self, inputs: int, units: int) -> dict[str, Weight]:
+        weights = super().weights(inputs, units)
+        return {name: weights[name] for name in ("kernel", "bias")}
+
+    @abstractmethod
+    def coefficients(self, ops: Any, z: Gates) -> tuple[Array, Array]:
+        """a and b, elementwise, for one time step or for all of them."""
+
+    def step(self, ops: Any, z: Gates, state: State, weights: Weights) -> State:
+        a, b = self.coefficients(ops, z)
+        return (a * state[0] + b,)
+
+
+CELLS: dict[str, type[Cell]] = {}
 """Every cell by name."""
 
 
 def register(cell: type[Cell]) -> type[Cell]:
-    """Put a cell into the registry, and so into `--cell`, `--help` and the tests."""
-    CELLS[cell.name] = cell()
+    """Put a cell into the registry, and so into `--cell`, `--help`, the docs and the tests."""
+    CELLS[cell.name] = cell
     return cell

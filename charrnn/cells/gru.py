@@ -3,7 +3,16 @@
 from typing import Any
 
 from charrnn.cells import initializers
-from charrnn.cells.base import Differentiated, Gates, Saved, State, Weight, register
+from charrnn.cells.base import (
+    Array,
+    Differentiated,
+    Gates,
+    Saved,
+    State,
+    Weight,
+    Weights,
+    register,
+)
 
 
 @register
@@ -27,6 +36,10 @@ class GRU(Differentiated):
     def weights(self, inputs: int, units: int) -> dict[str, Weight]:
         bias = Weight((2, 3 * units), initializers.zeros)
         return super().weights(inputs, units) | {"bias": bias}
+
+    def prepare(self, ops: Any, weights: Weights) -> dict[str, Array]:
+        bias = weights["bias"]
+        return dict(weights) | {"bias": bias[0], "recurrent_bias": bias[1]}
 
     def forward(self, ops: Any, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
         (h,) = state

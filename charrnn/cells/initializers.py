@@ -19,6 +19,16 @@ def glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarr
     return rng.uniform(-limit, limit, shape).astype(np.float32)
 
 
+def ones(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """All one."""
+    return np.ones(shape, np.float32)
+
+
+def unit_uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Uniform between 0 and 1."""
+    return rng.random(shape, np.float32)
+
+
 def unit_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Normal with deviation 1/sqrt(columns): each row has length about 1."""
     normal: np.ndarray = rng.standard_normal(shape)

@@ -1,6 +1,6 @@
 """The simple recurrent network."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from charrnn.cells.base import Differentiated, Gates, Saved, State, register
 
@@ -9,7 +9,7 @@ from charrnn.cells.base import Differentiated, Gates, Saved, State, register
 class RNN(Differentiated):
     """Elman 1990.
 
-        h_t = tanh(x_t W + h_{t-1} U + b)
+        h_t = φ(x_t W + h_{t-1} U + b)        φ = tanh, or as `--activation` says
 
     W [D, U] starts Glorot uniform, U [U, U] orthogonal, b [U] zero.
     """
@@ -18,13 +18,14 @@ class RNN(Differentiated):
     summary = "Elman network, tanh"
     source = "Elman 1990"
     additive = True
+    activations: ClassVar[tuple[str, ...]] = ("tanh", "relu", "leaky_relu")
 
     def forward(self, ops: Any, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
-        return (ops.tanh(z[0] + u[0]),), ()
+        return (self.activation(ops, z[0] + u[0]),), ()
 
     def backward(
         self, ops: Any, saved: Saved, before: State, after: State, d_after: State
     ) -> tuple[Gates, Gates, State]:
         (h,), (dh,) = after, d_after
-        dz = (dh * (1 - h * h),)
+        dz = (dh * self.activation.slope(ops, h),)
         return dz, dz, (ops.zeros_like(dh),)

@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from charrnn.config import flag, parse_duration
+from charrnn.config import parse_duration
 from charrnn.errors import ConfigError
 from charrnn.runs import DEFAULT_ROOT, WHICH
+from charrnn.settings import flag
 
 Command = Callable[..., Any]
 
@@ -26,6 +27,19 @@ class Duration(click.ParamType):
             return value if isinstance(value, float) else parse_duration(value)
         except ConfigError as error:
             self.fail(str(error), param, ctx)
+
+
+class Sizes(click.ParamType):
+    """A whole number, or several with commas between them: 384 or 512,256."""
+
+    name = "integer[,…]"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | tuple[int, ...]:
+        try:
+            sizes = tuple(map(int, str(value).split(",")))
+        except ValueError:
+            self.fail(f"{value!r}: write one number, or one a layer: 512,256", param, ctx)
+        return sizes if len(sizes) > 1 else sizes[0]
 
 
 def settings_options(groups: Iterable[type]) -> Callable[[Command], Command]:
@@ -64,6 +78,8 @@ def option_type(field: Field, hint: Any) -> Any:
         return click.Choice(field.metadata["choices"])
     if flag(field) == "--time":
         return Duration()
+    if tuple in typing.get_args(hint):
+        return Sizes()
     if isinstance(hint, types.UnionType):
         (hint,) = set(typing.get_args(hint)) - {type(None)}
     return hint

@@ -22,7 +22,11 @@ from charrnn.runs import WHICH
 @checkpoints_option
 @which_option
 @settings_options([SamplingConfig])
-@click.option("--prompt", default=None, help="Text to go on from.")
+@click.option(
+    "--prompt",
+    default=None,
+    help="Text to go on from; with a run trained backward, to lead up to.",
+)
 @click.option(
     "--prompt-file", type=click.File("r", encoding="utf-8-sig"), help="Read the prompt from a file."
 )
@@ -50,10 +54,11 @@ def sample_command(
     click.echo(f"{model.path.parent}, --seed {seed}", err=True)
     warn_of_missing(model.missing(prompt))
     pieces = model.stream(prompt, seed=seed, **given(settings))
+    before, after = ("", prompt) if model.backward else (prompt, "")
     if config.count == 1:
-        print_stream(prompt, (piece for (piece,) in pieces))
+        print_stream(before, (piece for (piece,) in pieces), after)
     else:
-        print_texts(prompt, pieces, config.count)
+        print_texts(before, pieces, after, config.count)
 
 
 def read_prompt(prompt: str | None, file: Any) -> str:
@@ -80,18 +85,18 @@ def warn_of_missing(characters: str) -> None:
         click.echo(f"the model does not know {shown}; read as the unknown symbol", err=True)
 
 
-def print_stream(prompt: str, pieces: Any) -> None:
-    """The text as it comes."""
-    sys.stdout.write(prompt)
+def print_stream(before: str, pieces: Any, after: str) -> None:
+    """The text as it comes, between two others."""
+    sys.stdout.write(before)
     for piece in pieces:
         sys.stdout.write(piece)
         sys.stdout.flush()
-    sys.stdout.write("\n")
+    sys.stdout.write(f"{after}\n")
 
 
-def print_texts(prompt: str, pieces: Any, count: int) -> None:
+def print_texts(before: str, pieces: Any, after: str, count: int) -> None:
     """Several texts, one after the other, each after a line that numbers it."""
     from charrnn.sampling.writing import join
 
     for number, text in enumerate(join(pieces, count), start=1):
-        sys.stdout.write(f"--- {number} ---\n{prompt}{text}\n")
+        sys.stdout.write(f"--- {number} ---\n{before}{text}{after}\n")

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from charrnn.cells import Cell
+from charrnn.cells import RECURRENT_KERNEL, Cell
+from charrnn.config import MOST_LAYERS, ModelConfig
 from charrnn.model.backend import keras, tf
-from charrnn.model.scan import Weights, scan_cell
+from charrnn.model.scan import scan_cell
 
 Tensor = Any
 Shape = tuple[int | None, ...]
@@ -15,15 +16,18 @@ STOCK = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 """Cells whose stock layer runs on cuDNN, with the same weights."""
 
 
-def on_cudnn(cell: Cell) -> bool:
-    """Whether the cell runs on cuDNN here; XLA then keeps out."""
-    return cell.name in STOCK and bool(tf.config.list_physical_devices("GPU"))
+def on_cudnn(config: ModelConfig) -> bool:
+    """Whether the network's cell runs on cuDNN here; XLA then keeps out."""
+    stock = config.cell in STOCK and not config.recurrent_dropout
+    return stock and bool(tf.config.list_physical_devices("GPU"))
 
 
-def recurrent_layer(cell: Cell, units: int, inputs: int, name: str) -> keras.layers.Layer:
-    """The layer that runs the cell fastest on this machine."""
-    kind = StockRecurrent if on_cudnn(cell) else Recurrent
-    return kind(cell, units, inputs, name=name)
+def recurrent_layer(config: ModelConfig, layer: int, inputs: int) -> keras.layers.Layer:
+    """Layer number `layer` of the network, of the kind that is fastest on this machine."""
+    kind = StockRecurrent if on_cudnn(config) else Recurrent
+    drop = Drop(config.recurrent_dropout, place=MOST_LAYERS + layer)
+    units = config.layer_units[layer - 1]
+    return kind(config.make_cell(), units, inputs, drop, name=f"recurrent_{layer}")
 
 
 class Embedding(keras.layers.Layer):
@@ -51,24 +55,40 @@ class Recurrent(keras.layers.Layer):
     Outputs: h [T, B, U] and the state after the last step.
     """
 
-    def __init__(self, cell: Cell, units: int, inputs: int, **options: Any) -> None:
+    def __init__(
+        self, cell: Cell, units: int, inputs: int, drop: "Drop | None" = None, **options: Any
+    ) -> None:
         super().__init__(**options)
         self.cell, self.units, self.inputs = cell, units, inputs
+        self.drop = drop or Drop(0, place=0)
 
-    def build(self, *shapes: Shape) -> None:
-        for name, weight in self.cell.weights(self.inputs, self.units).items():
-            value = self.add_weight(name=name, shape=weight.shape, initializer="zeros")
-            setattr(self, name, value)
+    def build(self, *shapes: Shape, **more: Shape) -> None:
+        self.variables_by_name = {
+            name: self.add_weight(name=name, shape=weight.shape, initializer="zeros")
+            for name, weight in self.cell.weights(self.inputs, self.units).items()
+        }
 
-    def call(self, x: Tensor, state: tuple[Tensor, ...], table: Tensor | None = None) -> Any:
-        kernel, bias = map(tf.convert_to_tensor, (self.recurrent_kernel, self.bias))
-        biases = tf.unstack(bias) if len(bias.shape) == 2 else [bias]
-        weights = Weights(biases[0], kernel, *biases[1:])
-        return scan_cell(self.cell, self.input_product(x, table), weights, tuple(state))
+    def call(
+        self,
+        x: Tensor,
+        state: tuple[Tensor, ...],
+        seed: Tensor | None = None,
+        table: Tensor | None = None,
+        training: bool = False,
+    ) -> Any:
+        weights = {
+            name: tf.convert_to_tensor(variable)
+            for name, variable in self.variables_by_name.items()
+        }
+        if training and self.drop.rate:
+            weights[RECURRENT_KERNEL] = self.drop(weights[RECURRENT_KERNEL], seed)
+        weights = self.cell.prepare(keras.ops, weights)
+        z = self.input_product(x, weights.pop("kernel"), table)
+        return scan_cell(self.cell, z, weights, tuple(state))
 
-    def input_product(self, x: Tensor, table: Tensor | None) -> Tensor:
+    @staticmethod
+    def input_product(x: Tensor, kernel: Tensor, table: Tensor | None) -> Tensor:
         """x W for every time step, [T, B, G]."""
-        kernel = tf.convert_to_tensor(self.kernel)
         if x.dtype.is_floating:
             return tf.tensordot(x, kernel, 1)
         if table is None:
@@ -78,7 +98,7 @@ class Recurrent(keras.layers.Layer):
         return tf.tensordot(look_up(table, x), kernel, 1)
 
     def compute_output_shape(
-        self, x_shape: Shape, state_shape: tuple[Shape, ...], table_shape: Shape | None = None
+        self, x_shape: Shape, state_shape: tuple[Shape, ...], **more: Shape
     ) -> Any:
         return (*x_shape[:2], self.units), tuple(state_shape)
 
@@ -86,7 +106,7 @@ class Recurrent(keras.layers.Layer):
 class StockRecurrent(Recurrent):
     """`Recurrent` by way of Keras's own layer, for cuDNN: same weights, inputs and outputs."""
 
-    def build(self, *shapes: Shape) -> None:
+    def build(self, *shapes: Shape, **more: Shape) -> None:
         self.stock = STOCK[self.cell.name](
             self.units,
             return_sequences=True,
@@ -96,7 +116,14 @@ class StockRecurrent(Recurrent):
         )
         self.stock.build((None, None, self.inputs))
 
-    def call(self, x: Tensor, state: tuple[Tensor, ...], table: Tensor | None = None) -> Any:
+    def call(
+        self,
+        x: Tensor,
+        state: tuple[Tensor, ...],
+        seed: Tensor | None = None,
+        table: Tensor | None = None,
+        training: bool = False,
+    ) -> Any:
         if not x.dtype.is_floating:
             x = tf.one_hot(x, self.inputs) if table is None else look_up(table, x)
         outputs, *after = self.stock(tf.transpose(x, [1, 0, 2]), initial_state=list(state))
@@ -124,23 +151,60 @@ def look_up(table: Tensor, ids: Tensor) -> Tensor:
     return rows(table)
 
 
-class Dropout(keras.layers.Layer):
-    """Inverted dropout whose mask is a function of the seed given with the input.
+class Drop:
+    """Inverted dropout whose mask is a function of a seed int32 [2].
 
-    `place` keeps the masks of several such layers apart. Philox is named because XLA's
-    default generator takes 70 times as long on a CPU.
+    `place` keeps the masks of several such apart. Philox is named because XLA's default
+    generator takes 70 times as long on a CPU.
     """
 
-    def __init__(self, rate: float, place: int, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, rate: float, place: int) -> None:
         self.rate, self.place = rate, place
 
-    def call(self, x: Tensor, seed: Tensor, training: bool = False) -> Tensor:
-        if not training or not self.rate:
-            return x
+    def __call__(self, x: Tensor, seed: Tensor, shape: Any = None) -> Tensor:
+        """x with zeros where the mask, of x's shape or the one given, says so."""
         seed = seed + tf.constant([self.place << 20, 0])
-        noise = tf.random.stateless_uniform(tf.shape(x), seed, alg="philox")
-        return tf.where(noise < self.rate, 0.0, x / (1 - self.rate))
+        noise = tf.random.stateless_uniform(
+            tf.shape(x) if shape is None else shape, seed, alg="philox"
+        )
+        return tf.where(noise < self.rate, tf.zeros((), x.dtype), x / (1 - self.rate))
+
+
+class Dropout(keras.layers.Layer):
+    """Dropout of features [T, B, U]: a mask for each time step, or one for all of them.
+
+    One mask for all: Gal and Ghahramani 2016 ("variational").
+    """
+
+    def __init__(self, rate: float, place: int, one_mask: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self.drop, self.one_mask = Drop(rate, place), one_mask
+
+    def call(self, x: Tensor, seed: Tensor, training: bool = False) -> Tensor:
+        if not training or not self.drop.rate:
+            return x
+        steps, *rest = tf.unstack(tf.shape(x))
+        return self.drop(x, seed, [1, *rest] if self.one_mask else [steps, *rest])
 
     def compute_output_shape(self, x_shape: Shape, seed_shape: Shape) -> Shape:
         return x_shape
+
+
+class TiedLogits(keras.layers.Layer):
+    """Logits [T, B, V] from features [T, B, D] and the embeddings [V, D]: x E^T + b.
+
+    Press and Wolf 2017.
+    """
+
+    def __init__(self, characters: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.characters = characters
+
+    def build(self, *shapes: Shape, **more: Shape) -> None:
+        self.bias = self.add_weight(name="bias", shape=(self.characters,), initializer="zeros")
+
+    def call(self, x: Tensor, table: Tensor) -> Tensor:
+        return tf.tensordot(x, table, [[2], [1]]) + self.bias
+
+    def compute_output_shape(self, x_shape: Shape, table_shape: Shape) -> Shape:
+        return (*x_shape[:2], self.characters)

@@ -12,7 +12,8 @@ from typing import Any
 from charrnn.cells import CELLS
 from charrnn.config import ModelConfig
 from charrnn.model.backend import keras, tf
-from charrnn.model.layers import Dropout, Embedding, on_cudnn, recurrent_layer
+from charrnn.model.layers import Dropout, Embedding, TiedLogits, on_cudnn, recurrent_layer
+from charrnn.model.weights import NORM_EPSILON
 
 Tensor = Any
 
@@ -21,45 +22,67 @@ def build_network(config: ModelConfig, vocabulary_size: int) -> keras.Model:
     """The functional model; its weights are zero until `set_weights`."""
     ids = keras.Input((None,), dtype="int32", name="ids")
     seed = keras.Input(batch_shape=(2,), dtype="int32", name="seed")
-    states = [keras.Input((config.units,)) for _ in state_names(config)]
+    states = [[keras.Input((units,)) for _ in names] for units, names in layers_of(config)]
     table = None
     if config.embedding:
         table = Embedding(vocabulary_size, config.embedding, name="embedding")(ids)
-    x, after = recurrent_stack(config, vocabulary_size, ids, states, table, seed)
-    logits = keras.layers.Dense(vocabulary_size, kernel_initializer="zeros", name="logits")(x)
-    return keras.Model((ids, tuple(states), seed), (logits, after))
+    features, after = recurrent_stack(config, vocabulary_size, ids, states, table, seed)
+    if config.tie_embeddings:
+        logits = TiedLogits(vocabulary_size, name="logits")(features, table)
+    else:
+        dense = keras.layers.Dense(vocabulary_size, kernel_initializer="zeros", name="logits")
+        logits = dense(features)
+    return keras.Model(
+        (ids, tuple(part for parts in states for part in parts), seed), (logits, after)
+    )
 
 
 def recurrent_stack(
     config: ModelConfig, vocabulary_size: int, ids: Tensor, states: list, table: Tensor, seed: Any
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Features [T, B, U] and the new state, from ids [T, B]."""
-    cell = CELLS[config.cell]
-    parts = len(cell.state_names)
-    x, after = ids, []
+    """Features [T, B, U] and the new state, from ids [T, B].
+
+    Layer l reads x and leaves Dropout(Recurrent(x)), with --residual added to what it read;
+    with --layer-norm, that is normalised wherever it is read (Xiong et al. 2020).
+    """
+    x, read, after = None, ids, []
     width = config.embedding or vocabulary_size
-    for layer in range(config.layers):
-        state = tuple(states[layer * parts : (layer + 1) * parts])
-        recurrent = recurrent_layer(cell, config.units, width, name=f"recurrent_{layer + 1}")
-        x, state = recurrent(x, state, *([table] if layer == 0 and table is not None else []))
-        x = Dropout(config.dropout, place=layer + 1)(x, seed)
+    for layer, units in enumerate(config.layer_units, start=1):
+        options = {"table": table} if layer == 1 and table is not None else {}
+        state = tuple(states[layer - 1])
+        y, state = recurrent_layer(config, layer, width)(read, state, seed, **options)
+        y = Dropout(config.dropout, layer, config.variational)(y, seed)
+        x = x + y if config.residual and layer > 1 else y
+        read = norm(layer)(x) if config.layer_norm else x
         after.extend(state)
-        width = config.units
-    return x, tuple(after)
+        width = units
+    return read, tuple(after)
+
+
+def norm(layer: int) -> keras.layers.Layer:
+    """Layer normalisation after layer number `layer` (Ba et al. 2016)."""
+    return keras.layers.LayerNormalization(epsilon=NORM_EPSILON, name=f"norm_{layer}")
 
 
 def compile_function(function: Callable[..., Any], config: ModelConfig) -> Any:
     """The function compiled for a network of this configuration."""
-    jit = not on_cudnn(CELLS[config.cell])
-    return tf.function(function, jit_compile=jit, autograph=False)
+    return tf.function(function, jit_compile=not on_cudnn(config), autograph=False)
+
+
+def layers_of(config: ModelConfig) -> list[tuple[int, tuple[str, ...]]]:
+    """Units and parts of the state, for each layer."""
+    return [(units, CELLS[config.cell].state_names) for units in config.layer_units]
 
 
 def state_names(config: ModelConfig) -> list[str]:
     """A name for each part of the state, in order: '1/h', '1/c', '2/h', …"""
-    parts = CELLS[config.cell].state_names
-    return [f"{layer + 1}/{part}" for layer in range(config.layers) for part in parts]
+    return [
+        f"{layer}/{part}"
+        for layer, (_, parts) in enumerate(layers_of(config), start=1)
+        for part in parts
+    ]
 
 
 def zero_state(config: ModelConfig, batch_size: int) -> tuple[Tensor, ...]:
     """The state where a text starts."""
-    return tuple(tf.zeros((batch_size, config.units)) for _ in state_names(config))
+    return tuple(tf.zeros((batch_size, units)) for units, parts in layers_of(config) for _ in parts)

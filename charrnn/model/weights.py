@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.cells import CELLS, Weight, initializers
+from charrnn.cells import Weight, initializers
 from charrnn.config import ModelConfig
 
 Weights = dict[str, np.ndarray]
+NORM_EPSILON = 1e-5
+"""What layer normalisation adds to the variance."""
 
 
 def specify(config: ModelConfig, vocabulary_size: int) -> dict[str, Weight]:
@@ -24,12 +26,16 @@ def specify(config: ModelConfig, vocabulary_size: int) -> dict[str, Weight]:
     if config.embedding:
         shape = (vocabulary_size, config.embedding)
         specified["embedding/embeddings"] = Weight(shape, initializers.unit_normal)
-    for layer in range(1, config.layers + 1):
-        for name, weight in CELLS[config.cell].weights(width, config.units).items():
+    for layer, units in enumerate(config.layer_units, start=1):
+        for name, weight in config.make_cell().weights(width, units).items():
             specified[f"recurrent_{layer}/{name}"] = weight
-        width = config.units
-    shape = (config.units, vocabulary_size)
-    specified["logits/kernel"] = Weight(shape, initializers.glorot_uniform)
+        if config.layer_norm:
+            specified[f"norm_{layer}/gamma"] = Weight((units,), initializers.ones)
+            specified[f"norm_{layer}/beta"] = Weight((units,), initializers.zeros)
+        width = units
+    if not config.tie_embeddings:
+        shape = (width, vocabulary_size)
+        specified["logits/kernel"] = Weight(shape, initializers.glorot_uniform)
     specified["logits/bias"] = Weight((vocabulary_size,), initializers.zeros)
     return specified
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from charrnn.config import SamplingConfig
 from charrnn.sampling.noise import Noise
+from charrnn.text.streams import directed
 from charrnn.text.vocabulary import Vocabulary
 
 PIECE = 64
@@ -30,22 +31,40 @@ class Sampler(Protocol):
 
 
 def write(
-    sampler: Sampler, vocabulary: Vocabulary, prompt: str, config: SamplingConfig, seed: int
+    sampler: Sampler,
+    vocabulary: Vocabulary,
+    prompt: str,
+    config: SamplingConfig,
+    seed: int,
+    direction: str = "forward",
 ) -> Iterator[list[str]]:
-    """Pieces of the texts as they come, one string for each text; the prompt is not repeated."""
+    """Pieces of the texts as they come, one string for each text; the prompt is not repeated.
+
+    A backward model writes what comes before the prompt, last character first: one piece,
+    when all is written.
+    """
     noise = Noise(seed, config.count)
     sampler.start(start_id(vocabulary))
-    given = vocabulary.encode(vocabulary.from_user(prompt))
+    given = directed(vocabulary.encode(vocabulary.from_user(prompt)), direction)
     sampler.write(
         np.tile(given, (config.count, 1)), np.zeros((config.count, len(given))), config.temperature
     )
+    pieces = write_ids(sampler, noise, config)
+    if direction == "backward" and config.length:
+        pieces = iter([np.concatenate([*pieces], axis=1)[:, ::-1]])
     decoders = [decoder(vocabulary) for _ in range(config.count)]
+    left = config.length
+    for ids in pieces:
+        left -= ids.shape[1]
+        yield [decode(row, left == 0) for decode, row in zip(decoders, ids, strict=True)]
+
+
+def write_ids(sampler: Sampler, noise: Noise, config: SamplingConfig) -> Iterator[np.ndarray]:
+    """New ids int32 [B, N], piece by piece, as many as the length says."""
     for start in range(0, config.length, PIECE):
         size = min(PIECE, config.length - start)
         forced = np.full((config.count, size), FREE, np.int32)
-        ids = sampler.write(forced, noise.next(size), config.temperature)
-        last = start + size == config.length
-        yield [decode(row, last) for decode, row in zip(decoders, ids, strict=True)]
+        yield sampler.write(forced, noise.next(size), config.temperature)
 
 
 def start_id(vocabulary: Vocabulary) -> int:

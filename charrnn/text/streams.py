@@ -19,6 +19,11 @@ class Batch(NamedTuple):
     mask: np.ndarray
 
 
+def directed(ids: np.ndarray, direction: str) -> np.ndarray:
+    """The ids as a model reads them, "forward" or "backward": a view, nothing is copied."""
+    return ids[::-1] if direction == "backward" else ids
+
+
 def fit(length: int, batch_size: int, seq_length: int) -> tuple[int, int]:
     """The batch and window sizes, shrunk where the text cannot fill one window of each stream."""
     targets = max(length - 1, 1)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from charrnn.config import Config, Plan
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.model.weights import initial_weights, set_weights
 from charrnn.runs import Run
+from charrnn.settings import flag, shown
 from charrnn.text import corpus as corpora
 from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
 from charrnn.text.sources import STANDARD_LIBRARY, PathLike, Selection, Source, select
@@ -26,7 +28,6 @@ from charrnn.training.transfer import warm_start
 Beginning = Generator[Event, None, Session | None]
 SAMPLES = 4
 """Samples shown in a plan, where the user asks for no other number."""
-INHERITED = ("cell", "layers", "units", "embedding")
 
 
 def new(
@@ -73,14 +74,18 @@ def resumed(
 
 def inherit(old: Config, settings: Mapping[str, Any]) -> Config:
     """The settings of a new run that starts from an old one: its network's shape is given."""
-    for name in INHERITED:
-        kept = getattr(old.model, name)
-        if settings.get(name, kept) != kept:
+    handed_on = [each for each in fields(old.model) if each.metadata.get("shape")]
+    shape = {each.name: getattr(old.model, each.name) for each in handed_on}
+    for each in handed_on:
+        kept = shape[each.name]
+        asked = settings.get(each.name, kept)
+        if asked != kept:
             raise ConfigError(
-                f"--{name} {settings[name]}: the run in --init-from has {kept}; leave it out"
+                f"{flag(each)} {shown(asked)}: the run in --init-from has {shown(kept)};"
+                " leave it out"
             )
-    shape = {name: getattr(old.model, name) for name in INHERITED}
-    return Config.of(**{"bytes": old.text.bytes, **shape, **settings})
+    as_read = {"bytes": old.text.bytes, "direction": old.model.direction}
+    return Config.of(**{**as_read, **settings, **shape})
 
 
 def announce(selection: Selection) -> Iterator[Note]:

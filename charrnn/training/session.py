@@ -15,7 +15,7 @@ from charrnn.runs import Run
 from charrnn.sampling.graph import GraphSampler
 from charrnn.sampling.writing import join, write
 from charrnn.text.corpus import Corpus
-from charrnn.text.streams import Streams
+from charrnn.text.streams import Streams, directed
 from charrnn.training import history
 from charrnn.training.events import (
     Evaluated,
@@ -44,7 +44,8 @@ class Session:
         self.progress = Progress()
         self.state = self._zero_state()
         options = config.training
-        self.streams = Streams(corpus.train, options.batch_size, options.seq_length)
+        train = directed(corpus.train, config.model.direction)
+        self.streams = Streams(train, options.batch_size, options.seq_length)
         self._evaluator = Evaluator(trainer.model, config.model, corpus.vocabulary.size)
         self._sampler: GraphSampler | None = None
         self._begin = time.perf_counter()
@@ -115,8 +116,9 @@ class Session:
 
     @property
     def validation(self) -> np.ndarray:
-        """The ids that evaluations score."""
-        return self.corpus.validation[: self.config.training.eval_chars or None]
+        """The ids that evaluations score: the same characters in both directions."""
+        ids = self.corpus.validation[: self.config.training.eval_chars or None]
+        return directed(ids, self.config.model.direction)
 
     def validate(self) -> float | None:
         """Validation loss in nats per character; None where no part validates."""
@@ -177,7 +179,8 @@ class Session:
             self._sampler = GraphSampler(
                 self.trainer.model, self.config.model, vocabulary.size, SAMPLE.count
             )
-        pieces = write(self._sampler, vocabulary, "", SAMPLE, seed=self.progress.step)
+        direction = self.config.model.direction
+        pieces = write(self._sampler, vocabulary, "", SAMPLE, self.progress.step, direction)
         return Sampled(self.progress.step, join(pieces, SAMPLE.count)[0])
 
     # -- Checkpoints ---------------------------------------------------------------------

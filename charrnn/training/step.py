@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from charrnn.cells import CELLS
 from charrnn.checkpoints import Tensors, prefixed
 from charrnn.config import Config
 from charrnn.evaluation import cross_entropy
@@ -49,7 +48,8 @@ class Trainer:
         self.optimizer = keras.optimizers.AdamW(
             weight_decay=config.training.weight_decay, beta_1=0.9, beta_2=0.99, name="adamw"
         )
-        self.optimizer.exclude_from_weight_decay(var_names=["bias"])
+        vectors = [weight for weight in self.model.trainable_variables if is_vector(weight)]
+        self.optimizer.exclude_from_weight_decay(var_list=vectors)
         self.optimizer.build(self.model.trainable_variables)
         self._differentiate = compile_function(self._differentiate_eager, config.model)
         self._apply = tf.function(self._apply_eager, jit_compile=True, autograph=False)
@@ -59,8 +59,8 @@ class Trainer:
     def parts(self) -> int:
         """Into how many parts the batch is cut."""
         batch, model = self.config.training.batch_size, self.config.model
-        small = batch > 1 and batch * model.units <= SMALL
-        return 2 if small and not on_cudnn(CELLS[model.cell]) else 1
+        small = batch > 1 and batch * max(model.layer_units) <= SMALL
+        return 2 if small and not on_cudnn(model) else 1
 
     def step(self, batch: Batch, state: State, seed: int, rate: float) -> tuple[State, Outcome]:
         """Learn from one window; the dropout masks come from (the run's seed, `seed`)."""
@@ -136,3 +136,8 @@ def cut(tensors: tuple[Any, ...], parts: int) -> list[tuple[Any, ...]]:
     size = tensors[0].shape[0]
     edges = [size * part // parts for part in range(parts + 1)]
     return [tuple(tensor[start:end] for tensor in tensors) for start, end in pairwise(edges)]
+
+
+def is_vector(weight: Any) -> bool:
+    """Whether a weight is a bias or scale, one number a unit: such do not decay."""
+    return len(weight.shape) == 1 or weight.name == "bias"

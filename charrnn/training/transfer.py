@@ -37,7 +37,10 @@ def shared_ids(old: Vocabulary, new: Vocabulary) -> list[tuple[int, int]]:
 def character_axes(config: ModelConfig) -> dict[str, int]:
     """The weights that have a row or column for each character, and which axis that is."""
     inputs = "embedding/embeddings" if config.embedding else "recurrent_1/kernel"
-    return {inputs: 0, "logits/kernel": 1, "logits/bias": 0}
+    axes = {inputs: 0, "logits/kernel": 1, "logits/bias": 0}
+    if config.tie_embeddings:
+        del axes["logits/kernel"]
+    return axes
 
 
 def transplant(

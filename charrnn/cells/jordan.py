@@ -1,0 +1,34 @@
+"""The network that feeds its output back."""
+
+from typing import Any
+
+from charrnn.cells import initializers
+from charrnn.cells.base import Cell, Gates, State, Weight, Weights, register
+
+
+@register
+class Jordan(Cell):
+    """Jordan 1986: the next step sees the layer's output, not its hidden layer.
+
+        h_t = tanh(x_t W + y_{t-1} U + b)
+        y_t = tanh(h_t W_y + b_y)
+
+    W [D, U] starts Glorot uniform, U [U, U] and W_y [U, U] orthogonal, b [U] and b_y [U]
+    zero. The output is y_t.
+    """
+
+    name = "jordan"
+    summary = "feeds the layer's output back, not its hidden layer"
+    source = "Jordan 1986"
+    state_names = ("y",)
+
+    def weights(self, inputs: int, units: int) -> dict[str, Weight]:
+        return super().weights(inputs, units) | {
+            "output_kernel": Weight((units, units), initializers.orthogonal),
+            "output_bias": Weight((units,), initializers.zeros),
+        }
+
+    def step(self, ops: Any, z: Gates, state: State, weights: Weights) -> State:
+        (y,) = state
+        h = ops.tanh(z[0] + ops.matmul(y, weights["recurrent_kernel"]))
+        return (ops.tanh(ops.matmul(h, weights["output_kernel"]) + weights["output_bias"]),)

@@ -1,0 +1,27 @@
+"""The gated recurrent unit without a recurrent product."""
+
+from typing import Any
+
+from charrnn.cells.base import Array, Gates, Linear, register
+
+
+@register
+class MinGRU(Linear):
+    """Feng et al. 2024: the gate looks at the input alone.
+
+        z_t = σ(x_t W_z + b_z)
+        g_t = x_t W_g + b_g
+        h_t = (1 - z_t) ⊙ h_{t-1} + z_t ⊙ g_t
+
+    Gate order z, g. W [D, 2U] starts Glorot uniform, b [2U] zero.
+    """
+
+    name = "mingru"
+    summary = "GRU without a recurrent product"
+    source = "Feng et al. 2024"
+    gates = 2
+
+    def coefficients(self, ops: Any, z: Gates) -> tuple[Array, Array]:
+        z_z, g = z
+        update = ops.sigmoid(z_z)
+        return 1 - update, update * g

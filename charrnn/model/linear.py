@@ -1,0 +1,58 @@
+"""The recurrence without a product, h_t = a_t ⊙ h_{t-1} + b_t, for all time steps.
+
+Its gradient is such a recurrence too, read backwards:
+
+    g_t = dh_t + a_{t+1} ⊙ g_{t+1}        da_t = g_t ⊙ h_{t-1}        db_t = g_t
+
+Two ways lead to the same h: step by step, T elementwise operations on [B, U]; or by prefix
+sums (Blelloch 1990), log2 T on [T, B, U], which a GPU does side by side.
+"""
+
+from typing import Any
+
+from charrnn.model.backend import tf
+
+Tensor = Any
+
+
+def linear_scan(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
+    """h [T, B, U] from a and b [T, B, U] and the state before, [B, U]."""
+    by_prefix = a.shape[0] is not None and bool(tf.config.list_physical_devices("GPU"))
+    recur = by_prefix_sums if by_prefix else step_by_step
+
+    @tf.custom_gradient
+    def differentiable(a: Tensor, b: Tensor, first: Tensor) -> Any:
+        h = recur(a, b, first)
+
+        def gradient(d_h: Tensor) -> Any:
+            next_a = tf.concat([a[1:], tf.zeros_like(a[:1])], 0)
+            g = tf.reverse(recur(tf.reverse(next_a, [0]), tf.reverse(d_h, [0]), first * 0), [0])
+            return g * tf.concat([first[None], h[:-1]], 0), g, a[0] * g[0]
+
+        return h, gradient
+
+    return differentiable(a, b, first)
+
+
+def step_by_step(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
+    """The recurrence as a loop over T."""
+    steps = a.shape[0] if a.shape[0] is not None else tf.shape(a)[0]
+
+    def body(t: Tensor, h: Tensor, outputs: Any) -> tuple:
+        h = a[t] * h + b[t]
+        return t + 1, h, outputs.write(t, h)
+
+    outputs = tf.TensorArray(a.dtype, steps, element_shape=h.shape)
+    loop = (tf.constant(0), h, outputs)
+    _, _, outputs = tf.while_loop(lambda t, *_: t < steps, body, loop, maximum_iterations=steps)
+    return outputs.stack()
+
+
+def by_prefix_sums(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
+    """The recurrence by doubling: after k rounds each step has taken in the 2^k before it."""
+    offset, steps = 1, a.shape[0]
+    while offset < steps:
+        b = tf.concat([b[:offset], a[offset:] * b[:-offset] + b[offset:]], 0)
+        a = tf.concat([a[:offset], a[offset:] * a[:-offset]], 0)
+        offset *= 2
+    return a * h + b
