@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "train": "charrnn.training.loop",
     "load": "charrnn.language_model",
+    "blend": "charrnn.mixing",
     "generate": "charrnn.language_model",
     "evaluate": "charrnn.language_model",
     "LanguageModel": "charrnn.language_model",

@@ -7,7 +7,7 @@ Tensors are named `weights/…`, and in a `last` checkpoint also `optimizer/…`
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,10 @@ from charrnn.text.vocabulary import Vocabulary
 FORMAT = 1
 KEY = "charrnn"
 Tensors = dict[str, np.ndarray]
+Reader = Callable[[Path], tuple[dict[str, Any], Tensors]]
+
+READ_WHOLE = 1 << 24
+"""A file up to this size, in bytes, is read and verified sooner than anyone notices."""
 
 
 @dataclass
@@ -120,11 +124,27 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 
 def load(path: Path) -> Checkpoint:
     """Read a checkpoint and verify it; CheckpointError says what is wrong with it."""
+    return build(path, read, verified=True)
+
+
+def open_weights(path: Path) -> Checkpoint:
+    """A checkpoint for its weights: those of a large file stay on disk until they are used.
+
+    Such a file's description and size are checked, but not its checksum, which would read it
+    all.
+    """
+    if path.stat().st_size <= READ_WHOLE:
+        return load(path)
+    return build(path, read_mapped, verified=False)
+
+
+def build(path: Path, reader: Reader, *, verified: bool) -> Checkpoint:
+    """The checkpoint in a file."""
     try:
-        description, tensors = read(path)
+        description, tensors = reader(path)
         check_format(path, description)
         stated = description.pop("checksum")
-        if stated != checksum(description, tensors):
+        if verified and stated != checksum(description, tensors):
             raise damaged(path, "its checksum does not match")
         return Checkpoint(
             Config.from_json(description["config"]),
@@ -148,6 +168,23 @@ def read(path: Path) -> tuple[dict[str, Any], Tensors]:
             name: file.get_tensor(name)
             for name in file.keys()  # noqa: SIM118
         }
+
+
+def read_mapped(path: Path) -> tuple[dict[str, Any], Tensors]:
+    """The same as `read`, with the weights alone, as views of the memory-mapped file."""
+    with safe_open(path, "numpy") as file:  # checks the file's structure and size
+        metadata = file.metadata() or {}
+    if KEY not in metadata:
+        return read(path)
+    with path.open("rb") as opened:
+        start = 8 + int.from_bytes(opened.read(8), "little")
+        header = json.loads(opened.read(start - 8))
+    data = np.memmap(path, np.uint8, "r", offset=start)
+    return json.loads(metadata[KEY]), {
+        name: np.asarray(data[slice(*each["data_offsets"])].view(np.float32)).reshape(each["shape"])
+        for name, each in header.items()
+        if name.startswith("weights/") and each["dtype"] == "F32"
+    }
 
 
 def check_format(path: Path, description: Mapping[str, Any]) -> None:

@@ -2,18 +2,24 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.checkpoints import Checkpoint
-from charrnn.checkpoints import load as read_checkpoint
+import numpy as np
+
+from charrnn.checkpoints import Checkpoint, open_weights
 from charrnn.config import SamplingConfig
-from charrnn.errors import CorpusError, RunError
+from charrnn.errors import ConfigError, CorpusError, RunError
 from charrnn.files import placed
 from charrnn.runs import DEFAULT_ROOT, WHICH, find_checkpoint
+from charrnn.sampling.engines import Engine, make_engine
+from charrnn.sampling.filters import log_softmax
 from charrnn.sampling.noise import random_seed
-from charrnn.sampling.writing import join, write
+from charrnn.sampling.novelty import Novelty, novelty
+from charrnn.sampling.search import beam_search, best_of
+from charrnn.sampling.states import restore_state, save_state, stored_seed
+from charrnn.sampling.writing import Text, Writing, first_ids
 from charrnn.text.corpus import INFO_FILE, Corpus, encode_corpus, open_corpus
 from charrnn.text.sources import PathLike, select
 from charrnn.text.streams import directed
@@ -50,31 +56,117 @@ class LanguageModel:
         """The characters of the text that the model does not know."""
         return self.vocabulary.missing(self.vocabulary.from_user(text))
 
-    def stream(
-        self, prompt: str = "", *, seed: int | None = None, **settings: Any
-    ) -> Iterator[list[str]]:
-        """Pieces of the new texts as they come, one string for each text.
+    def write(
+        self,
+        prompt: str = "",
+        *,
+        seed: int | None = None,
+        engine: str = "auto",
+        raw: bool = False,
+        scored: bool = False,
+        state: PathLike | None = None,
+        **settings: Any,
+    ) -> Writing:
+        """Texts about to be written: iterate for the pieces, or ask for the whole `texts()`.
 
         Args:
             prompt: What the texts go on from, or with a backward model lead up to; unknown
                 characters become the unknown symbol.
             seed: Fixes the texts; without one they differ each time.
-            settings: Fields of `SamplingConfig`: temperature, length, count.
+            engine: "numpy", "tensorflow", or "auto" for whichever is done first.
+            raw: A byte-level model's bytes as the characters U+0000 to U+00FF.
+            scored: Keep account of the texts' log-probabilities.
+            state: A file of `save_state`, to go on from instead of a prompt.
+            settings: Fields of `SamplingConfig`: temperature, length, count and more.
+
+        Raises:
+            ConfigError: A setting that is out of its limits or does not fit this model.
         """
-        from charrnn.sampling.graph import GraphSampler
-
         config = SamplingConfig(**settings)
-        model = self.checkpoint.config.model
-        sampler = GraphSampler(self.network, model, self.vocabulary.size, config.count)
-        seed = random_seed() if seed is None else seed
-        return write(sampler, self.vocabulary, prompt, config, seed, model.direction)
+        if config.match is not None and self.backward:
+            raise ConfigError("--match: a backward model writes from the end; leave it out")
+        if seed is None:
+            seed = random_seed() if state is None else stored_seed(Path(state))
+        writing = Writing(
+            self.engine(engine, config),
+            self.vocabulary,
+            config,
+            seed,
+            backward=self.backward,
+            raw=raw,
+            scored=scored,
+        )
+        if state is None:
+            return writing.begin(prompt)
+        if config.beam:
+            raise ConfigError("--beam: a search starts from a prompt, not from a state")
+        return restore_state(Path(state), writing, self.identity)
 
-    def generate(
-        self, prompt: str = "", *, seed: int | None = None, count: int = 1, **settings: Any
-    ) -> str | list[str]:
-        """The new text, without the prompt; a list where `count` is above 1. See `stream`."""
-        texts = join(self.stream(prompt, seed=seed, count=count, **settings), count)
-        return texts[0] if count == 1 else texts
+    def save_state(self, path: PathLike, writing: Writing) -> None:
+        """Keep where a writing stopped, for `write(state=path)`."""
+        save_state(Path(path), writing, self.identity)
+
+    @property
+    def identity(self) -> list[Any]:
+        """What two models share if the state of a text in one is that of a text in the other."""
+        return [asdict(self.checkpoint.config.model), self.vocabulary.to_json()]
+
+    def engine(self, name: str, config: SamplingConfig) -> Engine:
+        """What computes logits for texts of these settings."""
+        count = max(config.count * config.best_of, config.beam)
+        return make_engine(self.checkpoint, name, count)
+
+    def texts(self, prompt: str = "", *, scored: bool = True, **settings: Any) -> list[Text]:
+        """The texts with their log-probabilities; see `write`."""
+        return self.finish(self.write(prompt, scored=scored, **settings), prompt)
+
+    @staticmethod
+    def finish(writing: Writing, prompt: str) -> list[Text]:
+        """The texts of a writing, after the search that its settings want."""
+        if writing.config.beam:
+            return beam_search(writing, prompt)
+        return best_of(writing) if writing.config.best_of > 1 else writing.texts()
+
+    def generate(self, prompt: str = "", *, count: int = 1, **settings: Any) -> str | list[str]:
+        """The new text, without the prompt; a list where `count` is above 1. See `write`."""
+        texts = self.texts(prompt, count=count, scored=False, **settings)
+        return texts[0].text if count == 1 else [text.text for text in texts]
+
+    def stream(self, prompt: str = "", **settings: Any) -> Iterator[str]:
+        """The characters of one new text as they come. See `write`."""
+        writing = self.write(prompt, **settings)
+        if writing.count > 1 or writing.config.beam:
+            raise ConfigError("a stream is one text; use generate for --count and the like")
+        if self.backward:
+            return iter(writing.texts()[0].text)
+        return (character for (piece,) in writing for character in piece)
+
+    def score(self, text: str) -> np.ndarray:
+        """Log-probability of each character of the text, in nats, float64 [N].
+
+        The first is given a line's end before it; a backward model's are given what follows.
+        """
+        ids = first_ids(self.vocabulary, text, self.backward)
+        engine = self.engine("numpy", SamplingConfig())
+        engine.start(1)
+        log_p = [
+            log_softmax(engine.read(ids[n : n + 1, None])[0].astype(np.float64))[ids[n + 1]]
+            for n in range(len(ids) - 1)
+        ]
+        return directed(np.array(log_p), self.checkpoint.config.model.direction)
+
+    def next(self, prompt: str = "", n: int = 10) -> list[tuple[str, float]]:
+        """The n likeliest characters after the prompt with their probabilities."""
+        engine = self.engine("numpy", SamplingConfig())
+        engine.start(1)
+        logits = engine.read(first_ids(self.vocabulary, prompt, self.backward)[:, None])
+        p = np.exp(log_softmax(logits[0, :-1].astype(np.float64)))
+        order = np.argsort(-p, kind="stable")[:n]
+        return [(self.vocabulary.characters[place], float(p[place])) for place in order]
+
+    def novelty(self, text: str) -> Novelty:
+        """How much of a text is copied from the training text, which the run must still have."""
+        return novelty(text, self.corpus(), self.path.parent)
 
     def evaluate(
         self, *files: PathLike, part: str = "validation", encoding: str | None = None
@@ -84,7 +176,7 @@ class LanguageModel:
         `part` is train, validation or test; the files' `encoding` is the training text's.
         """
         if not files:
-            return self.score(self.corpus(), part)
+            return self._score_corpus(self.corpus(), part)
         with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
             config = self.checkpoint.config.text
             config = replace(config, encoding=encoding or config.encoding)
@@ -93,7 +185,7 @@ class LanguageModel:
                 raise CorpusError(f"{selection.skipped[0]}: looks binary; name the text files")
             with placed(folder):
                 corpus = encode_corpus(selection.sources, config, Path(folder), self.vocabulary)
-            return self.score(corpus, None)
+            return self._score_corpus(corpus, None)
 
     def corpus(self) -> Corpus:
         """The text that the run learns; RunError where the checkpoint stands alone."""
@@ -102,7 +194,7 @@ class LanguageModel:
             raise RunError(f"{self.path}: its run's text is not beside it; name a file to evaluate")
         return open_corpus(folder)
 
-    def score(self, corpus: Corpus, part: str | None) -> "Score":
+    def _score_corpus(self, corpus: Corpus, part: str | None) -> "Score":
         """The score of a part of an encoded corpus, or of all of it."""
         from charrnn.evaluation import Evaluator
 
@@ -127,7 +219,7 @@ def load(
         CheckpointError: The file is damaged, or of a newer format.
     """
     path = find_checkpoint(run, Path(checkpoints), which)
-    return LanguageModel(read_checkpoint(path), path)
+    return LanguageModel(open_weights(path), path)
 
 
 def generate(

@@ -1,7 +1,7 @@
 """Small texts and quick runs that the tests share."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,20 @@ def train(tmp_path: Path) -> Callable[..., list[Any]]:
         )
 
     return run
+
+
+@pytest.fixture
+def eagerly(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Nothing is compiled, which costs more than running a few tiny steps.
+
+    A test marked `compiled` is compiled all the same.
+    """
+    from charrnn.model.backend import keras, tf
+
+    keras.backend.clear_session()
+    tf.config.run_functions_eagerly(request.node.get_closest_marker("compiled") is None)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(autouse=True)

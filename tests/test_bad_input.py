@@ -165,8 +165,19 @@ def test_impossible_settings_of_training(corpus: Path, option: str, value: str) 
         ("--temperature", "-1"),
         ("--temperature", "nan"),
         ("--temperature", "inf"),
-        ("--length", "-1"),
+        ("--temperature", "1.0,-1.0"),
+        ("--top-k", "-1"),
+        ("--top-p", "0"),
+        ("--top-p", "1.1"),
+        ("--min-p", "-0.1"),
+        ("--repetition-penalty", "0"),
+        ("--repetition-window", "0"),
+        ("--length", "-2"),
+        ("--lines", "0"),
+        ("--words", "0"),
         ("--count", "0"),
+        ("--best-of", "0"),
+        ("--beam", "-1"),
     ],
 )
 def test_impossible_settings_of_sampling(option: str, value: str) -> None:
@@ -174,6 +185,24 @@ def test_impossible_settings_of_sampling(option: str, value: str) -> None:
     line = refused("sample", option, value)
     assert line.startswith(f"{option} ")
     assert ": must be " in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--stop", ""], "--stop '': an empty text"),
+        (["--match", "(a"], "--match '(a': missing )"),
+        (["--allow", "€"], "--allow and --forbid: leave none"),
+        (["--length", -1, "--count", 2], "--length -1: an endless text is written alone"),
+        (["--beam", 2, "--best-of", 2], "give --beam or --best-of"),
+        (["--beam", 2, "--count", 3], "--count 3"),
+        (["--state-in", "fox.txt"], "fox.txt: damaged state"),
+        (["--blend", "fox=0"], "--blend: weights must be above 0"),
+    ],
+)
+def test_controls_that_make_no_sense(arguments: list[Any], message: str) -> None:
+    untrained()
+    assert refused("sample", *arguments).startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +214,13 @@ def test_impossible_settings_of_sampling(option: str, value: str) -> None:
         ["train", "--time", "soon"],
         ["train", "--time", "5 parsecs"],
         ["train", "--time", ""],
+        ["train", "--units", "8,x"],
         ["sample", "--seed", "-1"],
+        ["sample", "--temperature", "warm"],
+        ["sample", "--blend", "fox=much"],
+        ["sample", "--engine", "steam"],
+        ["sample", "--beam", "2", "--state-out", "state"],
+        ["sample", "--state-in", "nowhere"],
         ["sample", "--prompt", "a", "--prompt-file", "corpus.txt"],
         ["sample", "--prompt-file", "nowhere.txt"],
         ["evaluate", "--which", "worst"],

@@ -40,8 +40,7 @@ def run(cell, ops, weights, x, state):
     kernel, bias, ready = prepared(cell, ops, weights)
     states = []
     for x_t in x:
-        z = cell.split(ops, ops.matmul(x_t, kernel) + bias)
-        state = cell.step(ops, z, state, ready)
+        state = cell.step(ops, ops.matmul(x_t, kernel) + bias, state, ready)
         states.append(state)
     return states
 
@@ -195,10 +194,11 @@ def test_steps_are_those_of_the_paper(cell, rng):
 
 
 def step(name, z, u, state):
-    """One unit's step of a cell with one product, from numbers; the recurrent weights are u."""
+    """One unit's step of a cell with one product u, from numbers."""
     cell = CELLS[name]()
-    gates = lambda values: tuple(np.array([[float(value)]]) for value in values)  # noqa: E731
-    return [part.item() for part in cell.forward(arrays, gates(z), gates(u), gates(state))[0]]
+    z, u, state = (np.array([values], float) for values in (z, u, state))
+    z, u = cell.arguments(arrays, z, u)
+    return [part.item() for part in cell.forward(arrays, z, u, tuple(state.T[:, None]))[0]]
 
 
 def test_numbers_worked_out_by_hand():
@@ -248,11 +248,11 @@ def test_clockwork_modules_have_their_periods():
 @pytest.mark.parametrize("name", sorted(n for n, cell in CELLS.items() if issubclass(cell, Linear)))
 def test_linear_coefficients_are_those_of_the_step(name, rng):
     cell = CELLS[name]()
-    z = tuple(rng.normal(size=(2, BATCH, UNITS)) for _ in range(cell.gates))
+    z = rng.normal(size=(2, BATCH, cell.gates * UNITS))
     a, b = cell.coefficients(arrays, z)
     h = rng.normal(size=(BATCH, UNITS))
     for t in range(2):
-        (after,) = cell.step(arrays, tuple(gate[t] for gate in z), (h,), {})
+        (after,) = cell.step(arrays, z[t], (h,), {})
         np.testing.assert_allclose(after, a[t] * h + b[t])
     assert (a >= 0).all()
     assert (a <= 1).all()
@@ -279,7 +279,7 @@ def test_activations_are_those_of_keras(name):
 
 
 def test_a_cell_takes_the_activations_it_leaves_open_and_no_other():
-    h = CELLS["rnn"]("relu").forward(arrays, (np.full((1, 1), -2.0),), (np.zeros((1, 1)),), ())[0]
+    h = CELLS["rnn"]("relu").forward(arrays, (np.full((1, 1), -2.0),), (), ())[0]
     assert h[0].item() == 0
     with pytest.raises(ConfigError, match=r"^--activation relu: .* lstm; leave it out$"):
         CELLS["lstm"]("relu")

@@ -14,13 +14,17 @@ from commands import ROOT, Outcome, charrnn, options, tree
 from conftest import SMALL, TEXT
 
 from charrnn import checkpoints
+from charrnn.cli.page import Page
 from charrnn.cli.progress import Display
-from charrnn.config import GROUPS, Config, Plan, SamplingConfig
+from charrnn.config import GROUPS, Config, ModelConfig, Plan, SamplingConfig
+from charrnn.config.settings import flag
 from charrnn.evaluation import Score
 from charrnn.language_model import LanguageModel
 from charrnn.runs import Run
-from charrnn.settings import flag
+from charrnn.sampling.writing import Writing
 from charrnn.training import events
+
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 STEPS = 4
 TINY = options(**SMALL)
@@ -199,6 +203,7 @@ def test_a_signal_saves_and_tells_how_to_go_on(number: int, status: int, corpus:
         pass
 
 
+@pytest.mark.compiled
 def test_a_run_that_was_interrupted_ends_as_one_that_was_not(fox: Run) -> None:
     arguments = ("fox.txt", "--name", "bent", *TINY, "--sample-every", 0, "--steps", STEPS)
     outcome = interrupted(events.Stepped, signal.SIGINT, *arguments)
@@ -239,6 +244,19 @@ def test_options_reach_the_run(corpus: Path) -> None:
     assert config == Config.of(**{**SMALL, **settings, "bytes": True, "keep_newlines": True})
 
 
+def test_options_of_the_stack_reach_the_run(corpus: Path) -> None:
+    settings = {"cell": "gru_classic", "activation": "relu", "recurrent_dropout": 0.1}
+    flags = ("variational", "layer_norm", "tie_embeddings")
+    plain = options(batch_size=4, seq_length=10, sample_every=0, units="8,6", **settings)
+    begin(corpus, *plain, *(f"--{name.replace('_', '-')}" for name in flags), "--no-bytes")
+    model = checkpoints.load(Run(ROOT / "corpus").last).config.model
+    assert model == ModelConfig(units=(8, 6), **settings, **dict.fromkeys(flags, True))
+    assert (model.layers, model.embedding) == (2, 6)
+    refused = charrnn("train", "--resume", "--units", "8,7")
+    assert "--units is 8,6 in this run and cannot become 8,7" in refused.err
+    assert charrnn("train", corpus, "--units", "8,x").status == 2
+
+
 # -- sample ------------------------------------------------------------------------------
 
 
@@ -274,8 +292,7 @@ def test_the_run_is_named_in_every_way(command: str, fox: Run, tmp_path: Path) -
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("charrnn.checkpoints.load", load)
-        patched.setattr("charrnn.language_model.read_checkpoint", load)
-        patched.setattr(LanguageModel, "stream", lambda *_, **__: iter(()))
+        patched.setattr("charrnn.language_model.open_weights", load)
         patched.setattr(LanguageModel, "evaluate", lambda *_, **__: Score(1, 1.0))
         for run in ([], ["fox"], [fox.folder], [fox.folder.resolve()], [fox.best]):
             assert charrnn(command, *run).status == 0
@@ -333,14 +350,81 @@ def test_several_texts_are_numbered_and_the_first_is_the_one_written_alone(fox: 
 def test_text_is_written_as_it_comes(fox: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def stream(self: LanguageModel, prompt: str, **_: Any) -> Any:
+    def pieces(self: Writing) -> Any:
         for piece in ("brown ", "fox"):
             yield [piece]
             seen.append(sys.stdout.buffer.getvalue().decode())  # type: ignore[attr-defined]
 
-    monkeypatch.setattr(LanguageModel, "stream", stream)
+    monkeypatch.setattr(Writing, "__iter__", pieces)
+    monkeypatch.setattr(Page, "watched", True)
     assert written("--prompt", "quick ") == "quick brown fox\n"
     assert seen == ["quick brown ", "quick brown fox"]
+
+
+def test_the_prompt_comes_from_standard_input_and_need_not_be_shown(fox: Run) -> None:
+    given = ("sample", "--length", 9, "--seed", 1, "--prompt")
+    shown = charrnn(*given, "quick brown")
+    assert charrnn(*given, "-", stdin=b"quick brown") == shown
+    assert f"quick brown{charrnn(*given, 'quick brown', '--no-echo').out}" == shown.out
+
+
+def test_json_has_a_line_for_each_text(fox: Run) -> None:
+    text = written(
+        "--json", "--count", 2, "--length", 20, "--seed", 7, "--novelty", "--prompt", "q"
+    )
+    first, second = map(json.loads, text.splitlines())
+    assert (first["number"], second["number"]) == (1, 2)
+    assert first["text"] == written("--length", 20, "--seed", 7, "--prompt", "q", "--no-echo")[:-1]
+    assert (first["prompt"], first["seed"], first["characters"]) == ("q", 7, 20)
+    assert first["bits_per_char"] == pytest.approx(-first["log_probability"] / 20 / math.log(2))
+    assert first["longest_copy"] in TEXT
+
+
+def test_an_output_file_holds_the_text(fox: Run) -> None:
+    given = ("--length", 90, "--seed", 1)
+    assert written(*given, "--output", "out.txt") == ""
+    assert Path("out.txt").read_text(encoding="utf-8") == written(*given)
+    Path("out.txt").write_text("kept", encoding="utf-8")
+    assert charrnn("sample", "--output", "out.txt", "--allow", "€").status == 1
+    assert Path("out.txt").read_text(encoding="utf-8") == "kept"
+
+
+def test_a_text_goes_on_later(fox: Run) -> None:
+    whole = written("--prompt", "the ", "--length", 50, "--seed", 3)
+    start = written("--prompt", "the ", "--length", 20, "--seed", 3, "--state-out", "state")
+    rest = written("--length", 30, "--state-in", "state")
+    assert start[:-1] + rest == whole
+    refused = charrnn("sample", "--state-in", "state", "--prompt", "a")
+    assert refused.status == 2
+
+
+def test_blending_names_every_run(fox: Run) -> None:
+    shutil.copytree(fox.folder, ROOT / "hen")
+    given = ("--length", 40, "--seed", 3)
+    assert written("--blend", "fox=1", "--blend", "hen=2", *given) == written("fox", *given)
+    assert charrnn("sample", "fox", "--blend", "hen=1").status == 2
+    assert charrnn("sample", "--blend", "hen=much").status == 2
+    assert charrnn("sample", "--blend", "cow=1").status == 1
+
+
+def test_a_text_that_cannot_be_finished_says_so(fox: Run) -> None:
+    outcome = charrnn("sample", "--match", "(fox ){9}", "--length", 10)
+    assert outcome.out == "fox fox fo\n"
+    assert "--match: the text ends before it matches" in outcome.err
+    assert "--match" not in charrnn("sample", "--match", "(fox ){2}", "--length", 99).err
+
+
+def test_stops_and_temperatures_may_be_several(fox: Run) -> None:
+    text = written("--stop", "o", "--stop", "e", "--length", -1, "--seed", 1)
+    assert not set("oe") & set(text)
+    assert written("--temperature", "1.0,0.5", "--length", 20)
+    assert charrnn("sample", "--temperature", "warm").status == 2
+
+
+def test_novelty_is_told_beside_the_text(fox: Run) -> None:
+    outcome = charrnn("sample", "--novelty", "--length", 30)
+    assert len(outcome.out) == 31
+    assert "the longest stretch has" in outcome.err.splitlines()[-1]
 
 
 # -- evaluate and info -------------------------------------------------------------------

@@ -20,8 +20,8 @@ from charrnn.config import (
     TrainingConfig,
     parse_duration,
 )
+from charrnn.config.settings import flag
 from charrnn.errors import ConfigError
-from charrnn.settings import flag
 
 OWNERS: list[tuple[type, Field]] = [(GROUPS[group], each) for group, each in Config.fields()]
 OWNERS += [(group, each) for group in (SamplingConfig, Plan) for each in fields(group)]
@@ -97,8 +97,9 @@ def test_numbers_are_finite(owner: type, each: Field, value: float) -> None:
 
 @pytest.mark.parametrize(("owner", "each"), named(NUMBERS))
 def test_no_number_may_be_negative(owner: type, each: Field) -> None:
-    with pytest.raises(ConfigError, match=f"^{flag(each)} -1"):
-        owner(**{each.name: -1})
+    value = min(-1, each.metadata.get("low", 0) - 1)  # --length -1 means: without end
+    with pytest.raises(ConfigError, match=f"^{flag(each)} {value}"):
+        owner(**{each.name: value})
 
 
 def test_every_setting_has_a_name_of_its_own_and_help() -> None:
@@ -197,6 +198,7 @@ def test_a_cell_s_own_defaults_give_way_to_what_is_asked(monkeypatch: pytest.Mon
     assert Config.of(cell="mgu", layers=1).model.layers == 1
     assert Config.of(cell="mgu").training.learning_rate == 0.5
     assert Config.of().training.learning_rate != 0.5
+    assert Config.of(cell="mgu", units=(3, 2)).model.layers == 2
 
 
 def test_plain_data_of_an_impossible_config_is_refused() -> None:

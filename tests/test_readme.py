@@ -54,7 +54,7 @@ def test_the_python_example_runs(corpus):
     Path("another.txt").write_text("the dog\n", encoding="utf-8")
     tiny = example.replace('time="2m", units=256', "steps=2, units=8, sample_every=0")
     assert tiny != example
-    exec(compile(tiny, "README.md", "exec"), {"print": lambda *_: None})
+    exec(compile(tiny, "README.md", "exec"), {"print": lambda *_, **__: None})
 
 
 def test_the_tensorflow_range_stated_is_the_one_required():

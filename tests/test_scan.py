@@ -84,9 +84,9 @@ def value_and_gradients(layer, run, x, state, weights, jit):
 
 
 CASES = [
-    *((dtype, False, size) for dtype in TOLERANCE for size in SIZES),
-    *(("float32", True, size) for size in SIZES[::3]),
-    ("float64", True, SIZES[3]),
+    *(("float64", False, size) for size in SIZES),
+    *(("float32", False, size) for size in SIZES[1::2]),
+    ("float32", True, SIZES[3]),
 ]
 
 

@@ -18,6 +18,8 @@ from charrnn.runs import Run
 from charrnn.training import events
 from charrnn.training.session import MOST_RETURNS, PATIENCE, Session
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 PLAN = {"steps": 12, "eval_every": 4, "checkpoint_every": 2, "dropout": 0.3}
 
 
@@ -63,6 +65,7 @@ def uninterrupted(tmp_path_factory):
     return last(folder), rows(folder)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("stop_at", [1, 4, 7])
 def test_stopped_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninterrupted, stop_at):
     stream = charrnn.train(corpus, checkpoints=tmp_path / "checkpoints", **SMALL, **PLAN)
@@ -85,6 +88,7 @@ for event in charrnn.train(sys.argv[1], checkpoints=sys.argv[2], **eval(sys.argv
 """
 
 
+@pytest.mark.compiled
 def test_killed_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninterrupted):
     arguments = [str(corpus), str(tmp_path / "checkpoints"), repr(SMALL | PLAN)]
     killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False)
@@ -95,6 +99,7 @@ def test_killed_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninte
     assert rows(tmp_path) == uninterrupted[1]
 
 
+@pytest.mark.compiled
 def test_epochs_reset_the_state_only_where_streams_start(train, corpus, tmp_path):
     history = train(corpus, epochs=2)
     windows = last(tmp_path).progress.windows
@@ -170,6 +175,7 @@ def test_the_same_command_with_resume_goes_on(train, tmp_path):
 # -- Learning ----------------------------------------------------------------------------
 
 
+@pytest.mark.compiled
 def test_learns_a_repeating_string(train, tmp_path):
     path = tmp_path / "abc.txt"
     path.write_text("abcdefgh" * 200, encoding="utf-8")
@@ -178,6 +184,7 @@ def test_learns_a_repeating_string(train, tmp_path):
     assert charrnn.evaluate("abc", checkpoints=tmp_path / "checkpoints").bits_per_char < 0.1
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("options", [{"cell": "gru", "layers": 2}, {"cell": "rnn", "embedding": 0}])
 def test_other_shapes_lower_the_loss(train, corpus, options):
     losses = [event.loss_nats for event in only(events.Stepped, train(corpus, steps=30, **options))]
@@ -189,6 +196,7 @@ def test_first_loss_is_that_of_a_uniform_guess(train, corpus):
     assert first.loss_nats == pytest.approx(math.log(29), abs=0.5)
 
 
+@pytest.mark.compiled
 def test_a_seed_fixes_the_run(train, corpus, tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         train(corpus, name=name, steps=2, seed=seed)
@@ -212,6 +220,7 @@ def test_without_validation_best_is_the_newest(train, corpus, tmp_path):
     assert checkpoints.load(run_of(tmp_path).best).progress.step == 4
 
 
+@pytest.mark.compiled
 def test_a_time_plan_becomes_steps(train, corpus, tmp_path):
     train(corpus, time="2s")
     progress = last(tmp_path).progress
@@ -267,6 +276,7 @@ def test_a_step_that_is_not_finite_changes_nothing(train, corpus, tmp_path, pois
     assert all(np.isfinite(value).all() for value in last(tmp_path, "after").tensors.values())
 
 
+@pytest.mark.compiled
 def test_divergence_goes_back_at_half_the_rate(train, corpus, tmp_path, poison):
     poison(lambda seed, rate: seed >= 4 and rate > 0.006)
     history = train(corpus, steps=20, eval_every=10, warmup_steps=0, learning_rate=0.01)
@@ -279,6 +289,7 @@ def test_divergence_goes_back_at_half_the_rate(train, corpus, tmp_path, poison):
     assert progress.skipped_steps == PATIENCE
 
 
+@pytest.mark.compiled
 def test_going_back_keeps_the_best_weights_and_one_row_a_step(train, corpus, tmp_path, poison):
     poison(lambda seed, rate: seed >= 13 and rate > 0.0055)
     options = {"warmup_steps": 0, "learning_rate": 0.02, "eval_every": 3, "checkpoint_every": 9}
@@ -290,6 +301,7 @@ def test_going_back_keeps_the_best_weights_and_one_row_a_step(train, corpus, tmp
     assert [int(row["step"]) for row in rows(tmp_path)] == list(range(3, 31, 3))
 
 
+@pytest.mark.compiled
 def test_hopeless_divergence_gives_up(train, corpus, poison):
     poison(lambda seed, rate: seed >= 4)
     with pytest.raises(DivergedError, match="--learning-rate"):

@@ -91,8 +91,8 @@ class Cell(ABC):
         return dict(weights)
 
     @abstractmethod
-    def step(self, ops: Any, z: Gates, state: State, weights: Weights) -> State:
-        """The equations: z, an array [B, U] for each gate, and the state before → after."""
+    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
+        """The equations, from z [B, G] and the state before to the state after."""
 
     def split(self, ops: Any, wide: Array) -> Gates:
         """[B, G] as an array [B, U] for each gate."""
@@ -102,11 +102,11 @@ class Cell(ABC):
 class Differentiated(Cell):
     """A cell of one recurrent product, u_t = h_{t-1} U (+ b'), with its gradient written out.
 
-    `forward` and `backward` are elementwise; u comes as z does, an array [B, U] a gate.
+    `forward` and `backward` are elementwise, on an array [B, U] for each gate of z and u.
     """
 
     additive: ClassVar[bool] = False
-    """Whether z and u enter only as z + u, so that their gradients are one."""
+    """Whether z and u enter only as their sum: then that comes as z, and u is empty."""
 
     @abstractmethod
     def forward(self, ops: Any, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
@@ -116,13 +116,22 @@ class Differentiated(Cell):
     def backward(
         self, ops: Any, saved: Saved, before: State, after: State, d_after: State
     ) -> tuple[Gates, Gates, State]:
-        """Gradients of z, u and the state before, from that of the state after."""
+        """Gradients of z, u and the state before, from that of the state after.
 
-    def step(self, ops: Any, z: Gates, state: State, weights: Weights) -> State:
-        u = ops.matmul(state[0], weights["recurrent_kernel"])
+        Where z is the sum, its gradient is also u's, and none is given for u.
+        """
+
+    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
+        u = ops.matmul(state[0], weights[RECURRENT_KERNEL])
         if "recurrent_bias" in weights:
             u = u + weights["recurrent_bias"]
-        return self.forward(ops, z, self.split(ops, u), state)[0]
+        return self.forward(ops, *self.arguments(ops, z, u), state)[0]
+
+    def arguments(self, ops: Any, z: Array, u: Array) -> tuple[Gates, Gates]:
+        """z and u for `forward`, from [B, G] each."""
+        if self.additive:
+            return self.split(ops, z + u), ()
+        return self.split(ops, z), self.split(ops, u)
 
 
 class Linear(Cell):
@@ -136,10 +145,10 @@ class Linear(Cell):
         return {name: weights[name] for name in ("kernel", "bias")}
 
     @abstractmethod
-    def coefficients(self, ops: Any, z: Gates) -> tuple[Array, Array]:
-        """a and b, elementwise, for one time step or for all of them."""
+    def coefficients(self, ops: Any, z: Array) -> tuple[Array, Array]:
+        """a and b [..., U] from z [..., G], elementwise: for one time step or for all."""
 
-    def step(self, ops: Any, z: Gates, state: State, weights: Weights) -> State:
+    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
         a, b = self.coefficients(ops, z)
         return (a * state[0] + b,)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.cells.base import Array, Cell, Gates, State, Weights, register
+from charrnn.cells.base import Array, Cell, State, Weights, register
 
 MODULES = 4
 
@@ -37,10 +37,10 @@ class Clockwork(Cell):
             "period": like + period,
         }
 
-    def step(self, ops: Any, z: Gates, state: State, weights: Weights) -> State:
+    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
         h, beat = state
         idle = ops.sign(beat)
-        candidate = ops.tanh(z[0] + ops.matmul(h, weights["recurrent_kernel"]))
+        candidate = ops.tanh(z + ops.matmul(h, weights["recurrent_kernel"]))
         return idle * h + (1 - idle) * candidate, ops.mod(beat + 1, weights["period"])
 
 

@@ -33,7 +33,7 @@ class Coupled(Differentiated):
 
     def forward(self, ops: Any, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
         _, c = state
-        f, g, o = (a + b for a, b in zip(z, u, strict=True))
+        f, g, o = z
         f, g, o = ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
         c = f * c + (1 - f) * g
         h = o * ops.tanh(c)
@@ -50,5 +50,4 @@ class Coupled(Differentiated):
         df = dc * (c_before - g) * f * (1 - f)
         dg = dc * (1 - f) * (1 - g * g)
         do = dh * tanh_c * o * (1 - o)
-        dz = (df, dg, do)
-        return dz, dz, (ops.zeros_like(dh), dc * f)
+        return (df, dg, do), (), (ops.zeros_like(dh), dc * f)

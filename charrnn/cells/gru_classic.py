@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from charrnn.cells.base import Array, Cell, Gates, State, Weights, register
+from charrnn.cells.base import Array, Cell, State, Weights, register
 
 
 @register
@@ -31,9 +31,9 @@ class GRUClassic(Cell):
         weights = {name: weights[name] for name in ("kernel", "bias")}
         return weights | {"U_zr": ops.concatenate([u_z, u_r], -1), "U_g": u_g}
 
-    def step(self, ops: Any, z: Gates, state: State, weights: Weights) -> State:
+    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
         (h,) = state
-        z_z, z_r, z_g = z
+        z_z, z_r, z_g = self.split(ops, z)
         u_z, u_r = ops.split(ops.matmul(h, weights["U_zr"]), 2, -1)
         update = self.recurrent_activation(ops, z_z + u_z)
         reset = self.recurrent_activation(ops, z_r + u_r)

@@ -1,23 +1,28 @@
 """The independently recurrent network."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from charrnn.cells import initializers
-from charrnn.cells.base import Cell, Gates, State, Weight, Weights, register
+from charrnn.cells.base import Array, Cell, State, Weight, Weights, register
+
+BOUND = 0.999
 
 
 @register
 class IndRNN(Cell):
     """Li et al. 2018: each unit sees only itself in the past.
 
-        h_t = max(0, x_t W + w ⊙ h_{t-1} + b)
+        h_t = max(0, x_t W + w ⊙ h_{t-1} + b)        |w| ≤ 0.999
 
-    W [D, U] starts Glorot uniform, w [U] uniform between 0 and 1, b [U] zero.
+    The paper bounds |w| by 2^(1/T) for T time steps; here the state is carried on without
+    end. W [D, U] starts Glorot uniform, w [U] uniform between 0 and 1, b [U] zero.
     """
 
     name = "indrnn"
     summary = "elementwise recurrence"
     source = "Li et al. 2018"
+    defaults: ClassVar[Mapping[str, Any]] = {"layers": 2}
 
     def weights(self, inputs: int, units: int) -> dict[str, Weight]:
         weights = super().weights(inputs, units)
@@ -27,5 +32,9 @@ class IndRNN(Cell):
             "bias": weights["bias"],
         }
 
-    def step(self, ops: Any, z: Gates, state: State, weights: Weights) -> State:
-        return (ops.maximum(z[0] + weights["recurrent_weight"] * state[0], 0),)
+    def prepare(self, ops: Any, weights: Weights) -> dict[str, Array]:
+        w = weights["recurrent_weight"]
+        return dict(weights) | {"recurrent_weight": ops.maximum(ops.minimum(w, BOUND), -BOUND)}
+
+    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
+        return (ops.maximum(z + weights["recurrent_weight"] * state[0], 0),)

@@ -1,5 +1,8 @@
 """The recurrent network of rectified linear units that starts as the identity."""
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from charrnn.cells import initializers
 from charrnn.cells.base import Weight, register
 from charrnn.cells.rnn import RNN
@@ -18,6 +21,7 @@ class IRNN(RNN):
     summary = "ReLU network that starts as the identity"
     source = "Le, Jaitly and Hinton 2015"
     activations = ("relu",)
+    defaults: ClassVar[Mapping[str, Any]] = {}
 
     def weights(self, inputs: int, units: int) -> dict[str, Weight]:
         return super().weights(inputs, units) | {

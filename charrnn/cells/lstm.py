@@ -34,7 +34,7 @@ class LSTM(Differentiated):
 
     def forward(self, ops: Any, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
         _, c = state
-        i, f, g, o = (a + b for a, b in zip(z, u, strict=True))
+        i, f, g, o = z
         i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
         c = f * c + i * g
         h = o * ops.tanh(c)
@@ -52,5 +52,4 @@ class LSTM(Differentiated):
         df = dc * c_before * f * (1 - f)
         dg = dc * i * (1 - g * g)
         do = dh * tanh_c * o * (1 - o)
-        dz = (di, df, dg, do)
-        return dz, dz, (ops.zeros_like(dh), dc * f)
+        return (di, df, dg, do), (), (ops.zeros_like(dh), dc * f)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from charrnn.cells.base import Array, Cell, Gates, State, Weights, register
+from charrnn.cells.base import Array, Cell, State, Weights, register
 
 
 @register
@@ -25,9 +25,9 @@ class MGU(Cell):
         u_f, u_g = ops.split(weights["recurrent_kernel"], 2, -1)
         return {name: weights[name] for name in ("kernel", "bias")} | {"U_f": u_f, "U_g": u_g}
 
-    def step(self, ops: Any, z: Gates, state: State, weights: Weights) -> State:
+    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
         (h,) = state
-        z_f, z_g = z
+        z_f, z_g = self.split(ops, z)
         f = ops.sigmoid(z_f + ops.matmul(h, weights["U_f"]))
         g = ops.tanh(z_g + ops.matmul(f * h, weights["U_g"]))
         return ((1 - f) * h + f * g,)

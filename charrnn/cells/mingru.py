@@ -1,8 +1,9 @@
 """The gated recurrent unit without a recurrent product."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from charrnn.cells.base import Array, Gates, Linear, register
+from charrnn.cells.base import Array, Linear, register
 
 
 @register
@@ -20,8 +21,14 @@ class MinGRU(Linear):
     summary = "GRU without a recurrent product"
     source = "Feng et al. 2024"
     gates = 2
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "layers": 3,
+        "units": 192,
+        "residual": True,
+        "dropout": 0.0,
+    }
 
-    def coefficients(self, ops: Any, z: Gates) -> tuple[Array, Array]:
-        z_z, g = z
+    def coefficients(self, ops: Any, z: Array) -> tuple[Array, Array]:
+        z_z, g = self.split(ops, z)
         update = ops.sigmoid(z_z)
         return 1 - update, update * g

@@ -1,9 +1,10 @@
 """The LSTM without a recurrent product."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from charrnn.cells import initializers
-from charrnn.cells.base import Array, Gates, Linear, Weight, register
+from charrnn.cells.base import Array, Linear, Weight, register
 
 
 @register
@@ -22,13 +23,19 @@ class MinLSTM(Linear):
     summary = "LSTM without a recurrent product"
     source = "Feng et al. 2024"
     gates = 3
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "layers": 3,
+        "units": 192,
+        "residual": True,
+        "dropout": 0.0,
+    }
 
     def weights(self, inputs: int, units: int) -> dict[str, Weight]:
         bias = Weight((3 * units,), initializers.forget_bias(gate=0, gates=3))
         return super().weights(inputs, units) | {"bias": bias}
 
-    def coefficients(self, ops: Any, z: Gates) -> tuple[Array, Array]:
-        z_f, z_i, g = z
+    def coefficients(self, ops: Any, z: Array) -> tuple[Array, Array]:
+        z_f, z_i, g = self.split(ops, z)
         # f / (f + i) = σ(log f - log i), which holds where both underflow.
         forget = ops.sigmoid(ops.softplus(-z_i) - ops.softplus(-z_f))
         return forget, (1 - forget) * g

@@ -3,7 +3,7 @@
 from typing import Any
 
 from charrnn.cells import initializers
-from charrnn.cells.base import Cell, Gates, State, Weight, Weights, register
+from charrnn.cells.base import Array, Cell, State, Weight, Weights, register
 
 
 @register
@@ -36,11 +36,10 @@ class Peephole(Cell):
             "output_peephole": peephole,
         }
 
-    def step(self, ops: Any, z: Gates, state: State, weights: Weights) -> State:
+    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
         h, c = state
         p_i, p_f, p_o = (weights[f"{gate}_peephole"] for gate in ("input", "forget", "output"))
-        u = self.split(ops, ops.matmul(h, weights["recurrent_kernel"]))
-        i, f, g, o = (a + b for a, b in zip(z, u, strict=True))
+        i, f, g, o = self.split(ops, z + ops.matmul(h, weights["recurrent_kernel"]))
         i, f, g = ops.sigmoid(i + p_i * c), ops.sigmoid(f + p_f * c), ops.tanh(g)
         c = f * c + i * g
         o = ops.sigmoid(o + p_o * c)

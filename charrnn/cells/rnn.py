@@ -1,5 +1,6 @@
 """The simple recurrent network."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from charrnn.cells.base import Differentiated, Gates, Saved, State, register
@@ -19,13 +20,14 @@ class RNN(Differentiated):
     source = "Elman 1990"
     additive = True
     activations: ClassVar[tuple[str, ...]] = ("tanh", "relu", "leaky_relu")
+    defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 0.003}
 
     def forward(self, ops: Any, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
-        return (self.activation(ops, z[0] + u[0]),), ()
+        return (self.activation(ops, z[0]),), ()
 
     def backward(
         self, ops: Any, saved: Saved, before: State, after: State, d_after: State
     ) -> tuple[Gates, Gates, State]:
         (h,), (dh,) = after, d_after
         dz = (dh * self.activation.slope(ops, h),)
-        return dz, dz, (ops.zeros_like(dh),)
+        return dz, (), (ops.zeros_like(dh),)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from charrnn.cells import initializers
-from charrnn.cells.base import Array, Cell, Gates, State, Weight, Weights, register
+from charrnn.cells.base import Array, Cell, State, Weight, Weights, register
 
 ALPHA = 0.95
 CONTEXT_SHARE = 8
@@ -44,11 +44,11 @@ class SCRN(Cell):
             "recurrent_kernel": ops.concatenate([r, ALPHA * p], 0),
         }
 
-    def step(self, ops: Any, z: Gates, state: State, weights: Weights) -> State:
+    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
         u = ops.matmul(state[0], weights["recurrent_kernel"])
         fast = u.shape[1]
-        h = ops.sigmoid(z[0][:, :fast] + u)
-        s = z[0][:, fast:] + ALPHA * state[0][:, fast:]
+        h = ops.sigmoid(z[:, :fast] + u)
+        s = z[:, fast:] + ALPHA * state[0][:, fast:]
         return (ops.concatenate([h, s], -1),)
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from charrnn.config import parse_duration
+from charrnn.config.settings import flag
 from charrnn.errors import ConfigError
 from charrnn.runs import DEFAULT_ROOT, WHICH
-from charrnn.settings import flag
 
 Command = Callable[..., Any]
 
@@ -42,6 +42,19 @@ class Sizes(click.ParamType):
         return sizes if len(sizes) > 1 else sizes[0]
 
 
+class Temperatures(click.ParamType):
+    """A number, or several with commas between them: 0.8 or 1.0,0.5,0.2."""
+
+    name = "float[,…]"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float | tuple[float, ...]:
+        try:
+            numbers = tuple(map(float, str(value).split(",")))
+        except ValueError:
+            self.fail(f"{value!r}: write one number, or several: 1.0,0.5,0.2", param, ctx)
+        return numbers if len(numbers) > 1 else numbers[0]
+
+
 def settings_options(groups: Iterable[type]) -> Callable[[Command], Command]:
     """Options for every field of the groups of settings."""
 
@@ -58,8 +71,11 @@ def settings_options(groups: Iterable[type]) -> Callable[[Command], Command]:
 def setting_option(field: Field, hint: Any) -> Callable[[Command], Command]:
     """The option of one field; absent on the command line, it is None."""
     if hint is bool:
+        either = f"{flag(field)}/{flag(field).replace('--', '--no-', 1)}"
+        return click.option(either, field.name, default=None, help=help_of(field))
+    if hint is tuple:
         return click.option(
-            flag(field), field.name, is_flag=True, default=None, help=help_of(field)
+            flag(field), field.name, multiple=True, metavar="TEXT", help=help_of(field)
         )
     kind = option_type(field, hint)
     return click.option(flag(field), field.name, type=kind, default=None, help=help_of(field))
@@ -68,7 +84,8 @@ def setting_option(field: Field, hint: Any) -> Callable[[Command], Command]:
 def help_of(field: Field) -> str:
     """The setting's line of help, with its default."""
     default = field.metadata.get("shown", field.default)
-    shown = f"  [default: {default}]" if default is not None and default is not False else ""
+    nothing = default is None or default is False or default in ("", ())
+    shown = "" if nothing else f"  [default: {default}]"
     return f"{field.metadata['help']}{shown}"
 
 
@@ -79,7 +96,7 @@ def option_type(field: Field, hint: Any) -> Any:
     if flag(field) == "--time":
         return Duration()
     if tuple in typing.get_args(hint):
-        return Sizes()
+        return Sizes() if int in typing.get_args(hint) else Temperatures()
     if isinstance(hint, types.UnionType):
         (hint,) = set(typing.get_args(hint)) - {type(None)}
     return hint
@@ -87,7 +104,7 @@ def option_type(field: Field, hint: Any) -> Any:
 
 def given(options: dict[str, Any]) -> dict[str, Any]:
     """The options that the user gave."""
-    return {name: value for name, value in options.items() if value is not None}
+    return {name: value for name, value in options.items() if value not in (None, ())}
 
 
 checkpoints_option = click.option(

@@ -9,11 +9,10 @@ ids int32 [T, B]; state: the cells' parts, layer after layer, each [B, U]; seed 
 from collections.abc import Callable
 from typing import Any
 
-from charrnn.cells import CELLS
 from charrnn.config import ModelConfig
 from charrnn.model.backend import keras, tf
 from charrnn.model.layers import Dropout, Embedding, TiedLogits, on_cudnn, recurrent_layer
-from charrnn.model.weights import NORM_EPSILON
+from charrnn.model.weights import NORM_EPSILON, layers_of
 
 Tensor = Any
 
@@ -67,20 +66,6 @@ def norm(layer: int) -> keras.layers.Layer:
 def compile_function(function: Callable[..., Any], config: ModelConfig) -> Any:
     """The function compiled for a network of this configuration."""
     return tf.function(function, jit_compile=not on_cudnn(config), autograph=False)
-
-
-def layers_of(config: ModelConfig) -> list[tuple[int, tuple[str, ...]]]:
-    """Units and parts of the state, for each layer."""
-    return [(units, CELLS[config.cell].state_names) for units in config.layer_units]
-
-
-def state_names(config: ModelConfig) -> list[str]:
-    """A name for each part of the state, in order: '1/h', '1/c', '2/h', …"""
-    return [
-        f"{layer}/{part}"
-        for layer, (_, parts) in enumerate(layers_of(config), start=1)
-        for part in parts
-    ]
 
 
 def zero_state(config: ModelConfig, batch_size: int) -> tuple[Tensor, ...]:

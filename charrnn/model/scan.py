@@ -32,8 +32,8 @@ def scan_cell(
     `weights` are the cell's, prepared, without its kernel.
     """
     if isinstance(cell, Linear):
-        gates = tuple(tf.split(z + weights["bias"], cell.gates, -1))
-        outputs = linear_scan(*cell.coefficients(keras.ops, gates), state[0])
+        a, b = cell.coefficients(keras.ops, z + weights["bias"])
+        outputs = linear_scan(a, b, state[0])
         return outputs, (outputs[-1],)
 
     @tf.custom_gradient

@@ -51,10 +51,6 @@ class Step(ABC):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Gradients of z and of each weight by name, from every state [T + 1, B, U]."""
 
-    def gates(self, wide: Tensor) -> Tensors:
-        """[B, G] as a tensor [B, U] for each gate."""
-        return tuple(tf.split(wide, self.cell.gates, -1))
-
 
 def step_of(cell: Cell, z: Tensor, weights: Mapping[str, Tensor]) -> Step:
     """The cell's step, with the gradient that its author wrote or one by machine."""
@@ -78,22 +74,23 @@ class ByHand(Step):
         if "recurrent_bias" in self.weights:
             u = u + self.weights["recurrent_bias"]
         z = self.z[t] + self.weights["bias"]
-        state, saved = self.cell.forward(keras.ops, self.gates(z), self.gates(u), state)
+        z_gates, u_gates = self.cell.arguments(keras.ops, z, u)
+        state, saved = self.cell.forward(keras.ops, z_gates, u_gates, state)
         return state, saved
 
     def backward(
         self, t: Tensor, saved: Tensors, before: State, after: State, d_after: State, summed: Any
     ) -> tuple[State, Tensors, Tensors]:
-        d_z, d_u, d_state = self.cell.backward(keras.ops, saved, before, after, d_after)
-        wide = tf.concat(d_u, -1)
-        d_state = (d_state[0] + tf.matmul(wide, self._transposed), *d_state[1:])
-        kept = (wide,) if self.cell.additive else (wide, tf.concat(d_z, -1))
+        *gates, d_state = self.cell.backward(keras.ops, saved, before, after, d_after)
+        kept = tuple(tf.concat(each, -1) for each in gates if each)
+        d_u = kept[-1]
+        d_state = (d_state[0] + tf.matmul(d_u, self._transposed), *d_state[1:])
         return d_state, kept, summed
 
     def gradients(
         self, history: Tensors, kept: Tensors, summed: Tensors
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        d_u, d_z = kept[0], kept[-1]
+        d_z, d_u = kept[0], kept[-1]
         by_name = {
             "bias": tf.reduce_sum(d_z, [0, 1]),
             "recurrent_kernel": gradient_of_product(history[0][:-1], d_u),
@@ -143,7 +140,7 @@ class ByTape(Step):
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
         summed = tuple(a + b for a, b in zip(summed, d_vectors, strict=True))
-        return d_state, (tf.concat(d_z, -1), *ops.factors, *d_products), summed
+        return d_state, (d_z, *ops.factors, *d_products), summed
 
     def gradients(
         self, history: Tensors, kept: Tensors, summed: Tensors
@@ -157,8 +154,8 @@ class ByTape(Step):
             by_name[name] = by_name[name] + gradient if name in by_name else gradient
         return d_z, {name: by_name[name] for name in self.weights}
 
-    def _z(self, t: Tensor) -> Tensors:
-        return self.gates(self.z[t] + self.weights["bias"])
+    def _z(self, t: Tensor) -> Tensor:
+        return self.z[t] + self.weights["bias"]
 
     def _name(self, matrix: Tensor) -> str:
         return next(name for name, value in self.weights.items() if value is matrix)

@@ -1,4 +1,4 @@
-"""A network's weights by name, as NumPy arrays: how they start, get in and get out."""
+"""A network's weights and states by name, as NumPy arrays: how they start, get in and get out."""
 
 import re
 import zlib
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.cells import Weight, initializers
+from charrnn.cells import CELLS, Weight, initializers
 from charrnn.config import ModelConfig
 
 Weights = dict[str, np.ndarray]
@@ -48,6 +48,20 @@ def initial_weights(config: ModelConfig, vocabulary_size: int, seed: int) -> Wei
         )
         for name, weight in specify(config, vocabulary_size).items()
     }
+
+
+def layers_of(config: ModelConfig) -> list[tuple[int, tuple[str, ...]]]:
+    """Units and parts of the state, for each layer."""
+    return [(units, CELLS[config.cell].state_names) for units in config.layer_units]
+
+
+def state_names(config: ModelConfig) -> list[str]:
+    """A name for each part of the state, in order: '1/h', '1/c', '2/h', …"""
+    return [
+        f"{layer}/{part}"
+        for layer, (_, parts) in enumerate(layers_of(config), start=1)
+        for part in parts
+    ]
 
 
 def stored_name(variable: Any) -> str:

@@ -1,70 +1,185 @@
-"""A sampler's ids as text, piece by piece."""
+"""Texts being written: from an engine's logits to characters on a screen."""
 
 import codecs
+import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from charrnn.config import SamplingConfig
+from charrnn.sampling.constraints import Rules
+from charrnn.sampling.endings import Ending
+from charrnn.sampling.engines import Engine
+from charrnn.sampling.filters import NEVER, distribution, draw, log_softmax
 from charrnn.sampling.noise import Noise
 from charrnn.text.streams import directed
 from charrnn.text.vocabulary import Vocabulary
 
-PIECE = 64
-FREE = -1
-"""In `forced`: this id is to be drawn."""
+
+@dataclass(frozen=True)
+class Text:
+    """A text that was written, and how likely its characters are under the model itself."""
+
+    text: str
+    seed: int
+    number: int
+    """The place among the texts of that seed, which the noise depends on."""
+    characters: int
+    log_probability: float
+    complete: bool = True
+    """False where --match is not fully matched."""
+
+    @property
+    def log_probability_per_char(self) -> float:
+        """The mean over the characters, in nats."""
+        return self.log_probability / max(1, self.characters)
+
+    @property
+    def bits_per_char(self) -> float:
+        """How many bits the model needs for a character of the text."""
+        return -self.log_probability_per_char / math.log(2)
 
 
-class Sampler(Protocol):
-    """Writes B texts at once; holds their state between calls."""
+class Writing:
+    """B texts on their way: iterate for their pieces as they come, or ask for the whole texts.
 
-    def start(self, context: int) -> None:
-        """Begin at the zero state, as if the character `context` stood before each text."""
-
-    def write(self, forced: np.ndarray, noise: np.ndarray, temperature: float) -> np.ndarray:
-        """The next ids int32 [B, N].
-
-        `forced` int32 [B, N] holds ids that are given, and FREE where one is drawn with
-        `noise`, float32 [B, N] in [0, 1).
-        """
-
-
-def write(
-    sampler: Sampler,
-    vocabulary: Vocabulary,
-    prompt: str,
-    config: SamplingConfig,
-    seed: int,
-    direction: str = "forward",
-) -> Iterator[list[str]]:
-    """Pieces of the texts as they come, one string for each text; the prompt is not repeated.
-
-    A backward model writes what comes before the prompt, last character first: one piece,
-    when all is written.
+    A backward model writes what comes before the prompt, last character first: its pieces
+    stand in the order of writing, the whole texts in that of reading.
     """
-    noise = Noise(seed, config.count)
-    sampler.start(start_id(vocabulary))
-    given = directed(vocabulary.encode(vocabulary.from_user(prompt)), direction)
-    sampler.write(
-        np.tile(given, (config.count, 1)), np.zeros((config.count, len(given))), config.temperature
-    )
-    pieces = write_ids(sampler, noise, config)
-    if direction == "backward" and config.length:
-        pieces = iter([np.concatenate([*pieces], axis=1)[:, ::-1]])
-    decoders = [decoder(vocabulary) for _ in range(config.count)]
-    left = config.length
-    for ids in pieces:
-        left -= ids.shape[1]
-        yield [decode(row, left == 0) for decode, row in zip(decoders, ids, strict=True)]
+
+    def __init__(
+        self,
+        engine: Engine,
+        vocabulary: Vocabulary,
+        config: SamplingConfig,
+        seed: int,
+        *,
+        backward: bool = False,
+        raw: bool = False,
+        scored: bool = False,
+    ) -> None:
+        self.engine, self.vocabulary, self.config = engine, vocabulary, config
+        self.seed, self.backward = seed, backward
+        self.count = config.count * config.best_of
+        self.rules = Rules(config, vocabulary)
+        self.position = 0
+        """How many characters of each text are drawn, as the noise counts them."""
+        self.unread = np.zeros((0, self.count), np.int32)
+        """Ids [T, B] that are written or given, but not yet read by the engine."""
+        self.recent = np.zeros((self.count, 0), np.int32)
+        """The last ids of each text, for the repetition penalty."""
+        self._as_bytes = vocabulary.byte_level and (raw or backward)
+        self._raw, self._scored = raw, scored or config.searched
+        self._decoders = [decoder(vocabulary, self._as_bytes) for _ in range(self.count)]
+        self._endings = [self.new_ending() for _ in range(self.count)]
+        self._drawn = [""] * self.count
+        """All characters of each text, where --match wants to know."""
+        self._log_probability = np.zeros(self.count)
+        self._lengths = [0] * self.count
+
+    def new_ending(self) -> Ending:
+        """The end that a text of these settings comes to."""
+        config = self.config
+        if self._as_bytes:
+            config = replace(config, stop=tuple(map(self.vocabulary.from_user, config.stop)))
+        return Ending(config, self.backward)
+
+    def begin(self, prompt: str = "") -> "Writing":
+        """Start from the zero state, as if after a line's end, with the prompt."""
+        self.engine.start(self.count)
+        ids = first_ids(self.vocabulary, prompt, self.backward)
+        self.unread = np.repeat(ids[:, None], self.count, 1)
+        self._remember(self.unread[1:])
+        return self
+
+    def __iter__(self) -> Iterator[list[str]]:
+        config, noise = self.config, Noise(self.seed, self.count, self.position)
+        last = self.position + config.length
+        while config.endless or self.position < last:
+            logits = self.engine.read(self.unread).astype(np.float64)
+            ids = draw(self._weigh(logits[:, :-1]), noise.next())  # never the unknown symbol
+            pieces = self._take(ids, logits)
+            yield pieces
+            if all(ending.done for ending in self._endings):
+                break
+        rest = [self._rest(number) for number in range(self.count)]
+        if any(rest):
+            yield rest
+
+    def texts(self) -> list[Text]:
+        """The whole texts, in reading order."""
+        pieces: list[list[str]] = [[] for _ in range(self.count)]
+        for row in self:
+            for text, piece in zip(pieces, row, strict=True):
+                text.append(piece)
+        return [
+            self.finished("".join(text), self._drawn[number], number, self._log_probability[number])
+            for number, text in enumerate(pieces)
+        ]
+
+    def finished(self, shown: str, drawn: str, number: int, log_probability: float) -> Text:
+        """A text as it is handed out, from its characters in the order of writing."""
+        text = shown[::-1] if self.backward else shown
+        if self._as_bytes and not self._raw:
+            text = text.encode("latin-1").decode("utf-8", "replace")
+        length = self._lengths[number] or len(drawn)
+        complete = self.rules.complete(drawn)
+        return Text(text, self.seed, number, length, float(log_probability), complete)
+
+    def complete(self) -> bool:
+        """Whether the texts, as they stand, are all that --match wants."""
+        return all(map(self.rules.complete, self._drawn))
+
+    def _weigh(self, logits: np.ndarray) -> np.ndarray:
+        """Log-weights [B, V] of the next characters by the settings; texts that are stuck end."""
+        allowed = self.rules(self._drawn)
+        if allowed is not None:
+            stuck = ~allowed.any(-1)
+            for number in np.flatnonzero(stuck):
+                self._endings[number].done = True
+            logits = np.where(allowed | stuck[:, None], logits, NEVER)
+        temperatures = self.config.temperatures
+        temperature = temperatures[self.position % len(temperatures)]
+        return distribution(logits, self.config, temperature, self.recent)
+
+    def _take(self, ids: np.ndarray, logits: np.ndarray) -> list[str]:
+        """The pieces that new ids [B] add to the texts."""
+        self.position += 1
+        self.unread = ids[None].astype(np.int32)
+        self._remember(self.unread)
+        if self._scored:
+            going = np.array([not ending.done for ending in self._endings])
+            self._log_probability += going * log_softmax(logits)[np.arange(self.count), ids]
+        return [self._write(number, int(ids[number])) for number in range(self.count)]
+
+    def _write(self, number: int, new: int) -> str:
+        """The piece that a new id adds to one text."""
+        ending = self._endings[number]
+        if ending.done:
+            return ""
+        self._lengths[number] += 1
+        piece = self._decoders[number]((new,), False)
+        if self.rules.matching is not None:
+            self._drawn[number] += piece
+        return ending.feed(piece)
+
+    def _rest(self, number: int) -> str:
+        """What a text still holds back at its end."""
+        ending = self._endings[number]
+        return ending.rest() if ending.done else self._decoders[number]((), True) + ending.rest()
+
+    def _remember(self, ids: np.ndarray) -> None:
+        if self.config.repetition_penalty != 1:
+            recent = np.concatenate([self.recent, ids.T], 1)
+            self.recent = recent[:, -self.config.repetition_window :]
 
 
-def write_ids(sampler: Sampler, noise: Noise, config: SamplingConfig) -> Iterator[np.ndarray]:
-    """New ids int32 [B, N], piece by piece, as many as the length says."""
-    for start in range(0, config.length, PIECE):
-        size = min(PIECE, config.length - start)
-        forced = np.full((config.count, size), FREE, np.int32)
-        yield sampler.write(forced, noise.next(size), config.temperature)
+def first_ids(vocabulary: Vocabulary, prompt: str, backward: bool) -> np.ndarray:
+    """What the network reads before the first character is drawn, int32 [T]."""
+    given = vocabulary.encode(vocabulary.from_user(prompt))
+    given = directed(given, "backward" if backward else "forward")
+    return np.concatenate([[start_id(vocabulary)], given]).astype(np.int32)
 
 
 def start_id(vocabulary: Vocabulary) -> int:
@@ -72,20 +187,13 @@ def start_id(vocabulary: Vocabulary) -> int:
     return max(vocabulary.characters.find("\n"), 0)
 
 
-def decoder(vocabulary: Vocabulary) -> Callable[[Iterable[int], bool], str]:
+def decoder(vocabulary: Vocabulary, raw: bool = False) -> Callable[[Iterable[int], bool], str]:
     """A function from ids and whether they are the last, to text.
 
-    At byte level UTF-8 is put together across pieces; what is not valid shows as U+FFFD.
+    At byte level UTF-8 is put together across pieces; what is not valid shows as U+FFFD, or
+    with `raw` stays a character for each byte.
     """
-    if not vocabulary.byte_level:
+    if not vocabulary.byte_level or raw:
         return lambda ids, last: vocabulary.decode(ids)
     utf8 = codecs.getincrementaldecoder("utf-8")("replace")
     return lambda ids, last: utf8.decode(vocabulary.decode(ids).encode("latin-1"), last)
-
-
-def join(pieces: Iterable[list[str]], count: int) -> list[str]:
-    """The whole texts."""
-    texts = [""] * count
-    for piece in pieces:
-        texts = [text + more for text, more in zip(texts, piece, strict=True)]
-    return texts

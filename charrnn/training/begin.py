@@ -9,10 +9,10 @@ from typing import Any
 from charrnn import checkpoints
 from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, Plan
+from charrnn.config.settings import flag, shown
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.model.weights import initial_weights, set_weights
 from charrnn.runs import Run
-from charrnn.settings import flag, shown
 from charrnn.text import corpus as corpora
 from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
 from charrnn.text.sources import STANDARD_LIBRARY, PathLike, Selection, Source, select

@@ -12,8 +12,8 @@ from charrnn.errors import DivergedError
 from charrnn.evaluation import Evaluator
 from charrnn.model.network import zero_state
 from charrnn.runs import Run
-from charrnn.sampling.graph import GraphSampler
-from charrnn.sampling.writing import join, write
+from charrnn.sampling.instant import InstantNetwork
+from charrnn.sampling.writing import Writing
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import Streams, directed
 from charrnn.training import history
@@ -47,7 +47,6 @@ class Session:
         train = directed(corpus.train, config.model.direction)
         self.streams = Streams(train, options.batch_size, options.seq_length)
         self._evaluator = Evaluator(trainer.model, config.model, corpus.vocabulary.size)
-        self._sampler: GraphSampler | None = None
         self._begin = time.perf_counter()
         self._saved_step: int | None = None
 
@@ -174,14 +173,12 @@ class Session:
 
     def sample(self) -> Sampled:
         """A short text from the weights as they are."""
-        vocabulary = self.corpus.vocabulary
-        if self._sampler is None:
-            self._sampler = GraphSampler(
-                self.trainer.model, self.config.model, vocabulary.size, SAMPLE.count
-            )
-        direction = self.config.model.direction
-        pieces = write(self._sampler, vocabulary, "", SAMPLE, self.progress.step, direction)
-        return Sampled(self.progress.step, join(pieces, SAMPLE.count)[0])
+        engine = InstantNetwork(self.config.model, self.trainer.weights())
+        backward = self.config.model.direction == "backward"
+        writing = Writing(
+            engine, self.corpus.vocabulary, SAMPLE, self.progress.step, backward=backward
+        )
+        return Sampled(self.progress.step, writing.begin().texts()[0].text)
 
     # -- Checkpoints ---------------------------------------------------------------------
 

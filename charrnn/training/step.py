@@ -10,8 +10,8 @@ from charrnn.config import Config
 from charrnn.evaluation import cross_entropy
 from charrnn.model.backend import keras, tf
 from charrnn.model.layers import on_cudnn
-from charrnn.model.network import build_network, compile_function, state_names
-from charrnn.model.weights import get_weights, set_weights, stored_name
+from charrnn.model.network import build_network, compile_function
+from charrnn.model.weights import get_weights, set_weights, state_names, stored_name
 from charrnn.text.streams import Batch
 
 State = tuple[Any, ...]

@@ -1,7 +1,7 @@
 """What a setting is: a dataclass field with its help and limits, checked when it is made."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import Field, field, fields
 from typing import Any
 
@@ -22,6 +22,15 @@ def setting(default: Any, help: str, **limits: Any) -> Any:
 def shown(value: Any) -> str:
     """A setting's value as the command line writes it."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def as_options(settings: Mapping[str, Any]) -> list[str]:
+    """Settings by name as the command line writes them."""
+    names = {name: "--" + name.replace("_", "-") for name in settings}
+    return [
+        names[name] if value is True else f"{names[name]} {shown(value)}"
+        for name, value in settings.items()
+    ]
 
 
 def flag(setting: Field) -> str:

@@ -1,0 +1,103 @@
+"""Where sampled texts go, and how they look there."""
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+UNWATCHED = 64
+"""Characters between flushes where no terminal is watched."""
+
+
+class Page:
+    """Where texts go: standard output, or a file that is opened when the first text is there."""
+
+    def __init__(self, path: Path | None, raw: bool) -> None:
+        self._path, self._raw = path, raw
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> "Page":
+        if self._path is not None:
+            self._file = self._path.open("wb")
+        elif self._raw:
+            self._file = sys.stdout.buffer
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.flush()
+        if self._file is not None and self._path is not None:
+            self._file.close()
+
+    def write(self, text: str) -> None:
+        """Write, which need not show yet."""
+        if self._file is None:
+            sys.stdout.write(text)
+        else:
+            self._file.write(text.encode("latin-1" if self._raw else "utf-8", "surrogateescape"))
+
+    def flush(self) -> None:
+        """Show what is written."""
+        if self._file is None:
+            sys.stdout.flush()
+        else:
+            self._file.flush()
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody sees each character come."""
+        return self._path is None and sys.stdout.isatty()
+
+
+def print_stream(page: Page, before: str, writing: Iterable[list[str]]) -> None:
+    """The text as it comes: on a terminal character by character."""
+    page.write(before)
+    for number, (piece,) in enumerate(writing):
+        page.write(piece)
+        if page.watched or number % UNWATCHED == 0:
+            page.flush()
+    page.write("\n")
+
+
+def print_texts(
+    page: Page, model: Any, prompt: str, texts: list[Any], *, as_json: bool, novelty: bool
+) -> None:
+    """Whole texts, one after the other, several each after a line that numbers it."""
+    for number, text in enumerate(texts, start=1):
+        found = model.novelty(text.text) if novelty else None
+        if as_json:
+            page.write(json.dumps(facts(prompt, text, found), ensure_ascii=False) + "\n")
+            continue
+        heading = f"--- {number} ---\n" if len(texts) > 1 else ""
+        whole = text.text + prompt if model.backward else prompt + text.text
+        page.write(f"{heading}{whole}\n")
+        if found is not None:
+            page.flush()
+            click.echo(describe(found), err=True)
+
+
+def facts(prompt: str, text: Any, found: Any) -> dict[str, Any]:
+    """What --json tells of a text."""
+    told = {
+        "prompt": prompt,
+        "text": text.text,
+        "seed": text.seed,
+        "number": text.number + 1,
+        "characters": text.characters,
+        "log_probability": text.log_probability,
+        "bits_per_char": text.bits_per_char,
+        "complete": text.complete,
+    }
+    if found is not None:
+        told |= {"longest_copy": found.longest, "copied_share": found.copied_share}
+    return told
+
+
+def describe(found: Any) -> str:
+    """A novelty in words."""
+    return (
+        f"copied: {found.copied_share:.0%} of its 20-grams; the longest stretch has"
+        f" {len(found.longest)} characters: {found.longest!r}"
+    )

@@ -1,0 +1,37 @@
+"""The prompt, from wherever the user gives it."""
+
+import sys
+from typing import Any
+
+import click
+
+
+def read_prompt(prompt: str | None, file: Any) -> str:
+    """The prompt of --prompt or --prompt-file; a usage error where it is not UTF-8."""
+    if prompt is not None and file is not None:
+        raise click.UsageError("give --prompt or --prompt-file, not both")
+    if prompt == "-":
+        return "" if sys.stdin is None else decoded("standard input", sys.stdin.buffer.read())
+    if prompt is not None:
+        return checked_prompt(prompt)
+    return "" if file is None else decoded(file.name, file.read())
+
+
+def checked_prompt(prompt: str) -> str:
+    """The prompt, if the terminal gave it as UTF-8."""
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise click.UsageError("--prompt: is not utf-8; convert it") from error
+    return prompt
+
+
+def decoded(name: str, content: bytes) -> str:
+    """A file's text."""
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(
+            f"{name}: byte 0x{error.object[error.start]:02x} at offset {error.start}"
+            " is not utf-8; convert the file"
+        ) from error

@@ -1,0 +1,23 @@
+"""Every setting with its default, its limits and its line of help, checked at birth.
+
+The command line makes its options from these fields and the library takes them as
+keyword arguments, so a new setting is a new line in one of these files.
+"""
+
+from charrnn.config.model import MOST_LAYERS, ModelConfig
+from charrnn.config.run import GROUPS, Config
+from charrnn.config.sampling import SamplingConfig
+from charrnn.config.text import TextConfig
+from charrnn.config.training import Plan, TrainingConfig, parse_duration
+
+__all__ = [
+    "GROUPS",
+    "MOST_LAYERS",
+    "Config",
+    "ModelConfig",
+    "Plan",
+    "SamplingConfig",
+    "TextConfig",
+    "TrainingConfig",
+    "parse_duration",
+]

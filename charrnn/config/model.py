@@ -1,0 +1,135 @@
+"""The network's shape."""
+
+from dataclasses import dataclass
+
+from charrnn.cells import CELLS, RECURRENT_KERNEL, Cell
+from charrnn.config.settings import Settings, as_options, setting, shown
+from charrnn.errors import ConfigError
+
+SUMMARIES = "; ".join(f"{name}, {cell.summary}" for name, cell in CELLS.items())
+OWN_DEFAULTS = "; ".join(
+    f"{name}, {' '.join(as_options(cell.defaults))}"
+    for name, cell in CELLS.items()
+    if cell.defaults
+)
+EMBEDDING = 64
+MOST_LAYERS = 64
+
+
+def choices_of(kind: str) -> tuple[str, ...]:
+    """Every choice of activation that some cell leaves, in order, each once."""
+    return tuple(dict.fromkeys(name for cell in CELLS.values() for name in getattr(cell, kind)))
+
+
+def leaving(kind: str) -> str:
+    """The cells that leave a choice of activation, and which."""
+    cells = ((name, getattr(cell, kind)) for name, cell in CELLS.items())
+    return "; ".join(f"{name}, {' or '.join(each)}" for name, each in cells if len(each) > 1)
+
+
+@dataclass(frozen=True)
+class ModelConfig(Settings):
+    """The network's shape."""
+
+    cell: str = setting(
+        "lstm",
+        f"Recurrent cell: {SUMMARIES}. Defaults of their own: {OWN_DEFAULTS}.",
+        shape=True,
+        choices=tuple(CELLS),
+    )
+    activation: str | None = setting(
+        None,
+        f"The cell's function, where it leaves a choice: {leaving('activations')}.",
+        shape=True,
+        choices=choices_of("activations"),
+    )
+    recurrent_activation: str | None = setting(
+        None,
+        f"The same of its gates: {leaving('recurrent_activations')}.",
+        shape=True,
+        choices=choices_of("recurrent_activations"),
+    )
+    layers: int | None = setting(
+        None,
+        "Recurrent layers.",
+        shape=True,
+        shown="one for each of --units",
+        low=1,
+        high=MOST_LAYERS,
+    )
+    units: int | tuple = setting(
+        384, "Hidden units: one number, or one a layer: 512,256.", shape=True, low=1, high=65536
+    )
+    embedding: int | None = setting(
+        None,
+        "Width of the character embedding; 0: one-hot.",
+        shape=True,
+        shown=f"{EMBEDDING}, or the last layer's units with --tie-embeddings",
+        low=0,
+        high=65536,
+    )
+    tie_embeddings: bool = setting(False, "Use the embedding for the output layer too.", shape=True)
+    layer_norm: bool = setting(
+        False, "Layer normalisation of what each recurrent layer passes on.", shape=True
+    )
+    residual: bool = setting(False, "Add each layer's input to its output.", shape=True)
+    dropout: float = setting(0.1, "Dropout after each recurrent layer.", low=0, below=1)
+    variational: bool = setting(False, "Dropout with one mask for all time steps.")
+    recurrent_dropout: float = setting(0.0, "Dropout of the recurrent weights.", low=0, below=1)
+    direction: str = setting(
+        "forward",
+        "Read the text forward, or backward to write what comes before a prompt.",
+        choices=("forward", "backward"),
+    )
+
+    def __post_init__(self) -> None:
+        if isinstance(self.units, list):
+            object.__setattr__(self, "units", tuple(self.units))
+        super().__post_init__()
+        self._fill_in()
+        self._check_together()
+
+    def _fill_in(self) -> None:
+        """Put values where a setting follows from the others."""
+        if isinstance(self.units, tuple) and not all(type(size) is int for size in self.units):
+            raise ConfigError(f"--units {shown(self.units)}: must be whole numbers")
+        if self.layers is None:
+            layers = len(self.units) if isinstance(self.units, tuple) else 1
+            object.__setattr__(self, "layers", layers)
+        if self.embedding is None:
+            width = self.layer_units[-1] if self.tie_embeddings else EMBEDDING
+            object.__setattr__(self, "embedding", width)
+
+    def _check_together(self) -> None:
+        """Raise ConfigError where settings contradict one another."""
+        units = self.layer_units
+        if len(units) != self.layers or not units:
+            raise ConfigError(
+                f"--units {shown(self.units)}: {len(units)} numbers for {self.layers} layers;"
+                " give one, or one a layer"
+            )
+        if self.residual and len(set(units)) > 1:
+            raise ConfigError(
+                f"--residual --units {shown(self.units)}: a layer can only be added to one of its"
+                " own size; give all layers the same"
+            )
+        if self.tie_embeddings and self.embedding != units[-1]:
+            raise ConfigError(
+                f"--tie-embeddings --embedding {self.embedding}: the last layer has {units[-1]}"
+                " units; make them equal, or leave --embedding out"
+            )
+        cell = self.make_cell()
+        if self.recurrent_dropout and RECURRENT_KERNEL not in cell.weights(1, 1):
+            raise ConfigError(
+                f"--recurrent-dropout: the cell {self.cell} has no recurrent product; leave it out"
+            )
+
+    @property
+    def layer_units(self) -> tuple[int, ...]:
+        """Units of each layer."""
+        many = isinstance(self.units, tuple)
+        return self.units if many else (self.units,) * self.layers  # type: ignore
+
+    def make_cell(self) -> Cell:
+        """The cell with its activations."""
+        return CELLS[self.cell](self.activation, self.recurrent_activation)

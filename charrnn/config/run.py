@@ -1,0 +1,89 @@
+"""All settings of a run."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, asdict, dataclass, field, fields, replace
+from typing import Any
+
+from charrnn.cells import CELLS
+from charrnn.config.model import ModelConfig
+from charrnn.config.settings import flag, shown
+from charrnn.config.text import TextConfig
+from charrnn.config.training import TrainingConfig
+from charrnn.errors import ConfigError
+
+GROUPS: dict[str, type] = {"text": TextConfig, "model": ModelConfig, "training": TrainingConfig}
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run, as its checkpoints keep them."""
+
+    text: TextConfig = field(default_factory=TextConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    @classmethod
+    def of(cls, **settings: Any) -> "Config":
+        """From settings by name; those absent keep the cell's defaults, or the common ones."""
+        settings = {**own_defaults(settings), **settings}
+        return cls(**{name: GROUPS[name](**own) for name, own in cls.grouped(settings).items()})
+
+    def changed(self, settings: Mapping[str, Any]) -> "Config":
+        """With other values of some settings."""
+        grouped = self.grouped(settings).items()
+        return Config(**{name: replace(getattr(self, name), **own) for name, own in grouped})
+
+    @classmethod
+    def grouped(cls, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Settings by name under the name of their group; ConfigError for a name unknown."""
+        unknown = set(settings) - {each.name for _, each in cls.fields()}
+        if unknown:
+            raise ConfigError(f"no such setting: {', '.join(sorted(unknown))}")
+        grouped: dict[str, dict[str, Any]] = {name: {} for name in GROUPS}
+        for group, each in cls.fields():
+            if each.name in settings:
+                grouped[group][each.name] = settings[each.name]
+        return grouped
+
+    def resumed(self, settings: Mapping[str, Any]) -> "Config":
+        """With changes a run may take when it goes on; ConfigError for any other change."""
+        for group, each in self.fields():
+            kept = getattr(getattr(self, group), each.name)
+            asked = settings.get(each.name, kept)
+            if asked != kept and not each.metadata.get("resumable"):
+                raise ConfigError(
+                    f"{flag(each)} is {shown(kept)} in this run and cannot become {shown(asked)};"
+                    " leave it out, or start a new run under another --name"
+                )
+        return self.changed(settings)
+
+    @staticmethod
+    def fields() -> Iterator[tuple[str, Field]]:
+        """Every setting with the name of its group."""
+        for group, settings in GROUPS.items():
+            for each in fields(settings):
+                yield group, each
+
+    def to_json(self) -> dict[str, dict[str, Any]]:
+        """Plain data, a dictionary for each group."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Mapping[str, Any]]) -> "Config":
+        """Back from `to_json`."""
+        return cls(**{group: GROUPS[group](**values) for group, values in data.items()})
+
+
+def own_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the cell sets otherwise than the common defaults.
+
+    Units given for each layer also say how many there are, and that they may differ.
+    """
+    cell = CELLS.get(settings.get("cell", ModelConfig.cell))
+    counted = isinstance(settings.get("units"), (tuple, list))
+    own = cell.defaults if cell else {}
+    return {
+        name: value
+        for name, value in own.items()
+        if not (counted and name in ("layers", "residual"))
+    }

@@ -1,0 +1,90 @@
+"""What is to be written."""
+
+from dataclasses import dataclass
+
+from charrnn.config.settings import Settings, setting
+from charrnn.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class SamplingConfig(Settings):
+    """What to write."""
+
+    temperature: float | tuple = setting(
+        1.0,
+        "Below 1 safer, above 1 wilder; 0 is greedy. Several, 1.0,0.5,0.2, take turns.",
+        low=0,
+        high=1e6,
+    )
+    greedy: bool = setting(False, "Always the likeliest character: temperature 0.")
+    top_k: int = setting(0, "Only the likeliest so many characters; 0: all.", low=0)
+    top_p: float = setting(
+        1.0, "Only the likeliest characters that together reach this probability.", above=0, high=1
+    )
+    min_p: float = setting(
+        0.0, "Only characters at least this fraction as likely as the likeliest.", low=0, high=1
+    )
+    repetition_penalty: float = setting(
+        1.0, "Above 1, recent characters become less likely.", above=0, high=1e6
+    )
+    repetition_window: int = setting(64, "How many characters are recent.", low=1, high=1 << 20)
+    allow: str | None = setting(None, "Write with these characters alone.")
+    forbid: str = setting("", "Never write these characters.")
+    match: str | None = setting(None, "Write only what this regular expression fully matches.")
+    length: int = setting(500, "New characters to write; -1: until stopped.", low=-1)
+    stop: tuple = setting((), "End before this text; may be given several times.")
+    keep_stop: bool = setting(False, "End after the text of --stop, not before it.")
+    lines: int | None = setting(None, "End after so many lines.", low=1)
+    words: int | None = setting(None, "End after so many words.", low=1)
+    count: int = setting(
+        1, "Texts to write at once; several are shown when all are done.", low=1, high=1 << 20
+    )
+    best_of: int = setting(
+        1, "Write so many for each text, keep the likeliest.", low=1, high=1 << 16
+    )
+    beam: int = setting(
+        0, "Search for the likeliest text, with so many candidates.", low=0, high=1 << 16
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("temperature", "stop"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        super().__post_init__()
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Raise ConfigError where settings contradict one another."""
+        if not self.temperatures:
+            raise ConfigError("--temperature: give at least one")
+        if not all(self.stop):
+            raise ConfigError("--stop '': an empty text; leave it out")
+        if self.endless and (self.count > 1 or self.best_of > 1 or self.beam):
+            raise ConfigError(
+                "--length -1: an endless text is written alone; leave out --count, --best-of"
+                " and --beam"
+            )
+        if self.beam and self.best_of > 1:
+            raise ConfigError("give --beam or --best-of, not both")
+        if self.beam and self.count > self.beam:
+            raise ConfigError(
+                f"--count {self.count}: a search with --beam {self.beam} finds no more than that"
+            )
+
+    @property
+    def temperatures(self) -> tuple[float, ...]:
+        """The temperatures that take turns, position after position."""
+        if self.greedy:
+            return (0.0,)
+        many = isinstance(self.temperature, tuple)
+        return self.temperature if many else (self.temperature,)  # type: ignore[return-value]
+
+    @property
+    def searched(self) -> bool:
+        """Whether a text is the best of many."""
+        return bool(self.beam) or self.best_of > 1
+
+    @property
+    def endless(self) -> bool:
+        """Whether nothing but a stop ends a text."""
+        return self.length < 0

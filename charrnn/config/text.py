@@ -1,0 +1,29 @@
+"""What becomes of a corpus's files."""
+
+from dataclasses import dataclass
+
+from charrnn.config.settings import Settings, setting
+from charrnn.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TextConfig(Settings):
+    """How files become characters, and which of them train."""
+
+    encoding: str = setting("utf-8", "Encoding of the files.")
+    bytes: bool = setting(False, "Model bytes instead of characters; takes any file.")
+    keep_newlines: bool = setting(False, "Leave CRLF line endings as they are.")
+    min_count: int = setting(1, "Fold characters rarer than this into the unknown one.", low=1)
+    val_fraction: float = setting(0.1, "Share of the text that validates.", low=0, below=1)
+    test_fraction: float = setting(0.0, "Share at the end that is kept unseen.", low=0, below=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.val_fraction + self.test_fraction >= 1:
+            raise ConfigError("--val-fraction and --test-fraction leave nothing to train on")
+        try:
+            "".encode(self.encoding)
+        except (LookupError, ValueError):
+            raise ConfigError(
+                f"--encoding {self.encoding}: unknown; try utf-8, utf-16, latin-1 or gb18030"
+            ) from None

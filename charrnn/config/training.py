@@ -1,0 +1,70 @@
+"""How a network is trained, and how long."""
+
+import re
+from dataclasses import asdict, dataclass
+
+from charrnn.config.settings import Settings, setting
+from charrnn.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TrainingConfig(Settings):
+    """Batches, optimizer and bookkeeping."""
+
+    batch_size: int = setting(16, "Streams of text read in parallel.", low=1, high=1 << 20)
+    seq_length: int = setting(64, "Characters in a window.", low=1, high=1 << 20)
+    learning_rate: float = setting(0.01, "Peak learning rate of Adam.", above=0, high=10)
+    weight_decay: float = setting(0.05, "Decoupled weight decay.", low=0, below=10)
+    warmup_steps: int = setting(100, "Steps over which the rate rises (a tenth at most).", low=0)
+    clip_norm: float = setting(1.0, "Largest global norm of the gradient.", above=0)
+    seed: int = setting(0, "Seed of weights and dropout.", low=0, below=1 << 31)
+    eval_every: int | None = setting(
+        None, "Steps between evaluations.", shown="up to 20 in a plan", low=1, resumable=True
+    )
+    eval_chars: int = setting(
+        2_000_000, "Validate on this many characters at most; 0: all.", low=0, resumable=True
+    )
+    sample_every: int | None = setting(
+        None, "Steps between samples; 0: none.", shown="4 in a plan", low=0, resumable=True
+    )
+    checkpoint_every: int | None = setting(
+        None, "Steps between checkpoints.", shown="at evaluations", low=1, resumable=True
+    )
+
+
+@dataclass(frozen=True)
+class Plan(Settings):
+    """How long to train; at most one is given. The rate anneals to the end of it."""
+
+    epochs: float | None = setting(None, "Train for this many passes.", above=0, high=1e6)
+    steps: int | None = setting(None, "Train for this many steps.", low=1, high=10**12)
+    seconds: float | None = setting(
+        None, "Train for this long: 90s, 5m, 2h.", above=0, high=1e8, flag="--time"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if sum(value is not None for value in asdict(self).values()) > 1:
+            raise ConfigError("give one of --epochs, --steps and --time, not several")
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was asked for."""
+        return self == Plan()
+
+    @property
+    def needs_speed(self) -> bool:
+        """Whether the steps follow from how long one takes."""
+        return self.seconds is not None or self.empty
+
+
+DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in '90', '90s', '5m', '2h' or '1h30m'; ConfigError for anything else."""
+    match = DURATION.fullmatch(text.strip().lower())
+    if not text.strip() or match is None:
+        raise ConfigError(f"--time {text}: write it as 90s, 5m, 2h or 1h30m")
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return 3600 * hours + 60 * minutes + seconds

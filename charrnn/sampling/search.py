@@ -1,0 +1,120 @@
+"""The likeliest of many texts: found by drawing several, or by a beam search."""
+
+import copy
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from charrnn.sampling.constraints import Rules
+from charrnn.sampling.endings import Ending
+from charrnn.sampling.engines import Engine
+from charrnn.sampling.filters import NEVER, log_softmax
+from charrnn.sampling.writing import Text, Writing, first_ids
+from charrnn.text.vocabulary import Vocabulary
+
+
+def best_of(writing: Writing) -> list[Text]:
+    """Of every `best_of` texts in a row the one whose characters are likeliest on average."""
+    texts, size = writing.texts(), writing.config.best_of
+    groups = [texts[start : start + size] for start in range(0, len(texts), size)]
+    return [max(group, key=lambda text: text.log_probability_per_char) for group in groups]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A text in the beam."""
+
+    ending: Ending
+    text: str = ""
+    """All its characters."""
+    shown: str = ""
+    """Those before its end."""
+    log_probability: float = 0.0
+
+    def grown(self, character: str, log_p: float) -> "Candidate":
+        """The candidate with one more character."""
+        ending = copy.copy(self.ending)
+        shown = self.shown + ending.feed(character)
+        return Candidate(ending, self.text + character, shown, self.log_probability + log_p)
+
+    @property
+    def whole(self) -> str:
+        """The text as it is shown if it ends here."""
+        return self.shown + copy.copy(self.ending).rest()
+
+
+@dataclass
+class Beam:
+    """The likeliest texts so far; the engine holds a state for each that is not done."""
+
+    engine: Engine
+    vocabulary: Vocabulary
+    rules: Rules
+    width: int
+    unread: np.ndarray
+    """Ids [T, B] to read before the next characters are known."""
+    live: list[Candidate]
+    done: list[Candidate] = field(default_factory=list)
+
+    def grow(self) -> None:
+        """Keep the likeliest texts among the done ones and all continuations of the others."""
+        log_p = self._log_p()
+        stuck = np.flatnonzero((log_p == NEVER).all(-1))
+        self.done += [self.live[row] for row in stuck]
+        totals = log_p + np.array([[each.log_probability] for each in self.live])
+        order = np.argsort(-totals, axis=None, kind="stable")[: self.width]
+        chosen = [(place // log_p.shape[1], place % log_p.shape[1]) for place in order]
+        chosen = [(row, new) for row, new in chosen if log_p[row, new] > NEVER]
+        grown = [
+            self.live[row].grown(self.vocabulary.characters[new], log_p[row, new])
+            for row, new in chosen
+        ]
+        self.done = likeliest(self.done + [each for each in grown if each.ending.done])[
+            : self.width
+        ]
+        worst = self.done[-1].log_probability if len(self.done) == self.width else NEVER
+        going = [
+            (pair, each)
+            for pair, each in zip(chosen, grown, strict=True)
+            if not each.ending.done and each.log_probability > worst
+        ]
+        self.live = [each for _, each in going]
+        self.unread = np.array([[new for (_, new), _ in going]], np.int32)
+        self.engine.select(np.array([row for (row, _), _ in going], int))
+
+    def _log_p(self) -> np.ndarray:
+        log_p = log_softmax(self.engine.read(self.unread).astype(np.float64))[:, :-1]
+        allowed = self.rules([each.text for each in self.live])
+        return log_p if allowed is None else np.where(allowed, log_p, NEVER)
+
+
+def beam_search(writing: Writing, prompt: str) -> list[Text]:
+    """The `count` likeliest texts that a beam search finds, the likeliest first.
+
+    At every place the `beam` likeliest continuations are kept. Neither chance nor temperature
+    is in it; the rules and ends of the writing's settings hold.
+    """
+    config = writing.config
+    writing.engine.start(1)
+    beam = Beam(
+        writing.engine,
+        writing.vocabulary,
+        writing.rules,
+        config.beam,
+        first_ids(writing.vocabulary, prompt, writing.backward)[:, None],
+        [Candidate(writing.new_ending())],
+    )
+    for _ in range(config.length):
+        if not beam.live:
+            break
+        beam.grow()
+    found = likeliest(beam.done + beam.live)[: config.count]
+    return [
+        writing.finished(each.whole, each.text, number, each.log_probability)
+        for number, each in enumerate(found)
+    ]
+
+
+def likeliest(candidates: list[Candidate]) -> list[Candidate]:
+    """The candidates in the order of their probability."""
+    return sorted(candidates, key=lambda each: -each.log_probability)

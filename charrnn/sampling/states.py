@@ -1,0 +1,74 @@
+"""Where a text stopped, in a file, so that it can be continued exactly from there."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as serialize
+
+from charrnn.errors import CheckpointError
+from charrnn.files import write_atomically
+from charrnn.sampling.writing import Writing
+
+KEY = "charrnn-text"
+
+
+def save_state(path: Path, writing: Writing, model: Any) -> None:
+    """Write the engine's state, the place in the noise, and what is not yet read.
+
+    `model` is plain data by which a model is known again.
+    """
+    tensors = {
+        "unread": writing.unread,
+        "recent": writing.recent,
+        **{f"state/{number}": part for number, part in enumerate(writing.engine.state)},
+    }
+    facts = {"seed": writing.seed, "position": writing.position, "model": plain(model)}
+    arrays = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    write_atomically(path, serialize(arrays, {KEY: json.dumps(facts)}))
+
+
+def stored_seed(path: Path) -> int:
+    """The seed of the text in the file."""
+    return int(read(path)[0]["seed"])
+
+
+def restore_state(path: Path, writing: Writing, model: Any) -> Writing:
+    """Let the writing go on where the text in the file stopped."""
+    facts, tensors = read(path)
+    if facts["model"] != plain(model):
+        raise CheckpointError(f"{path}: the state of another model; name the run that wrote it")
+    count = tensors["unread"].shape[1]
+    if count != writing.count:
+        raise CheckpointError(f"{path}: the state of {count} texts; give --count {count}")
+    parts = (name for name in tensors if name.startswith("state/"))
+    writing.engine.start(count)
+    writing.engine.state = tuple(tensors[name] for name in sorted(parts, key=number_of))
+    writing.unread, writing.recent = tensors["unread"], tensors["recent"]
+    writing.position = facts["position"]
+    return writing
+
+
+def number_of(name: str) -> int:
+    """The place of a part of the state."""
+    return int(name.removeprefix("state/"))
+
+
+def plain(data: Any) -> Any:
+    """The data as JSON brings it back."""
+    return json.loads(json.dumps(data))
+
+
+def read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
+    """The facts and tensors of a state file."""
+    try:
+        with safe_open(path, "numpy") as file:
+            facts = (file.metadata() or {}).get(KEY)
+            if facts is None:
+                raise CheckpointError(f"{path}: not a text's state; --state-out writes one")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return json.loads(facts), tensors
+    except SafetensorError as error:
+        raise CheckpointError(f"{path}: damaged state: {error}; write it anew") from error

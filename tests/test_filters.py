@@ -1,0 +1,119 @@
+"""Every filter draws with the probabilities it states, alone and with the others."""
+
+import numpy as np
+import pytest
+
+from charrnn.config import SamplingConfig
+from charrnn.sampling.filters import distribution, draw, log_softmax, penalise
+
+DRAWS = 100_000
+LOGITS = np.log([[0.4, 0.05, 0.25, 0.1, 0.2]])
+NOTHING = np.zeros((1, 0), np.int32)
+
+
+def probabilities(recent=NOTHING, logits=LOGITS, **settings):
+    """What the settings make of the logits."""
+    config = SamplingConfig(**settings)
+    return np.exp(log_softmax(distribution(logits, config, config.temperatures[0], recent)))[0]
+
+
+def frequencies(recent=NOTHING, **settings):
+    """How often each character comes in many draws."""
+    config = SamplingConfig(**settings)
+    log_w = distribution(LOGITS, config, config.temperatures[0], recent)
+    noise = np.random.default_rng(0).random(DRAWS, np.float32)
+    drawn = draw(np.repeat(log_w, DRAWS, 0), noise)
+    return np.bincount(drawn, minlength=5)
+
+
+def normalised(*weights):
+    return np.array(weights) / sum(weights)
+
+
+CASES = [
+    ({}, [0.4, 0.05, 0.25, 0.1, 0.2]),
+    ({"temperature": 0.5}, [0.16, 0.0025, 0.0625, 0.01, 0.04]),
+    ({"temperature": 2.0}, [0.4**0.5, 0.05**0.5, 0.5, 0.1**0.5, 0.2**0.5]),
+    ({"temperature": 0.0}, [1, 0, 0, 0, 0]),
+    ({"temperature": 1e-6}, [1, 0, 0, 0, 0]),
+    ({"greedy": True, "temperature": 3.0}, [1, 0, 0, 0, 0]),
+    ({"top_k": 2}, [0.4, 0, 0.25, 0, 0]),
+    ({"top_k": 9}, [0.4, 0.05, 0.25, 0.1, 0.2]),
+    ({"top_p": 0.6}, [0.4, 0, 0.25, 0, 0]),  # 0.65: the one that crosses belongs to it
+    ({"top_p": 0.3}, [0.4, 0, 0, 0, 0]),
+    ({"top_p": 0.9}, [0.4, 0, 0.25, 0.1, 0.2]),
+    ({"min_p": 0.4}, [0.4, 0, 0.25, 0, 0.2]),
+    ({"min_p": 1.0}, [0.4, 0, 0, 0, 0]),
+    # The k best are 0.4, 0.25 and 0.2 of 0.85; 0.4 + 0.25 is 0.76 of it.
+    ({"top_k": 3, "top_p": 0.75}, [0.4, 0, 0.25, 0, 0]),
+    ({"temperature": 0.5, "top_k": 4, "min_p": 0.2}, [0.16, 0, 0.0625, 0, 0.04]),
+    ({"temperature": 0.5, "top_p": 0.8}, [0.16, 0, 0.0625, 0, 0]),
+    ({"temperature": 2.0, "top_k": 3, "top_p": 0.99, "min_p": 0.75}, [0.4**0.5, 0, 0.5, 0, 0]),
+]
+
+
+@pytest.mark.parametrize(("settings", "weights"), CASES, ids=lambda each: str(each)[:60])
+def test_probabilities_are_those_stated(settings, weights):
+    np.testing.assert_allclose(probabilities(**settings), normalised(*weights), atol=1e-12)
+
+
+@pytest.mark.parametrize(("settings", "weights"), CASES, ids=lambda each: str(each)[:60])
+def test_frequencies_of_100_000_draws_agree(settings, weights):
+    expected = DRAWS * normalised(*weights)
+    counts = frequencies(**settings)
+    possible = expected > 0
+    assert counts[~possible].sum() == 0
+    chi_square = ((counts - expected)[possible] ** 2 / expected[possible]).sum()
+    assert chi_square < 25  # four degrees of freedom at most: one in 20,000
+
+
+def test_repetition_penalty_divides_what_is_positive_and_multiplies_the_rest():
+    logits = np.array([[2.0, -1.0, 0.5, 3.0, -2.0]])
+    recent = np.array([[0, 1, 0]])
+    np.testing.assert_allclose(penalise(logits, recent, 2.0), [[1.0, -2.0, 0.5, 3.0, -2.0]])
+    p = probabilities(recent, logits, repetition_penalty=2.0)
+    np.testing.assert_allclose(p, normalised(*np.exp([1.0, -2.0, 0.5, 3.0, -2.0])))
+
+
+def test_repetition_penalty_is_drawn_as_stated():
+    recent = np.array([[0, 3]])
+    expected = DRAWS * normalised(0.4**2, 0.05, 0.25, 0.1**2, 0.2)
+    counts = frequencies(recent, repetition_penalty=2.0)  # log-probabilities are negative
+    assert ((counts - expected) ** 2 / expected).sum() < 25
+
+
+@pytest.mark.parametrize("temperature", [1e-300, 1e-6, 1.0, 100.0, 1e6])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
+def test_no_temperature_overflows(temperature, scale):
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        p = probabilities(logits=scale * np.array([[3.0, -2.0, 1.0]]), temperature=temperature)
+    assert p.sum() == pytest.approx(1)
+    assert p.argmax() == 0
+
+
+def test_a_great_temperature_is_nearly_uniform():
+    np.testing.assert_allclose(probabilities(temperature=100.0), 0.2, atol=0.005)
+
+
+def test_equals_are_told_apart_by_their_place():
+    equal = np.zeros((1, 5))
+    assert probabilities(logits=equal, top_k=2).tolist() == [0.5, 0.5, 0, 0, 0]
+    np.testing.assert_allclose(probabilities(logits=equal, top_p=0.5), [1 / 3] * 3 + [0, 0])
+    assert probabilities(logits=equal, greedy=True).tolist() == [1, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.999999940395])
+def test_the_ends_of_the_noise_draw_what_is_possible(noise):
+    log_w = np.array([[-np.inf, 0.0, -np.inf, 0.0, -np.inf]])
+    (drawn,) = draw(log_w, np.array([noise], np.float32))
+    assert drawn in (1, 3)
+
+
+def test_rows_are_independent():
+    logits = np.log(np.random.default_rng(1).dirichlet(np.ones(6), 4))
+    config = SamplingConfig(top_k=4, top_p=0.8, min_p=0.1, temperature=0.7, repetition_penalty=1.3)
+    recent = np.array([[0, 1], [2, 2], [3, 5], [4, 0]])
+    whole = distribution(logits, config, 0.7, recent)
+    for row in range(4):
+        alone = distribution(logits[row : row + 1], config, 0.7, recent[row : row + 1])
+        np.testing.assert_array_equal(whole[row], alone[0])

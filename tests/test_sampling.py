@@ -1,0 +1,362 @@
+"""Texts: the same from every engine and in any company, ended, ruled, searched and continued."""
+
+import itertools
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import untrained
+
+import charrnn
+from charrnn import checkpoints
+from charrnn.checkpoints import Checkpoint, Progress
+from charrnn.config import Config, SamplingConfig
+from charrnn.errors import CharrnnError, CheckpointError, ConfigError
+from charrnn.language_model import LanguageModel
+from charrnn.mixing import Blend
+from charrnn.model.weights import specify
+from charrnn.sampling.endings import Ending
+from charrnn.text.vocabulary import Vocabulary
+
+LETTERS = Vocabulary("\n abc")
+
+
+def model_of(seed=0, vocabulary=LETTERS, spread=1.0, path="checkpoints/toy/best", **settings):
+    """A model with weights at random, far from uniform."""
+    rng = np.random.default_rng(seed)
+    config = Config.of(**{"units": 5, "embedding": 3, **settings})
+    weights = {
+        name: rng.normal(0, spread, weight.shape).astype(np.float32)
+        for name, weight in specify(config.model, vocabulary.size).items()
+    }
+    tensors = checkpoints.prefixed("weights", weights)
+    return LanguageModel(Checkpoint(config, vocabulary, Progress(), tensors), Path(path))
+
+
+def fixed(p, vocabulary=LETTERS):
+    """A model that gives the characters these probabilities, whatever came before."""
+    model = model_of(vocabulary=vocabulary, spread=0.0)
+    model.checkpoint.tensors["weights/logits/bias"][:] = np.log([*p, 1.0])
+    return model
+
+
+@pytest.fixture
+def model():
+    return model_of()
+
+
+# -- The same text ------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("settings", [{}, {"top_k": 3, "temperature": 0.7}, {"greedy": True}])
+def test_both_engines_write_the_same_text(model, settings):
+    texts = [
+        model.generate("ab", count=3, length=30, seed=4, engine=engine, **settings)
+        for engine in ("numpy", "tensorflow")
+    ]
+    assert texts[0] == texts[1]
+
+
+def test_a_text_does_not_depend_on_how_many_are_written(model):
+    many = model.generate("c", count=5, length=40, seed=9)
+    assert len(set(many)) == 5
+    for count in (1, 2, 3):
+        fewer = model.generate("c", count=count, length=40, seed=9)
+        assert ([fewer] if count == 1 else fewer) == many[:count]
+
+
+def test_a_seed_writes_the_same_text_and_another_another(model):
+    one, same, other = (model.generate(length=80, seed=seed) for seed in (1, 1, 2))
+    assert one == same != other
+    assert model.generate(length=80) != model.generate(length=80)
+
+
+def test_a_longer_text_begins_with_the_shorter_one(model):
+    assert model.generate(length=100, seed=1)[:70] == model.generate(length=70, seed=1)
+
+
+def test_a_stream_is_the_generated_text(model):
+    assert "".join(model.stream("a", length=90, seed=3)) == model.generate("a", length=90, seed=3)
+    with pytest.raises(ConfigError, match="a stream is one text"):
+        model.stream(count=2)
+
+
+def test_sampling_imports_no_tensorflow(model, tmp_path):
+    untrained()
+    code = (
+        "import sys, charrnn; model = charrnn.load('fox'); model.generate(length=5);"
+        "model.score('fox'); model.next('fox'); ''.join(model.stream(length=3));"
+        "assert not {'tensorflow', 'keras', 'regex', 'prompt_toolkit'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("engine", ["numpy", "tensorflow"])
+@pytest.mark.parametrize("settings", [{}, {"top_p": 0.7}, {"top_k": 3, "min_p": 0.5}])
+def test_drawn_characters_have_the_stated_frequencies(engine, settings):
+    p = np.array([0.1, 0.35, 0.2, 0.3, 0.05])
+    kept = {"top_p": [1, 3, 2], "top_k": [1, 3, 2]}
+    expected = np.zeros(5)
+    places = next((kept[name] for name in settings if name in kept), range(5))
+    expected[list(places)] = p[list(places)]
+    expected *= 100_000 / expected.sum()
+    texts = fixed(p).generate(count=2000, length=50, seed=0, engine=engine, **settings)
+    counts = np.array(["".join(texts).count(letter) for letter in LETTERS.characters])
+    possible = expected > 0
+    assert counts[~possible].sum() == 0
+    assert ((counts - expected)[possible] ** 2 / expected[possible]).sum() < 25
+
+
+# -- Controls -----------------------------------------------------------------------------
+
+
+def test_temperatures_take_turns():
+    text = fixed([0.2, 0.2, 0.3, 0.2, 0.1]).generate(temperature=(0, 5.0), length=200, seed=0)
+    assert set(text[::2]) == {"a"}
+    assert len(set(text[1::2])) == 5
+
+
+def test_allowed_and_forbidden_characters(model):
+    assert set(model.generate(allow="ab", length=200, seed=0)) <= set("ab")
+    assert set(model.generate(forbid="ab\n", length=200, seed=0)) <= set(" c")
+    assert set(model.generate(allow="abx", forbid="a", length=20, seed=0)) == {"b"}
+    for settings in ({"allow": "xyz"}, {"forbid": LETTERS.characters}, {"allow": ""}):
+        with pytest.raises(ConfigError, match=r"^--allow and --forbid: leave none"):
+            model.generate(**settings)
+
+
+def test_forbidding_renormalises_what_is_left():
+    p = np.array([0.1, 0.4, 0.2, 0.3])
+    text = fixed([*p, 1e-9]).generate(forbid=" ", length=20_000, seed=0)
+    share = text.count("b") / len(text)
+    assert share == pytest.approx(0.3 / 0.6, abs=0.015)
+
+
+def test_repetition_penalty_forgets_beyond_its_window():
+    model = fixed([0.2] * 5)
+    settings = {"repetition_penalty": 1e5, "repetition_window": 4, "length": 60, "seed": 1}
+    text = model.generate(**settings)
+    for place in range(4, len(text)):
+        assert text[place] not in text[place - 4 : place]
+
+
+@pytest.mark.parametrize(
+    ("settings", "text", "shown"),
+    [
+        ({"stop": ("lo",)}, "hello lo", "hel"),
+        ({"stop": ("lo",), "keep_stop": True}, "hello lo", "hello"),
+        ({"stop": ("xx", "l")}, "hello", "he"),
+        ({"stop": ("aab",)}, "caaab", "ca"),  # what is held back is given out when it is no stop
+        ({"stop": ("aab",)}, "caacaa", "caacaa"),
+        ({"stop": ("never",)}, "nev nevr neve", "nev nevr neve"),
+        ({"lines": 2}, "one\ntwo\nthree", "one\ntwo"),
+        ({"lines": 1}, "\nx", ""),
+        ({"words": 2}, "  one two\nthree", "  one two"),
+        ({"words": 2, "stop": ("two",)}, "one two three", "one "),
+        ({"words": 9}, "one two", "one two"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_endings(settings, text, shown, size):
+    ending = Ending(SamplingConfig(**settings))
+    pieces = [ending.feed(text[n : n + size]) for n in range(0, len(text), size)]
+    assert "".join(pieces) + ending.rest() == shown
+
+
+def test_a_stop_ends_the_text_before_its_length(model):
+    whole = model.generate(length=300, seed=2)
+    stop = whole[100:103]
+    cut = whole[: whole.index(stop)]
+    assert model.generate(length=300, seed=2, stop=(stop,)) == cut
+    assert model.generate(length=-1, seed=2, stop=(stop,), keep_stop=True) == cut + stop
+
+
+def test_texts_stop_each_at_their_own_place(model):
+    whole = model.generate(length=200, seed=2, count=4)
+    lines = model.generate(length=200, seed=2, count=4, lines=2)
+    assert lines == ["\n".join(text.split("\n")[:2]) for text in whole]
+
+
+@pytest.mark.parametrize("pattern", ["a(b|c)+\n", "(ab ){3}", r"[abc]{5}\n[abc]{2}"])
+def test_only_what_can_match_is_written_and_it_does(model, pattern):
+    import regex
+
+    for seed in range(5):
+        (text,) = model.texts(match=pattern, length=60, seed=seed)
+        assert regex.fullmatch(pattern, text.text, partial=True)
+        assert text.complete == bool(regex.fullmatch(pattern, text.text))
+
+
+def test_a_match_that_ends_ends_the_text(model):
+    assert model.generate(match="abc", length=50, seed=0) == "abc"
+    (cut,) = model.texts(match="(abc){20}", length=10, seed=0)
+    assert (cut.text, cut.complete) == ("abcabcabca", False)
+    (stuck,) = model.texts(match="abz", length=10, seed=0)  # the model has no z
+    assert (stuck.text, stuck.complete) == ("ab", False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"match": "(a"}, r"^--match '\(a': missing \)"),
+        ({"stop": ("",)}, "^--stop ''"),
+        ({"temperature": ()}, "^--temperature"),
+        ({"temperature": (1.0, -1.0)}, r"^--temperature -1\.0"),
+        ({"length": -1, "count": 2}, "^--length -1"),
+        ({"beam": 2, "best_of": 2}, "--beam or --best-of"),
+        ({"beam": 2, "count": 3}, "^--count 3"),
+    ],
+)
+def test_bad_settings_get_a_message(model, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        model.generate(**settings)
+
+
+# -- The likeliest ------------------------------------------------------------------------
+
+
+def log_probability(model, text, prompt=""):
+    return model.score(prompt + text)[len(prompt) :].sum()
+
+
+def test_log_probabilities_are_those_of_the_model(model):
+    for text in model.texts("ab", count=3, length=12, seed=1, top_k=2):
+        assert text.log_probability == pytest.approx(log_probability(model, text.text, "ab"), 1e-5)
+        assert text.bits_per_char == pytest.approx(-text.log_probability / 12 / math.log(2))
+
+
+def test_best_of_keeps_the_likeliest(model):
+    drawn = model.texts("a", count=6, length=15, seed=1)
+    kept = model.texts("a", count=2, best_of=3, length=15, seed=1)
+    for text, group in zip(kept, (drawn[:3], drawn[3:]), strict=True):
+        assert text.text in {each.text for each in group}
+        assert text.log_probability == max(each.log_probability for each in group)
+
+
+def test_a_wide_beam_finds_the_likeliest_texts_of_all(model):
+    every = ["".join(letters) for letters in itertools.product(LETTERS.characters, repeat=3)]
+    ranked = sorted(every, key=lambda text: -log_probability(model, text, "b"))
+    found = model.texts("b", beam=125, count=4, length=3)
+    assert [text.text for text in found] == ranked[:4]
+    assert found[0].log_probability == pytest.approx(log_probability(model, ranked[0], "b"), 1e-5)
+
+
+def test_a_beam_of_one_is_greedy_and_a_wider_one_no_worse(model):
+    greedy = model.generate("a", greedy=True, length=20)
+    assert model.generate("a", beam=1, length=20) == greedy
+    wide = model.texts("a", beam=20, length=20)[0]
+    assert wide.log_probability >= log_probability(model, greedy, "a") - 1e-6
+
+
+def test_a_beam_keeps_the_rules(model):
+    assert set(model.generate(beam=3, allow="ab", length=20)) <= set("ab")
+    assert model.generate(beam=3, match="c(a|b)c", length=20) in ("cac", "cbc")
+    assert "\n" not in model.generate(beam=3, lines=1, length=20)
+
+
+# -- Going on -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("settings", [{}, {"repetition_penalty": 1.5}, {"temperature": (1, 0.2)}])
+@pytest.mark.parametrize("first", [0, 1, 63, 64, 65])
+def test_a_text_goes_on_exactly_where_it_ended(model, tmp_path, settings, first):
+    whole = model.write("cab", seed=5, length=140, count=2, **settings).texts()
+    writing = model.write("cab", seed=5, length=first, count=2, **settings)
+    start = writing.texts()
+    model.save_state(tmp_path / "state", writing)
+    rest = model.write(state=tmp_path / "state", length=140 - first, count=2, **settings).texts()
+    for one, two, both in zip(start, rest, whole, strict=True):
+        assert one.text + two.text == both.text
+
+
+def test_a_state_belongs_to_its_model(model, tmp_path):
+    writing = model.write(length=3)
+    writing.texts()
+    model.save_state(tmp_path / "state", writing)
+    with pytest.raises(CheckpointError, match="the state of another model"):
+        model_of(units=6).write(state=tmp_path / "state")
+    with pytest.raises(CheckpointError, match="the state of 1 texts; give --count 1"):
+        model.write(state=tmp_path / "state", count=2)
+    (tmp_path / "state").write_bytes(b"nonsense")
+    with pytest.raises(CheckpointError, match="damaged state"):
+        model.write(state=tmp_path / "state")
+
+
+# -- Several models -----------------------------------------------------------------------
+
+
+def test_a_blend_has_the_mean_of_the_distributions():
+    models = [model_of(seed) for seed in (1, 2)]
+    blend = Blend(models, [1.0, 3.0])
+    each = [dict(model.next("ab", n=9)) for model in models]
+    for character, p in blend.next("ab", n=9):
+        assert p == pytest.approx(0.25 * each[0][character] + 0.75 * each[1][character], rel=1e-5)
+
+
+def test_a_blend_of_one_model_is_that_model(model, tmp_path):
+    blend = Blend([model, model], [0.3, 0.7])
+    assert blend.generate(length=60, seed=1) == model.generate(length=60, seed=1)
+    whole = blend.generate(length=20, seed=1)
+    writing = blend.write(length=8, seed=1)
+    start = writing.texts()[0].text
+    blend.save_state(tmp_path / "state", writing)
+    assert start + blend.write(state=tmp_path / "state", length=12).texts()[0].text == whole
+
+
+def test_models_that_are_blended_know_the_same_characters(model):
+    other = model_of(vocabulary=Vocabulary("\n abd"))
+    with pytest.raises(ConfigError, match="differ in 'c' 'd'"):
+        Blend([model, other], [1, 1])
+    with pytest.raises(ConfigError, match="other direction"):
+        Blend([model, model_of(direction="backward")], [1, 1])
+    with pytest.raises(ConfigError, match="one by one"):
+        Blend([model, model], [1, 1]).evaluate()
+    with pytest.raises(ConfigError, match="weights must be above 0"):
+        Blend([model, model], [1, 0])
+
+
+# -- What a text is worth -----------------------------------------------------------------
+
+
+def test_scores_are_the_probabilities_of_what_comes_next(model):
+    scores = model.score("abca")
+    for place, character in enumerate("abca"):
+        p = dict(model.next("abca"[:place], n=9))[character]
+        known = 1 - math.exp(model.score("abca"[:place] + "?")[-1])  # next() leaves out unknown
+        assert math.exp(scores[place]) == pytest.approx(p * known, rel=1e-4)
+
+
+def test_next_characters_are_sorted_and_sum_to_one(model):
+    found = model.next("a", n=3)
+    assert [p for _, p in found] == sorted((p for _, p in found), reverse=True)
+    assert sum(p for _, p in model.next("a", n=99)) == pytest.approx(1)
+
+
+def test_novelty_finds_what_is_copied():
+    run = untrained(text="the cat sat on the mat and looked at the moon.\n" * 3)
+    model = charrnn.load(run.folder)
+    copied = "sat on the mat and looked"
+    found = model.novelty(f"xxxxx{copied}zzzzz")
+    assert found.longest == copied
+    assert found.copied_share == pytest.approx(6 / 16)
+    assert model.novelty("on the mat").copied_share == 0
+    assert model.novelty("on the mat").longest == "on the mat"
+    assert model.novelty("").longest == ""
+    whole = model.novelty("the cat sat on the mat and looked at the moon.")
+    assert whole.copied_share == 1
+
+
+def test_a_model_without_its_corpus_cannot_tell(model):
+    with pytest.raises(CharrnnError, match="text is not beside it"):
+        model.novelty("abc")
+
+
+def test_numbers_of_a_text_are_plain_data(model):
+    (text,) = model.texts(length=5, seed=1)
+    assert json.loads(json.dumps(text.log_probability)) == text.log_probability
