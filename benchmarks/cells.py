@@ -44,7 +44,8 @@ def measure(cell: str, corpus: str, time: str, root: str, options: tuple[str, ..
     )
     info = json.loads(charrnn("info", cell, "--json", "--checkpoints", root))
     with (Path(root) / cell / "history.csv").open() as file:
-        first, *_, last = csv.DictReader(file)
+        *rows, last = csv.DictReader(file)
+    first = rows[0] if rows else {"step": 0, "elapsed_seconds": 0}
     training = info["config"]["training"]
     steps = int(last["step"]) - int(first["step"])
     seconds = float(last["elapsed_seconds"]) - float(first["elapsed_seconds"])
@@ -77,8 +78,11 @@ def main(corpus: str, time: str, cells: str, as_json: bool, options: tuple[str, 
     results = []
     with tempfile.TemporaryDirectory() as root:
         for cell in cells.split(","):
-            results.append(measure(cell, corpus, time, root, options))
-            click.echo(str(results[-1]), err=True)
+            try:
+                results.append(measure(cell, corpus, time, root, options))
+                click.echo(str(results[-1]), err=True)
+            except subprocess.CalledProcessError as error:
+                click.echo(f"{cell}: failed with status {error.returncode}", err=True)
     click.echo(json.dumps([each._asdict() for each in results]) if as_json else table(results))
 
 

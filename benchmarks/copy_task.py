@@ -4,8 +4,8 @@
 
 A sequence is three random symbols, `lag` blanks, and three marks at each of which one of
 the symbols is to be named again, in their order. Each cell is trained anew at each lag, for
-the same number of steps, from zero state, and then recalls symbols it has not seen. Chance
-is one in eight.
+the same number of steps, from zero state, and then recalls the symbols of further sequences.
+Chance is one in eight.
 """
 
 import json

@@ -83,6 +83,8 @@ class Checkpoint:
     vocabulary: Vocabulary
     progress: Progress
     tensors: Tensors
+    checksum: int = 0
+    """Of the file it was read from: tells one set of weights from another."""
 
     def part(self, prefix: str) -> Tensors:
         """The tensors below `prefix/`, named without it."""
@@ -151,6 +153,7 @@ def build(path: Path, reader: Reader, *, verified: bool) -> Checkpoint:
             Vocabulary.from_json(description["vocabulary"]),
             Progress(**description["progress"]),
             tensors,
+            stated,
         )
     except SafetensorError as error:
         raise damaged(path, str(error)) from error

@@ -37,6 +37,11 @@ class LanguageModel:
         self._network: Any = None
 
     @property
+    def name(self) -> str:
+        """The run's folder."""
+        return str(self.path.parent)
+
+    @property
     def network(self) -> Any:
         """The Keras model: `logits, state = network((ids, state, seed))`, any batch size."""
         if self._network is None:
@@ -83,8 +88,7 @@ class LanguageModel:
             ConfigError: A setting that is out of its limits or does not fit this model.
         """
         config = SamplingConfig(**settings)
-        if config.match is not None and self.backward:
-            raise ConfigError("--match: a backward model writes from the end; leave it out")
+        self._check(config, raw)
         if seed is None:
             seed = random_seed() if state is None else stored_seed(Path(state))
         writing = Writing(
@@ -102,6 +106,18 @@ class LanguageModel:
             raise ConfigError("--beam: a search starts from a prompt, not from a state")
         return restore_state(Path(state), writing, self.identity)
 
+    def _check(self, config: SamplingConfig, raw: bool) -> None:
+        """Raise ConfigError where the settings do not suit this model."""
+        if config.match is not None and self.backward:
+            raise ConfigError("--match: a backward model writes from the end; leave it out")
+        if config.endless and self.backward and not config.ends:
+            raise ConfigError(
+                "--length -1: a backward model's text is shown when it is whole;"
+                " give --stop, --lines or --words too"
+            )
+        if raw and not self.vocabulary.byte_level:
+            raise ConfigError("--raw: this model writes characters, not bytes; leave it out")
+
     def save_state(self, path: PathLike, writing: Writing) -> None:
         """Keep where a writing stopped, for `write(state=path)`."""
         save_state(Path(path), writing, self.identity)
@@ -109,12 +125,12 @@ class LanguageModel:
     @property
     def identity(self) -> list[Any]:
         """What two models share if the state of a text in one is that of a text in the other."""
-        return [asdict(self.checkpoint.config.model), self.vocabulary.to_json()]
+        model = asdict(self.checkpoint.config.model)
+        return [model, self.vocabulary.to_json(), self.checkpoint.checksum]
 
     def engine(self, name: str, config: SamplingConfig) -> Engine:
         """What computes logits for texts of these settings."""
-        count = max(config.count * config.best_of, config.beam)
-        return make_engine(self.checkpoint, name, count)
+        return make_engine(self.checkpoint, name, config.count * config.best_of)
 
     def texts(self, prompt: str = "", *, scored: bool = True, **settings: Any) -> list[Text]:
         """The texts with their log-probabilities; see `write`."""
@@ -191,7 +207,9 @@ class LanguageModel:
         """The text that the run learns; RunError where the checkpoint stands alone."""
         folder = self.path.parent
         if not (folder / INFO_FILE).exists():
-            raise RunError(f"{self.path}: its run's text is not beside it; name a file to evaluate")
+            raise RunError(
+                f"{self.path}: its run's text is not beside it; name a run, or a file to evaluate"
+            )
         return open_corpus(folder)
 
     def _score_corpus(self, corpus: Corpus, part: str | None) -> "Score":

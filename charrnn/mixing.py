@@ -1,5 +1,6 @@
 """Several trained models as one: `charrnn.blend({run: weight, …})`."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from charrnn.language_model import LanguageModel, load
 from charrnn.runs import DEFAULT_ROOT, WHICH
 from charrnn.sampling.blending import BlendedEngine
 from charrnn.sampling.engines import Engine
+from charrnn.sampling.novelty import Novelty
 from charrnn.text.sources import PathLike
 
 if TYPE_CHECKING:
@@ -23,9 +25,10 @@ class Blend(LanguageModel):
         super().__init__(first.checkpoint, first.path)
         for model in models[1:]:
             self._check_same(model)
-        if not all(weight > 0 for weight in weights):
-            raise ConfigError("--blend: weights must be above 0")
-        self._models, self._weights = list(models), list(weights)
+        if not all(0 < weight < math.inf for weight in weights):
+            raise ConfigError("--blend: weights must be above 0 and finite")
+        largest = max(weights)
+        self._models, self._weights = list(models), [weight / largest for weight in weights]
 
     def _check_same(self, model: LanguageModel) -> None:
         if model.backward != self.backward:
@@ -45,6 +48,16 @@ class Blend(LanguageModel):
     def engine(self, name: str, config: SamplingConfig) -> Engine:
         engines = [model.engine(name, config) for model in self._models]
         return BlendedEngine(engines, self._weights)
+
+    @property
+    def name(self) -> str:
+        """The runs' folders."""
+        return " + ".join(model.name for model in self._models)
+
+    def novelty(self, text: str) -> Novelty:
+        """The most that is copied from the training text of any of the models."""
+        found = [model.novelty(text) for model in self._models]
+        return max(found, key=lambda each: (len(each.longest), each.copied_share))
 
     @property
     def identity(self) -> list[Any]:

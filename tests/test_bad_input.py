@@ -356,7 +356,7 @@ def test_a_text_where_a_run_is_meant(corpus: Path) -> None:
 
 def test_a_checkpoint_without_its_run_has_no_text_to_score() -> None:
     untrained().best.rename("lone.safetensors")
-    assert refused("evaluate", "lone.safetensors").endswith("name a file to evaluate")
+    assert refused("evaluate", "lone.safetensors").endswith("a file to evaluate")
 
 
 @pytest.mark.parametrize("data", [b"", b"a", b"caf\xe9", b"a\0b", None])

@@ -243,6 +243,7 @@ def test_irnn_starts_by_adding_up_what_it_reads(rng):
 def test_clockwork_modules_have_their_periods():
     assert periods(8).tolist() == [1, 1, 2, 2, 4, 4, 8, 8]
     assert periods(1).tolist() == [1]
+    assert periods(2).tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("name", sorted(n for n, cell in CELLS.items() if issubclass(cell, Linear)))

@@ -410,8 +410,52 @@ def test_blending_names_every_run(fox: Run) -> None:
 def test_a_text_that_cannot_be_finished_says_so(fox: Run) -> None:
     outcome = charrnn("sample", "--match", "(fox ){9}", "--length", 10)
     assert outcome.out == "fox fox fo\n"
-    assert "--match: the text ends before it matches" in outcome.err
+    assert "--match: a text does not match yet" in outcome.err
     assert "--match" not in charrnn("sample", "--match", "(fox ){2}", "--length", 99).err
+
+
+def test_a_match_that_a_search_finds_is_no_failure(fox: Run) -> None:
+    found = charrnn("sample", "--match", "(fox|dog) ", "--beam", 3, "--length", 9)
+    assert found.out in ("fox \n", "dog \n")
+    assert "--match" not in found.err
+
+
+def test_an_endless_text_must_be_shown_as_it_comes(fox: Run) -> None:
+    for option in ("--json", "--novelty"):
+        assert charrnn("sample", "--length", -1, option).status == 2
+    assert charrnn("sample", "--length", -1, "--json", "--lines", 1).status == 0
+
+
+def test_an_output_file_is_opened_when_there_is_a_text(fox: Run) -> None:
+    Path("old.txt").write_text("old", encoding="utf-8")
+    shutil.copy(fox.best, "lone.safetensors")
+    outcome = charrnn("sample", "lone.safetensors", "--novelty", "--output", "old.txt")
+    assert outcome.status == 1
+    assert Path("old.txt").read_text(encoding="utf-8") == "old"
+
+
+@pytest.mark.parametrize("path", [".", "nowhere/state"])
+def test_a_state_needs_a_place(fox: Run, path: str) -> None:
+    outcome = charrnn("sample", "--state-out", path)
+    assert (outcome.status, outcome.out) == (2, "")
+
+
+def test_ctrl_c_ends_a_text_and_keeps_its_state(fox: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    weigh, place = Writing._weigh, []
+
+    def interrupted(self: Writing, logits: Any) -> Any:
+        place.append(self.position)
+        if self.position == 5:
+            signal.raise_signal(signal.SIGINT)
+        return weigh(self, logits)
+
+    whole = written("--length", 9, "--seed", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(Writing, "_weigh", interrupted)
+        outcome = charrnn("sample", "--length", -1, "--seed", 1, "--state-out", "state")
+    assert outcome.status == 130
+    assert outcome.out == whole[:6] + "\n"
+    assert outcome.out[:-1] + written("--length", 3, "--state-in", "state") == whole
 
 
 def test_stops_and_temperatures_may_be_several(fox: Run) -> None:

@@ -178,6 +178,8 @@ def test_sizes_of_layers_come_back_from_plain_data_too() -> None:
         ({"units": (5, 0)}, "--units 0: must be at least 1"),
         ({"units": (5, 3.5)}, "--units 5,3.5: must be whole numbers"),
         ({"units": ()}, "--units"),
+        ({"units": ("a", "b")}, "--units a,b: must be whole numbers"),
+        ({"units": (8,) * 70}, "--layers 70: must be at most 64"),
         ({"units": (5, 3), "residual": True}, "--residual --units 5,3: .* the same"),
         ({"tie_embeddings": True, "embedding": 3, "units": 4}, "--tie-embeddings --embedding 3"),
         ({"cell": "mingru", "recurrent_dropout": 0.5}, "--recurrent-dropout: .* mingru has no"),
@@ -190,6 +192,21 @@ def test_settings_that_contradict_one_another_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         Config.of(**settings)
+
+
+def test_a_value_written_in_another_way_is_the_same() -> None:
+    config = Config.of(units=8, layers=2, cell="rnn")
+    for settings in ({"units": (8, 8)}, {"units": [8, 8]}, {"activation": "tanh"}):
+        assert config.resumed(settings) == config
+    assert Config.of(cell="rnn", units=(8, 8)) == config
+    with pytest.raises(ConfigError, match="--activation is tanh in this run"):
+        config.resumed({"activation": "relu"})
+
+
+def test_units_for_each_layer_keep_what_they_can_of_a_cell_s_defaults() -> None:
+    assert Config.of(cell="mingru", units=(9, 9)).model.residual
+    assert Config.of(cell="mingru", units=(9, 9)).model.layers == 2
+    assert not Config.of(cell="mingru", units=(9, 8)).model.residual
 
 
 def test_a_cell_s_own_defaults_give_way_to_what_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

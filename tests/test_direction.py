@@ -55,10 +55,13 @@ def test_the_prompt_ends_the_text(runs):
 def test_bytes_of_a_character_are_put_back_in_order(train, tmp_path):
     path = tmp_path / "verse.txt"
     path.write_text("床前明月光" * 60, encoding="utf-8")
-    history = train(path, steps=1, bytes=True, direction="backward")
-    assert history
+    train(path, steps=1, bytes=True, direction="backward")
     model = charrnn.load("verse", checkpoints=tmp_path / "checkpoints")
-    assert isinstance(model.generate("月光", length=12, seed=0), str)
+    shown = model.generate("月光", length=12, seed=0)
+    raw = model.generate("月光", length=12, seed=0, raw=True)
+    assert shown == raw.encode("latin-1").decode("utf-8", "replace")
+    writing = model.write("月光", length=12, seed=0)
+    assert raw == "".join(piece for (piece,) in writing)[::-1]
 
 
 def test_nothing_to_write_is_an_empty_text(runs):

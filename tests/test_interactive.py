@@ -7,6 +7,7 @@ from prompt_toolkit.output import DummyOutput
 from test_sampling import model_of
 
 from charrnn.cli.interactive import Story, interact
+from charrnn.cli.page import Page
 
 TAB, UNDO, END = "\t", "\x1a", "\x04"
 
@@ -19,8 +20,8 @@ def play(capsys):
         model = model_of()
         with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
             pipe.send_text(keys + END)
-            interact(model, "ab", 1, **settings)
-        return capsys.readouterr().out
+            interact(model, "ab", 1, Page(None), DummyOutput(), **settings)
+        return capsys.readouterr()
 
     return run
 
@@ -34,7 +35,7 @@ def test_the_model_goes_on_after_what_is_typed(capsys):
     told.turn("c a")
     assert told.text.startswith("abc a")
     assert len(told.text) == 5 + 8
-    assert capsys.readouterr().out.endswith(told.text)
+    assert capsys.readouterr().err.endswith(told.text)
 
 
 def test_another_text_takes_the_place_of_the_last():
@@ -58,10 +59,20 @@ def test_undo_takes_back_what_was_written_part_by_part():
     assert told.text == "ab"
 
 
+def test_another_text_does_not_take_what_the_user_typed():
+    told = story()
+    told.turn("c")
+    told.turn(Story.UNDO)
+    told.turn(Story.ANOTHER)
+    assert told.text.startswith("abc")
+    assert len(told.text) == 3 + 8
+
+
 def test_keys(play):
-    assert play("", length=5) == "ab"
-    out = play(f"c\r{TAB}{UNDO}\r", length=5)
-    assert out.count("abc") >= 3
+    assert play("", length=5).out == "ab\n"
+    told = play(f"c\r{TAB}{UNDO}\r", length=5)
+    assert told.err.count("abc") >= 3
+    assert len(told.out) == len("abc") + 5 + 1
 
 
 def test_a_seed_tells_the_same_story_again(play):

@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,13 @@ def test_a_longer_text_begins_with_the_shorter_one(model):
     assert model.generate(length=100, seed=1)[:70] == model.generate(length=70, seed=1)
 
 
+def test_numbers_of_numpy_and_a_single_stop_will_do(model):
+    plain = model.generate(length=50, temperature=0.5, stop=("a",), seed=1)
+    assert (
+        model.generate(length=np.int64(50), temperature=np.float64(0.5), stop="a", seed=1) == plain
+    )
+
+
 def test_a_stream_is_the_generated_text(model):
     assert "".join(model.stream("a", length=90, seed=3)) == model.generate("a", length=90, seed=3)
     with pytest.raises(ConfigError, match="a stream is one text"):
@@ -136,6 +144,10 @@ def test_forbidding_renormalises_what_is_left():
     text = fixed([*p, 1e-9]).generate(forbid=" ", length=20_000, seed=0)
     share = text.count("b") / len(text)
     assert share == pytest.approx(0.3 / 0.6, abs=0.015)
+
+
+def test_repetition_penalty_passes_over_unknown_characters(model):
+    assert len(model.generate("a?b", repetition_penalty=1.5, length=10, seed=0)) == 10
 
 
 def test_repetition_penalty_forgets_beyond_its_window():
@@ -211,11 +223,44 @@ def test_a_match_that_ends_ends_the_text(model):
         ({"length": -1, "count": 2}, "^--length -1"),
         ({"beam": 2, "best_of": 2}, "--beam or --best-of"),
         ({"beam": 2, "count": 3}, "^--count 3"),
+        ({"engine": "steam"}, "^--engine steam"),
+        ({"temperature": (1.0, "a")}, "^--temperature"),
     ],
 )
 def test_bad_settings_get_a_message(model, settings, message):
     with pytest.raises(ConfigError, match=message):
         model.generate(**settings)
+
+
+# -- Bytes --------------------------------------------------------------------------------
+
+
+def byte_model(**settings):
+    """A model of the bytes of "à" and a space, in either order."""
+    return model_of(vocabulary=Vocabulary("\n \xa0\xc3", byte_level=True), **settings)
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize("search", [{}, {"beam": 3}, {"best_of": 2}])
+def test_bytes_become_characters_at_the_end(direction, search):
+    model = byte_model(direction=direction)
+    text = model.generate(length=40, seed=1, **search)
+    raw = model.generate(length=40, seed=1, raw=True, **search)
+    assert text == raw.encode("latin-1").decode("utf-8", "replace")
+
+
+def test_words_of_bytes_end_at_spaces_alone():
+    ending = Ending(SamplingConfig(words=2), as_bytes=True)
+    assert ending.feed("à à à".encode().decode("latin-1")) == "à à".encode().decode("latin-1")
+
+
+def test_what_only_characters_can_do_is_refused_for_bytes():
+    model = byte_model()
+    for settings in ({"match": "a"}, {"allow": "à"}, {"forbid": "à"}):
+        with pytest.raises(ConfigError, match="this model writes bytes"):
+            model.generate(**settings)
+    with pytest.raises(ConfigError, match="this model writes characters, not bytes"):
+        model_of().generate(raw=True)
 
 
 # -- The likeliest ------------------------------------------------------------------------
@@ -260,6 +305,27 @@ def test_a_beam_keeps_the_rules(model):
     assert "\n" not in model.generate(beam=3, lines=1, length=20)
 
 
+def test_best_of_prefers_what_is_complete():
+    model = model_of(seed=3)
+    settings = {"match": "[ab]+c", "length": 4, "seed": 0}
+    drawn = model.texts(count=16, **settings)
+    assert {text.complete for text in drawn} == {True, False}
+    (kept,) = model.texts(best_of=16, **settings)
+    assert kept.complete
+
+
+def test_what_ends_a_text_and_is_not_shown_does_not_count(model):
+    whole = model.generate(length=100, seed=2)
+    for settings in ({"stop": (whole[20:22],)}, {"lines": 2}, {"words": 2}):
+        (text,) = model.texts(length=100, seed=2, **settings)
+        assert text.characters == len(text.text)
+        expected = log_probability(model, text.text) if text.text else 0
+        assert text.log_probability == pytest.approx(expected, 1e-5)
+    (found,) = model.texts(beam=4, length=30, stop=("a",))
+    assert found.characters == len(found.text)
+    assert found.log_probability == pytest.approx(log_probability(model, found.text), 1e-5)
+
+
 # -- Going on -----------------------------------------------------------------------------
 
 
@@ -281,7 +347,10 @@ def test_a_state_belongs_to_its_model(model, tmp_path):
     model.save_state(tmp_path / "state", writing)
     with pytest.raises(CheckpointError, match="the state of another model"):
         model_of(units=6).write(state=tmp_path / "state")
-    with pytest.raises(CheckpointError, match="the state of 1 texts; give --count 1"):
+    other = replace(model.checkpoint, checksum=1)
+    with pytest.raises(CheckpointError, match="the state of another model"):
+        LanguageModel(other, model.path).write(state=tmp_path / "state")
+    with pytest.raises(CheckpointError, match="the state of 1 texts; give the same --count"):
         model.write(state=tmp_path / "state", count=2)
     (tmp_path / "state").write_bytes(b"nonsense")
     with pytest.raises(CheckpointError, match="damaged state"):

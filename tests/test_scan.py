@@ -126,21 +126,23 @@ def test_whole_sequence_equals_halves_with_carried_state(name):
 @pytest.mark.parametrize("name", sorted(CELLS))
 def test_gradient_equals_central_differences(name):
     rng = np.random.default_rng(3)
-    layer, run = ours(name, 2, 2, "float64")
+    layer, run = ours(name, 4, 2, "float64")
     for variable in layer.weights:
         variable.assign(rng.normal(0, 0.5, variable.shape))
-    x = tf.constant(rng.normal(size=(2, 3, 2)))
-    state = start_of(name, rng, (2, 2), "float64")
+    x = tf.Variable(rng.normal(size=(2, 4, 2)))
+    state = tuple(map(tf.Variable, start_of(name, rng, (2, 4), "float64")))
 
     def loss():
-        outputs, after = run(x, state)
-        return tf.reduce_sum(tf.sin(outputs)) + sum(tf.reduce_sum(part**2) for part in after)
+        outputs, after = run(tf.convert_to_tensor(x), tuple(map(tf.convert_to_tensor, state)))
+        return tf.reduce_sum(tf.sin(outputs)) + tf.reduce_sum(after[-1] ** 2)
 
     with tf.GradientTape() as tape:
         value = loss()
-    gradients = tape.gradient(value, layer.trainable_variables)
+    parts = zip(CELLS[name].state_names, state, strict=True)
+    variables = [x, *(part for named, part in parts if named != "beat"), *layer.weights]
+    gradients = tape.gradient(value, variables)
     step = 1e-6
-    for variable, gradient in zip(layer.trainable_variables, gradients, strict=True):
+    for variable, gradient in zip(variables * 2, gradients * 2, strict=True):
         start = variable.numpy()
         place = tuple(rng.integers(size) for size in start.shape)
         values = []

@@ -26,7 +26,10 @@ def split(x: Any, sections: int, axis: int) -> list[Any]:
 
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)), written with tanh so that no x overflows."""
-    return 0.5 * np.tanh(0.5 * x) + 0.5
+    y = np.tanh(0.5 * x)
+    y *= 0.5
+    y += 0.5
+    return y
 
 
 def softplus(x: Any) -> Any:

@@ -32,10 +32,11 @@ RECURRENT_KERNEL = "recurrent_kernel"
 
 
 class Weight(NamedTuple):
-    """Shape and start of one weight."""
+    """Shape and start of one weight, and how large an entry may become."""
 
     shape: tuple[int, ...]
     initializer: Initializer
+    bound: float | None = None
 
 
 class Cell(ABC):

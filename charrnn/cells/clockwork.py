@@ -46,4 +46,5 @@ class Clockwork(Cell):
 
 def periods(units: int) -> np.ndarray:
     """Each unit's period, float32 [U]: modules of equal size, the fastest first."""
-    return np.exp2(np.arange(units) * MODULES // units).astype(np.float32)
+    modules = min(MODULES, units)
+    return np.exp2(np.arange(units) * modules // units).astype(np.float32)

@@ -17,7 +17,7 @@ from charrnn.cells.base import (
 
 @register
 class GRU(Differentiated):
-    """Cho et al. 2014, with the reset after the product: the form of cuDNN and Keras.
+    """Cho et al. 2014, version 1: the reset comes after the product, as in cuDNN and Keras.
 
         z_t = σ(x_t W_z + b_z + h_{t-1} U_z + b'_z)
         r_t = σ(x_t W_r + b_r + h_{t-1} U_r + b'_r)
@@ -30,7 +30,7 @@ class GRU(Differentiated):
 
     name = "gru"
     summary = "gated recurrent unit, reset after the product"
-    source = "Cho et al. 2014"
+    source = "Cho et al. 2014, version 1"
     gates = 3
 
     def weights(self, inputs: int, units: int) -> dict[str, Weight]:

@@ -1,4 +1,4 @@
-"""Gated recurrent unit as first published."""
+"""Gated recurrent unit with the reset before the product."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from charrnn.cells.base import Array, Cell, State, Weights, register
 
 @register
 class GRUClassic(Cell):
-    """Cho et al. 2014, version 1: the reset comes before the product.
+    """Cho et al. 2014, version 3: the reset comes before the product.
 
         z_t = σ(x_t W_z + h_{t-1} U_z + b_z)
         r_t = σ(x_t W_r + h_{t-1} U_r + b_r)
@@ -21,7 +21,7 @@ class GRUClassic(Cell):
 
     name = "gru_classic"
     summary = "gated recurrent unit, reset before the product"
-    source = "Cho et al. 2014, version 1"
+    source = "Cho et al. 2014, version 3"
     gates = 3
     activations = ("tanh", "relu", "leaky_relu")
     recurrent_activations = ("sigmoid", "hard_sigmoid")

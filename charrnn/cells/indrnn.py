@@ -15,7 +15,7 @@ class IndRNN(Cell):
 
         h_t = max(0, x_t W + w ⊙ h_{t-1} + b)        |w| ≤ 0.999
 
-    The paper bounds |w| by 2^(1/T) for T time steps; here the state is carried on without
+    The paper clips |w| to 2^(1/T) for T time steps; here the state is carried on without
     end. W [D, U] starts Glorot uniform, w [U] uniform between 0 and 1, b [U] zero.
     """
 
@@ -28,13 +28,9 @@ class IndRNN(Cell):
         weights = super().weights(inputs, units)
         return {
             "kernel": weights["kernel"],
-            "recurrent_weight": Weight((units,), initializers.unit_uniform),
+            "recurrent_weight": Weight((units,), initializers.unit_uniform, BOUND),
             "bias": weights["bias"],
         }
-
-    def prepare(self, ops: Any, weights: Weights) -> dict[str, Array]:
-        w = weights["recurrent_weight"]
-        return dict(weights) | {"recurrent_weight": ops.maximum(ops.minimum(w, BOUND), -BOUND)}
 
     def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
         return (ops.maximum(z + weights["recurrent_weight"] * state[0], 0),)

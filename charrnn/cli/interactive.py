@@ -6,32 +6,44 @@ from typing import Any
 import click
 from prompt_toolkit import PromptSession
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.output import create_output
 
+from charrnn.cli.page import Page
+from charrnn.cli.signals import stop_signals
 from charrnn.errors import ConfigError
 from charrnn.sampling.noise import random_seed
 
 HELP = (
-    "Enter: the model goes on, after what you type. Tab: another text in place of the last."
+    "Enter: the model goes on, after what you type. Tab: another text in place of its last."
     " Ctrl-Z: take the last back. Ctrl-D: end."
 )
 TURN = 200
 
 
-def interact(model: Any, prompt: str, seed: int | None, **settings: Any) -> None:
-    """Write with the user until they end it."""
+def interact(
+    model: Any, prompt: str, seed: int | None, page: Page, screen: Any = None, **settings: Any
+) -> None:
+    """Write with the user until they end it, then give out the story.
+
+    All that happens shows on standard error; the story goes to the page, unless that is the
+    same terminal.
+    """
     if model.backward:
         raise ConfigError("--interactive: this run writes backward, from the end; leave it out")
     settings = {"length": TURN, **settings}
-    session: PromptSession = PromptSession(key_bindings=key_bindings(), multiline=False)
+    output = screen or create_output(stdout=sys.stderr)
+    session: PromptSession = PromptSession(key_bindings=key_bindings(), output=output)
     story = Story(model, prompt, random_seed() if seed is None else seed, settings)
-    click.echo(HELP, err=True)
-    sys.stdout.write(prompt)
+    click.echo(f"{model.name}, --seed {story.seed}\n{HELP}\n{prompt}", err=True, nl=False)
     while True:
         try:
             answer: Any = session.prompt("\n> ")
         except (EOFError, KeyboardInterrupt):
-            return
+            break
         story.turn(answer)
+    with page:
+        if not page.watched:
+            page.write(f"{story.text}\n")
 
 
 def key_bindings() -> KeyBindings:
@@ -50,45 +62,46 @@ def key_bindings() -> KeyBindings:
 
 
 class Story:
-    """The text so far, turn by turn, each by the user and then by the model."""
+    """The text so far, part by part, each by the user or by the model."""
 
     ANOTHER, UNDO = object(), object()
     """Answers that are not text: a key was pressed."""
 
     def __init__(self, model: Any, prompt: str, seed: int, settings: dict[str, Any]) -> None:
-        self._model, self._seed, self._settings = model, seed, settings
-        self._parts = [prompt]
+        self._model, self.seed, self._settings = model, seed, settings
+        self._parts: list[tuple[str, bool]] = [(prompt, False)]
         self._turns = 0
 
     @property
     def text(self) -> str:
         """All that is written."""
-        return "".join(self._parts)
+        return "".join(part for part, _ in self._parts)
 
     def turn(self, answer: Any) -> None:
         """What the user's answer asks for."""
         if answer is self.UNDO:
-            self._drop()
-            sys.stdout.write(f"{self.text}\n")
-        elif answer is self.ANOTHER:
-            self._drop()
-            self._write_on()
-        else:
-            self._parts += [answer] if answer else []
-            self._write_on()
-
-    def _drop(self) -> None:
-        if len(self._parts) > 1:
-            self._parts.pop()
+            if len(self._parts) > 1:
+                self._parts.pop()
+            click.echo(self.text, err=True)
+            return
+        if answer is self.ANOTHER:
+            if self._parts[-1][1]:
+                self._parts.pop()
+        elif answer:
+            self._parts.append((answer, False))
+        self._write_on()
 
     def _write_on(self) -> None:
-        """A new part by the model, shown as it comes."""
+        """A new part by the model, shown as it comes; Ctrl-C ends it."""
         self._turns += 1
         start, written = self.text, []
-        sys.stdout.write(start)
-        stream = self._model.stream(start, seed=self._seed + self._turns, **self._settings)
-        for character in stream:
-            sys.stdout.write(character)
-            sys.stdout.flush()
-            written.append(character)
-        self._parts.append("".join(written))
+        click.echo(start, err=True, nl=False)
+        with stop_signals() as received:
+            for character in self._model.stream(
+                start, seed=self.seed + self._turns, **self._settings
+            ):
+                click.echo(character, err=True, nl=False)
+                written.append(character)
+                if received:
+                    break
+        self._parts.append(("".join(written), True))

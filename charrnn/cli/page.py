@@ -8,6 +8,8 @@ from typing import IO, Any
 
 import click
 
+from charrnn.cli.signals import stop_signals
+
 UNWATCHED = 64
 """Characters between flushes where no terminal is watched."""
 
@@ -15,15 +17,11 @@ UNWATCHED = 64
 class Page:
     """Where texts go: standard output, or a file that is opened when the first text is there."""
 
-    def __init__(self, path: Path | None, raw: bool) -> None:
+    def __init__(self, path: Path | None, raw: bool = False) -> None:
         self._path, self._raw = path, raw
         self._file: IO[bytes] | None = None
 
     def __enter__(self) -> "Page":
-        if self._path is not None:
-            self._file = self._path.open("wb")
-        elif self._raw:
-            self._file = sys.stdout.buffer
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -32,11 +30,13 @@ class Page:
             self._file.close()
 
     def write(self, text: str) -> None:
-        """Write, which need not show yet."""
-        if self._file is None:
+        """Write, which need not show yet; with `raw`, a character is a byte."""
+        if self._path is None and not self._raw:
             sys.stdout.write(text)
-        else:
-            self._file.write(text.encode("latin-1" if self._raw else "utf-8", "surrogateescape"))
+            return
+        if self._file is None:
+            self._file = sys.stdout.buffer if self._path is None else self._path.open("wb")
+        self._file.write(text.encode("latin-1" if self._raw else "utf-8", "surrogateescape"))
 
     def flush(self) -> None:
         """Show what is written."""
@@ -52,26 +52,38 @@ class Page:
 
 
 def print_stream(page: Page, before: str, writing: Iterable[list[str]]) -> None:
-    """The text as it comes: on a terminal character by character."""
+    """The text as it comes, on a terminal character by character; Ctrl-C ends it."""
     page.write(before)
-    for number, (piece,) in enumerate(writing):
-        page.write(piece)
-        if page.watched or number % UNWATCHED == 0:
-            page.flush()
+    with stop_signals() as received:
+        for number, (piece,) in enumerate(writing):
+            page.write(piece)
+            if page.watched or number % UNWATCHED == 0:
+                page.flush()
+            if received:
+                break
     page.write("\n")
+    if received:
+        page.flush()
+        sys.exit(128 + received[0])
 
 
 def print_texts(
-    page: Page, model: Any, prompt: str, texts: list[Any], *, as_json: bool, novelty: bool
+    page: Page,
+    backward: bool,
+    prompt: str,
+    texts: list[Any],
+    novelties: list[Any] | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Whole texts, one after the other, several each after a line that numbers it."""
-    for number, text in enumerate(texts, start=1):
-        found = model.novelty(text.text) if novelty else None
+    for number, text in enumerate(texts):
+        found = novelties[number] if novelties else None
         if as_json:
             page.write(json.dumps(facts(prompt, text, found), ensure_ascii=False) + "\n")
             continue
-        heading = f"--- {number} ---\n" if len(texts) > 1 else ""
-        whole = text.text + prompt if model.backward else prompt + text.text
+        heading = f"--- {number + 1} ---\n" if len(texts) > 1 else ""
+        whole = text.text + prompt if backward else prompt + text.text
         page.write(f"{heading}{whole}\n")
         if found is not None:
             page.flush()

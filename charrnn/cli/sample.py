@@ -1,5 +1,7 @@
 """`charrnn sample`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,11 @@ ENGINES = ("auto", "numpy", "tensorflow")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON for each text.")
 @click.option("--raw", is_flag=True, help="Write a byte-level model's bytes as they are.")
-@click.option("--state-out", type=click.Path(path_type=Path), help="Keep where the text ends.")
+@click.option(
+    "--state-out",
+    type=click.Path(path_type=Path),
+    help="Keep where the text ends; what ended it (--stop, --lines) counts as written.",
+)
 @click.option(
     "--state-in",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -82,33 +88,71 @@ def sample_command(
     """
     settings = given(settings)
     config = SamplingConfig(**settings)
-    if state_in and (prompt or prompt_file):
-        raise click.UsageError("--state-in: the text that goes on has its beginning already")
-    if state_out and config.searched:
-        raise click.UsageError("--state-out: keeps where a text ends, not where a search does")
+    alone = {"--json": as_json, "--raw": raw, "--novelty": novelty, "--state-out": state_out}
+    whole = as_json or novelty or config.searched or config.count > 1
+    if interactive:
+        refuse("--interactive", config.searched or config.count > 1, "--count, --best-of, --beam")
+        refuse("--interactive", any(alone.values()) or state_in, ", ".join([*alone, "--state-in"]))
+    refuse("--state-in", state_in and (prompt or prompt_file), "--prompt")
+    refuse("--raw", raw and (as_json or novelty), "--json and --novelty")
+    refuse("--length -1", config.endless and whole and not config.ends, "--json and --novelty")
+    if state_out:
+        check_state_out(state_out, config)
     prompt = read_prompt(prompt, prompt_file)
     model = open_model(run, blend, checkpoints, which)
+    page = Page(output, raw)
     if interactive:
         from charrnn.cli.interactive import interact
 
-        interact(model, prompt, seed, engine=engine, **settings)
+        interact(model, prompt, seed, page, engine=engine, **settings)
         return
     writing = model.write(
         prompt, seed=seed, engine=engine, raw=raw, scored=as_json, state=state_in, **settings
     )
-    click.echo(f"{model.path.parent}, --seed {writing.seed}", err=True)
-    warn_of_missing(model.missing(prompt))
-    shown = prompt if echo else ""
-    with Page(output, raw) as page:
-        if config.count == 1 and not (config.searched or as_json or model.backward or novelty):
-            print_stream(page, shown, writing)
-        else:
+    click.echo(f"{model.name}, --seed {writing.seed}", err=True)
+    warn_of_missing("".join([prompt, *config.stop, config.allow or ""]), model)
+    shown = model.vocabulary.from_user(prompt) if raw else prompt
+    with page, kept_state(model, writing, state_out):
+        if whole or model.backward:
             texts = model.finish(writing, prompt)
-            print_texts(page, model, shown, texts, as_json=as_json, novelty=novelty)
-    if state_out is not None:
-        model.save_state(state_out, writing)
-    if not writing.complete():
-        click.echo("--match: the text ends before it matches; allow a greater --length", err=True)
+            told = [model.novelty(text.text) for text in texts] if novelty else None
+            print_texts(page, model.backward, shown if echo else "", texts, told, as_json=as_json)
+            unfinished = not all(text.complete for text in texts)
+        else:
+            print_stream(page, shown if echo else "", writing)
+            unfinished = not writing.complete()
+    if unfinished:
+        click.echo(UNFINISHED, err=True)
+
+
+UNFINISHED = (
+    "--match: a text does not match yet: --length or a stop cut it off, or no character that the"
+    " model may write leads on"
+)
+
+
+def refuse(option: str, given: Any, others: str) -> None:
+    """A usage error for options that do not go together."""
+    if given:
+        raise click.UsageError(f"{option} does not go together with {others}")
+
+
+def check_state_out(path: Path, config: SamplingConfig) -> None:
+    """A usage error where no state can be kept."""
+    refuse("--state-out", config.searched, "--best-of and --beam")
+    refuse("--state-out", config.count > 1 and config.ends, "--count and an end before --length")
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise click.UsageError(f"--state-out {path}: name a file in a folder that exists")
+
+
+@contextmanager
+def kept_state(model: Any, writing: Any, path: Path | None) -> Iterator[None]:
+    """Save where the text stands at the end, however that comes."""
+    try:
+        yield
+    finally:
+        if path is not None:
+            model.save_state(path, writing)
 
 
 def open_model(
@@ -128,15 +172,18 @@ def open_model(
 
 def parse_weight(text: str) -> tuple[str, float]:
     """Run and weight of a --blend."""
-    run, _, weight = text.rpartition("=")
+    run, equals, weight = text.rpartition("=")
     try:
+        if equals and not run:
+            raise ValueError
         return run or weight, float(weight) if run else 1.0
     except ValueError:
         raise click.UsageError(f"--blend {text}: write it as RUN=WEIGHT, as in poems=0.5") from None
 
 
-def warn_of_missing(characters: str) -> None:
-    """Name the prompt's characters that the model does not know."""
+def warn_of_missing(text: str, model: Any) -> None:
+    """Name the characters that the user gives and the model does not know."""
+    characters = model.missing(text)
     if characters:
         shown = " ".join(repr(character) for character in characters)
         click.echo(f"the model does not know {shown}; read as the unknown symbol", err=True)

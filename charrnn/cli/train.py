@@ -1,17 +1,15 @@
 """`charrnn train`."""
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
 
 from charrnn.cli.allocator import keep_memory
 from charrnn.cli.options import checkpoints_option, given, settings_options
+from charrnn.cli.signals import stop_signals
 from charrnn.config import GROUPS, Plan
 
 
@@ -66,26 +64,3 @@ def train_command(
     if received:
         display.stopped()
         sys.exit(128 + received[0])
-
-
-@contextmanager
-def stop_signals() -> Iterator[list[int]]:
-    """Collect the first Ctrl-C or SIGTERM; a second one acts as ever."""
-    received: list[int] = []
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in signals}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def note(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        restore()
-
-    for number in signals:
-        signal.signal(number, note)
-    try:
-        yield received
-    finally:
-        restore()

@@ -1,6 +1,7 @@
 """The network's shape."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from charrnn.cells import CELLS, RECURRENT_KERNEL, Cell
 from charrnn.config.settings import Settings, as_options, setting, shown
@@ -72,7 +73,9 @@ class ModelConfig(Settings):
     layer_norm: bool = setting(
         False, "Layer normalisation of what each recurrent layer passes on.", shape=True
     )
-    residual: bool = setting(False, "Add each layer's input to its output.", shape=True)
+    residual: bool = setting(
+        False, "Add each layer's input to its output, from the second layer on.", shape=True
+    )
     dropout: float = setting(0.1, "Dropout after each recurrent layer.", low=0, below=1)
     variational: bool = setting(False, "Dropout with one mask for all time steps.")
     recurrent_dropout: float = setting(0.0, "Dropout of the recurrent weights.", low=0, below=1)
@@ -83,27 +86,41 @@ class ModelConfig(Settings):
     )
 
     def __post_init__(self) -> None:
-        if isinstance(self.units, list):
-            object.__setattr__(self, "units", tuple(self.units))
+        if isinstance(self.units, (list, tuple)):
+            self._set(units=self._sizes(tuple(self.units)))
         super().__post_init__()
         self._fill_in()
         self._check_together()
 
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def _sizes(self, units: tuple) -> int | tuple[int, ...]:
+        """The units of each layer, as one number where all are the same."""
+        if not units or not all(type(size) is int for size in units):
+            raise ConfigError(f"--units {shown(units)}: must be whole numbers, one a layer")
+        if self.layers is None:
+            self._set(layers=len(units))
+        same = len(set(units)) == 1 and len(units) == self.layers
+        return units[0] if same else units
+
     def _fill_in(self) -> None:
         """Put values where a setting follows from the others."""
-        if isinstance(self.units, tuple) and not all(type(size) is int for size in self.units):
-            raise ConfigError(f"--units {shown(self.units)}: must be whole numbers")
         if self.layers is None:
-            layers = len(self.units) if isinstance(self.units, tuple) else 1
-            object.__setattr__(self, "layers", layers)
+            self._set(layers=1)
         if self.embedding is None:
-            width = self.layer_units[-1] if self.tie_embeddings else EMBEDDING
-            object.__setattr__(self, "embedding", width)
+            self._set(embedding=self.layer_units[-1] if self.tie_embeddings else EMBEDDING)
+        cell = CELLS[self.cell]
+        if self.activation is None and cell.activations:
+            self._set(activation=cell.activations[0])
+        if self.recurrent_activation is None and cell.recurrent_activations:
+            self._set(recurrent_activation=cell.recurrent_activations[0])
 
     def _check_together(self) -> None:
         """Raise ConfigError where settings contradict one another."""
         units = self.layer_units
-        if len(units) != self.layers or not units:
+        if len(units) != self.layers:
             raise ConfigError(
                 f"--units {shown(self.units)}: {len(units)} numbers for {self.layers} layers;"
                 " give one, or one a layer"

@@ -48,9 +48,11 @@ class Config:
     def resumed(self, settings: Mapping[str, Any]) -> "Config":
         """With changes a run may take when it goes on; ConfigError for any other change."""
         for group, each in self.fields():
+            if each.metadata.get("resumable") or each.name not in settings:
+                continue
             kept = getattr(getattr(self, group), each.name)
-            asked = settings.get(each.name, kept)
-            if asked != kept and not each.metadata.get("resumable"):
+            asked = settings[each.name]
+            if not unchanged(getattr(self, group), each.name, asked):
                 raise ConfigError(
                     f"{flag(each)} is {shown(kept)} in this run and cannot become {shown(asked)};"
                     " leave it out, or start a new run under another --name"
@@ -74,16 +76,24 @@ class Config:
         return cls(**{group: GROUPS[group](**values) for group, values in data.items()})
 
 
+def unchanged(group: Any, name: str, asked: Any) -> bool:
+    """Whether a setting has the value asked for, in whatever way it is written."""
+    try:
+        return bool(replace(group, **{name: asked}) == group)
+    except ConfigError:
+        return False
+
+
 def own_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What the cell sets otherwise than the common defaults.
 
-    Units given for each layer also say how many there are, and that they may differ.
+    Units given for each layer also say how many there are; different ones have no residual.
     """
     cell = CELLS.get(settings.get("cell", ModelConfig.cell))
-    counted = isinstance(settings.get("units"), (tuple, list))
-    own = cell.defaults if cell else {}
-    return {
-        name: value
-        for name, value in own.items()
-        if not (counted and name in ("layers", "residual"))
-    }
+    own = dict(cell.defaults) if cell else {}
+    units = settings.get("units")
+    if isinstance(units, (tuple, list)):
+        own.pop("layers", None)
+        if len(set(units)) > 1:
+            own.pop("residual", None)
+    return own

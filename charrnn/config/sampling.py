@@ -1,6 +1,7 @@
 """What is to be written."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 from charrnn.config.settings import Settings, setting
 from charrnn.errors import ConfigError
@@ -43,13 +44,21 @@ class SamplingConfig(Settings):
         1, "Write so many for each text, keep the likeliest.", low=1, high=1 << 16
     )
     beam: int = setting(
-        0, "Search for the likeliest text, with so many candidates.", low=0, high=1 << 16
+        0,
+        "Search for the likeliest text, with so many candidates; chance, temperature and filters"
+        " have no part in it.",
+        low=0,
+        high=1 << 16,
     )
 
     def __post_init__(self) -> None:
         for name in ("temperature", "stop"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
+        if isinstance(self.stop, str):
+            object.__setattr__(self, "stop", (self.stop,))
+        if not all(isinstance(each, Real) for each in self.temperatures):
+            raise ConfigError(f"--temperature {self.temperature}: must be numbers")
         super().__post_init__()
         self._check_together()
 
@@ -57,8 +66,8 @@ class SamplingConfig(Settings):
         """Raise ConfigError where settings contradict one another."""
         if not self.temperatures:
             raise ConfigError("--temperature: give at least one")
-        if not all(self.stop):
-            raise ConfigError("--stop '': an empty text; leave it out")
+        if not all(each and isinstance(each, str) for each in self.stop):
+            raise ConfigError("--stop '': an empty text or none at all; leave it out")
         if self.endless and (self.count > 1 or self.best_of > 1 or self.beam):
             raise ConfigError(
                 "--length -1: an endless text is written alone; leave out --count, --best-of"
@@ -83,6 +92,11 @@ class SamplingConfig(Settings):
     def searched(self) -> bool:
         """Whether a text is the best of many."""
         return bool(self.beam) or self.best_of > 1
+
+    @property
+    def ends(self) -> bool:
+        """Whether something but the length ends a text."""
+        return bool(self.stop or self.lines or self.words or self.match)
 
     @property
     def endless(self) -> bool:

@@ -53,6 +53,9 @@ class Settings:
     def __post_init__(self) -> None:
         for each in fields(self):  # type: ignore[arg-type]
             value = getattr(self, each.name)
+            if hasattr(value, "item"):  # a number of NumPy's
+                value = value.item()
+                object.__setattr__(self, each.name, value)
             if value is not None:
                 check(each, value)
 

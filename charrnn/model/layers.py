@@ -47,6 +47,16 @@ class Embedding(keras.layers.Layer):
         return self.shape
 
 
+class Clipped(keras.constraints.Constraint):
+    """No entry above the bound or below its negative: taken back there after each step."""
+
+    def __init__(self, bound: float) -> None:
+        self.bound = bound
+
+    def __call__(self, value: Tensor) -> Tensor:
+        return keras.ops.clip(value, -self.bound, self.bound)
+
+
 class Recurrent(keras.layers.Layer):
     """One cell run over time; weights in Keras's layout, under Keras's names.
 
@@ -64,7 +74,12 @@ class Recurrent(keras.layers.Layer):
 
     def build(self, *shapes: Shape, **more: Shape) -> None:
         self.variables_by_name = {
-            name: self.add_weight(name=name, shape=weight.shape, initializer="zeros")
+            name: self.add_weight(
+                name=name,
+                shape=weight.shape,
+                initializer="zeros",
+                constraint=None if weight.bound is None else Clipped(weight.bound),
+            )
             for name, weight in self.cell.weights(self.inputs, self.units).items()
         }
 

@@ -13,10 +13,15 @@ class Allowed:
     """The characters of --allow without those of --forbid, the same at every place."""
 
     def __init__(self, config: SamplingConfig, vocabulary: Vocabulary) -> None:
+        if vocabulary.byte_level and not f"{config.allow or ''}{config.forbid}".isascii():
+            raise ConfigError(
+                "--allow and --forbid: this model writes bytes; only ASCII characters can be told"
+                " apart"
+            )
         allowed = set(vocabulary.characters)
         if config.allow is not None:
-            allowed &= set(vocabulary.from_user(config.allow))
-        allowed -= set(vocabulary.from_user(config.forbid))
+            allowed &= set(config.allow)
+        allowed -= set(config.forbid)
         if not allowed:
             raise ConfigError(
                 "--allow and --forbid: leave none of the characters that the model knows"

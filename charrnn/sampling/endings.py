@@ -7,16 +7,21 @@ class Ending:
     """One text's end. Feed it what is written; it gives back what may be shown.
 
     Characters that may turn out to begin a stop string are held back until that is known.
-    `backward` texts are written last character first.
+    `backward` texts are written last character first; `as_bytes`, a character stands for a
+    byte.
     """
 
-    def __init__(self, config: SamplingConfig, backward: bool = False) -> None:
+    def __init__(
+        self, config: SamplingConfig, backward: bool = False, as_bytes: bool = False
+    ) -> None:
         self._stops = tuple(stop[::-1] if backward else stop for stop in config.stop)
         self._keep_stop = config.keep_stop
         self._lines, self._words = config.lines, config.words
-        self._in_word = False
+        self._in_word, self._as_bytes = False, as_bytes
         self._held = ""
         self.done = False
+        self.dropped = ""
+        """What ended the text, if it is not shown."""
 
     def feed(self, piece: str) -> str:
         """What may be shown after the piece."""
@@ -30,14 +35,19 @@ class Ending:
         return held
 
     def _take(self, character: str) -> str:
-        if self.done or self._ends_before(character):
-            self.done = True
+        if self.done:
+            return ""
+        if self._ends_before(character):
+            self.done, self.dropped = True, character
             return self.rest()
         text = self._held + character
         for stop in self._stops:
             if text.endswith(stop):
                 self.done, self._held = True, ""
-                return text if self._keep_stop else text[: -len(stop)]
+                if self._keep_stop:
+                    return text
+                self.dropped = stop
+                return text[: -len(stop)]
         shown = len(text) - self._may_begin_a_stop(text)
         self._held = text[shown:]
         return text[:shown]
@@ -46,9 +56,10 @@ class Ending:
         """Whether the character closes the last line or word; it is not shown then."""
         if character == "\n" and self._lines is not None:
             self._lines -= 1
-        if character.isspace() and self._in_word and self._words is not None:
+        space = character.isspace() and (character < "\x80" or not self._as_bytes)
+        if space and self._in_word and self._words is not None:
             self._words -= 1
-        self._in_word = not character.isspace()
+        self._in_word = not space
         return self._lines == 0 or self._words == 0
 
     def _may_begin_a_stop(self, text: str) -> int:

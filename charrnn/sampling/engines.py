@@ -6,6 +6,7 @@ import numpy as np
 
 from charrnn.cells import State
 from charrnn.checkpoints import Checkpoint
+from charrnn.errors import ConfigError
 from charrnn.sampling.instant import InstantNetwork
 
 ENGINES = ("auto", "numpy", "tensorflow")
@@ -31,6 +32,8 @@ class Engine(Protocol):
 
 def make_engine(checkpoint: Checkpoint, name: str, count: int) -> Engine:
     """The engine of that name, or with "auto" the one that is done first."""
+    if name not in ENGINES:
+        raise ConfigError(f"--engine {name}: must be one of {', '.join(ENGINES)}")
     if name == "tensorflow" or (name == "auto" and count >= GRAPH_TEXTS):
         from charrnn.sampling.graph import GraphEngine
 

@@ -31,7 +31,9 @@ def distribution(
         logits = penalise(logits, recent, config.repetition_penalty)
     if temperature == 0:
         return likeliest(logits)
-    log_w: np.ndarray = (logits - logits.max(-1, keepdims=True)) / temperature
+    log_w: np.ndarray = logits - np.maximum.reduce(logits, -1, keepdims=True)
+    if temperature != 1:
+        log_w /= temperature
     if config.top_k:
         log_w = top_k(log_w, config.top_k)
     if config.top_p < 1:
@@ -44,13 +46,14 @@ def distribution(
 def penalise(logits: np.ndarray, recent: np.ndarray, penalty: float) -> np.ndarray:
     """Logits of recent ids made smaller: divided if positive, else multiplied.
 
-    Keskar et al. 2019.
+    Keskar et al. 2019. The unknown symbol may be among the ids, and is passed over.
     """
+    logits = np.pad(logits, ((0, 0), (0, 1)))
     penalised = logits.copy()
     rows = np.arange(len(logits))[:, None]
     values = logits[rows, recent]
     penalised[rows, recent] = np.where(values > 0, values / penalty, values * penalty)
-    return penalised
+    return penalised[:, :-1]
 
 
 def likeliest(logits: np.ndarray) -> np.ndarray:
@@ -96,5 +99,5 @@ def ranks(log_w: np.ndarray) -> np.ndarray:
 def draw(log_w: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """An id for each row, by inverting the cumulative distribution at noise [B] in [0, 1)."""
     cumulative = np.exp(log_w).cumsum(-1)
-    drawn: np.ndarray = (cumulative <= noise[:, None] * cumulative[:, -1:]).sum(-1)
+    drawn: np.ndarray = (cumulative > noise[:, None] * cumulative[:, -1:]).argmax(-1)
     return drawn

@@ -30,9 +30,9 @@ class Layer(NamedTuple):
     weights: Weights
     norm: tuple[Array, Array] | None
 
-    def step(self, product: Array, state: State) -> State:
-        """The state after, from x W [B, G] and the state before."""
-        return self.cell.step(arrays, product + self.bias, state, self.weights)
+    def product(self, x: Array) -> Array:
+        """z = x W + b, [B, G]."""
+        return x @ self.kernel + self.bias
 
     def normalised(self, x: Array) -> Array:
         """What the next layer reads of x [B, U]."""
@@ -73,9 +73,9 @@ class InstantNetwork:
         x = read = None
         after: list[Array] = []
         for number, layer in enumerate(self._layers):
-            product = read @ layer.kernel if number else self._first_product(ids)
+            z = layer.product(read) if number else self._first_product(ids)
             before = self.state[number * self._parts : (number + 1) * self._parts]
-            state = layer.step(product, before)
+            state = layer.cell.step(arrays, z, before, layer.weights)
             x = x + state[0] if self._config.residual and number else state[0]
             read = layer.normalised(x)
             after += state
@@ -83,17 +83,22 @@ class InstantNetwork:
         return read
 
     def _first_product(self, ids: Array) -> Array:
-        """x W of the first layer, [B, G]."""
+        """z of the first layer, [B, G]."""
         if self._table is not None:
             return self._table[ids]
-        return self._embeddings[ids] @ self._layers[0].kernel  # type: ignore[index]
+        first = self._layers[0]
+        if self._embeddings is None:
+            return first.kernel[ids] + first.bias
+        return first.product(self._embeddings[ids])
 
     def _make_table(self) -> Array:
-        kernel = self._layers[0].kernel
+        """z of the first layer for every character, [V, G], unless that is too much."""
+        first, characters = self._layers[0], len(self._bias)
+        if characters * len(first.bias) > TABLE_ENTRIES:
+            return None
         if self._embeddings is None:
-            return kernel
-        small = len(self._embeddings) * kernel.shape[1] <= TABLE_ENTRIES
-        return self._embeddings @ kernel if small else None
+            return first.kernel + first.bias
+        return first.product(self._embeddings)
 
 
 def output_matrix(weights: Weights) -> Array:

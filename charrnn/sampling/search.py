@@ -17,7 +17,8 @@ def best_of(writing: Writing) -> list[Text]:
     """Of every `best_of` texts in a row the one whose characters are likeliest on average."""
     texts, size = writing.texts(), writing.config.best_of
     groups = [texts[start : start + size] for start in range(0, len(texts), size)]
-    return [max(group, key=lambda text: text.log_probability_per_char) for group in groups]
+    rank = lambda text: (text.complete, text.log_probability_per_char)  # noqa: E731
+    return [max(group, key=rank) for group in groups]
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,17 @@ class Candidate:
     """All its characters."""
     shown: str = ""
     """Those before its end."""
+    log_ps: tuple[float, ...] = ()
+    """The log-probability of each."""
     log_probability: float = 0.0
 
     def grown(self, character: str, log_p: float) -> "Candidate":
         """The candidate with one more character."""
         ending = copy.copy(self.ending)
         shown = self.shown + ending.feed(character)
-        return Candidate(ending, self.text + character, shown, self.log_probability + log_p)
+        log_ps = (*self.log_ps, log_p)
+        total = sum(log_ps[: len(log_ps) - len(ending.dropped)])
+        return Candidate(ending, self.text + character, shown, log_ps, total)
 
     @property
     def whole(self) -> str:
@@ -60,7 +65,7 @@ class Beam:
         """Keep the likeliest texts among the done ones and all continuations of the others."""
         log_p = self._log_p()
         stuck = np.flatnonzero((log_p == NEVER).all(-1))
-        self.done += [self.live[row] for row in stuck]
+        self.done += [self.live[row] for row in stuck if self.rules.complete(self.live[row].text)]
         totals = log_p + np.array([[each.log_probability] for each in self.live])
         order = np.argsort(-totals, axis=None, kind="stable")[: self.width]
         chosen = [(place // log_p.shape[1], place % log_p.shape[1]) for place in order]
@@ -92,7 +97,8 @@ def beam_search(writing: Writing, prompt: str) -> list[Text]:
     """The `count` likeliest texts that a beam search finds, the likeliest first.
 
     At every place the `beam` likeliest continuations are kept. Neither chance nor temperature
-    is in it; the rules and ends of the writing's settings hold.
+    is in it; the rules and ends of the writing's settings hold. Where --match cannot be
+    fulfilled, what comes of it is empty or incomplete.
     """
     config = writing.config
     writing.engine.start(1)
@@ -108,10 +114,20 @@ def beam_search(writing: Writing, prompt: str) -> list[Text]:
         if not beam.live:
             break
         beam.grow()
-    found = likeliest(beam.done + beam.live)[: config.count]
+    complete = writing.rules.complete
+    found = sorted(
+        beam.done + beam.live, key=lambda each: (not complete(each.text), -each.log_probability)
+    )
     return [
-        writing.finished(each.whole, each.text, number, each.log_probability)
-        for number, each in enumerate(found)
+        Text(
+            writing.readable(each.whole),
+            writing.seed,
+            number,
+            len(each.text) - len(each.ending.dropped),
+            each.log_probability,
+            complete(each.text),
+        )
+        for number, each in enumerate(found[: config.count])
     ]
 
 

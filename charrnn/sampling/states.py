@@ -42,7 +42,7 @@ def restore_state(path: Path, writing: Writing, model: Any) -> Writing:
         raise CheckpointError(f"{path}: the state of another model; name the run that wrote it")
     count = tensors["unread"].shape[1]
     if count != writing.count:
-        raise CheckpointError(f"{path}: the state of {count} texts; give --count {count}")
+        raise CheckpointError(f"{path}: the state of {count} texts; give the same --count")
     parts = (name for name in tensors if name.startswith("state/"))
     writing.engine.start(count)
     writing.engine.state = tuple(tensors[name] for name in sorted(parts, key=number_of))
@@ -69,6 +69,9 @@ def read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
             if facts is None:
                 raise CheckpointError(f"{path}: not a text's state; --state-out writes one")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return json.loads(facts), tensors
-    except SafetensorError as error:
+            facts = json.loads(facts)
+            [facts[name] for name in ("seed", "position", "model")]
+            [tensors[name] for name in ("unread", "recent")]
+            return facts, tensors
+    except (SafetensorError, KeyError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged state: {error}; write it anew") from error

@@ -2,6 +2,7 @@
 
 import codecs
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -38,7 +39,7 @@ class Text:
     @property
     def bits_per_char(self) -> float:
         """How many bits the model needs for a character of the text."""
-        return -self.log_probability_per_char / math.log(2)
+        return 0.0 - self.log_probability_per_char / math.log(2)
 
 
 class Writing:
@@ -69,12 +70,14 @@ class Writing:
         """Ids [T, B] that are written or given, but not yet read by the engine."""
         self.recent = np.zeros((self.count, 0), np.int32)
         """The last ids of each text, for the repetition penalty."""
-        self._as_bytes = vocabulary.byte_level and (raw or backward)
+        self._as_bytes = vocabulary.byte_level and (raw or backward or bool(config.beam))
         self._raw, self._scored = raw, scored or config.searched
         self._decoders = [decoder(vocabulary, self._as_bytes) for _ in range(self.count)]
         self._endings = [self.new_ending() for _ in range(self.count)]
         self._drawn = [""] * self.count
         """All characters of each text, where --match wants to know."""
+        longest = max(map(len, map(vocabulary.from_user, config.stop)), default=1)
+        self._last_log_p = [deque(maxlen=longest) for _ in range(self.count)]  # type: list[deque]
         self._log_probability = np.zeros(self.count)
         self._lengths = [0] * self.count
 
@@ -83,14 +86,17 @@ class Writing:
         config = self.config
         if self._as_bytes:
             config = replace(config, stop=tuple(map(self.vocabulary.from_user, config.stop)))
-        return Ending(config, self.backward)
+        return Ending(config, self.backward, self._as_bytes)
 
     def begin(self, prompt: str = "") -> "Writing":
         """Start from the zero state, as if after a line's end, with the prompt."""
-        self.engine.start(self.count)
-        ids = first_ids(self.vocabulary, prompt, self.backward)
-        self.unread = np.repeat(ids[:, None], self.count, 1)
-        self._remember(self.unread[1:])
+        ids = np.repeat(first_ids(self.vocabulary, prompt, self.backward)[:, None], self.count, 1)
+        self.engine.start(1)
+        if len(ids) > 1:
+            self.engine.read(ids[:-1, :1])
+        self.engine.select(np.zeros(self.count, int))
+        self.unread = ids[-1:]
+        self._remember(ids[1:])
         return self
 
     def __iter__(self) -> Iterator[list[str]]:
@@ -113,23 +119,33 @@ class Writing:
         for row in self:
             for text, piece in zip(pieces, row, strict=True):
                 text.append(piece)
-        return [
-            self.finished("".join(text), self._drawn[number], number, self._log_probability[number])
-            for number, text in enumerate(pieces)
-        ]
+        return [self._text(number, "".join(text)) for number, text in enumerate(pieces)]
 
-    def finished(self, shown: str, drawn: str, number: int, log_probability: float) -> Text:
-        """A text as it is handed out, from its characters in the order of writing."""
+    def _text(self, number: int, shown: str) -> Text:
+        """A text as it is handed out; what ended it and is not shown does not count."""
+        dropped = len(self.vocabulary.from_user(self._endings[number].dropped))
+        last = list(self._last_log_p[number])
+        log_probability = self._log_probability[number] - sum(last[len(last) - dropped :])
+        length = self._lengths[number] - dropped
+        return Text(
+            self.readable(shown),
+            self.seed,
+            number,
+            length,
+            float(log_probability),
+            self.complete(number),
+        )
+
+    def readable(self, shown: str) -> str:
+        """Characters in the order of writing as the text they are."""
         text = shown[::-1] if self.backward else shown
         if self._as_bytes and not self._raw:
             text = text.encode("latin-1").decode("utf-8", "replace")
-        length = self._lengths[number] or len(drawn)
-        complete = self.rules.complete(drawn)
-        return Text(text, self.seed, number, length, float(log_probability), complete)
+        return text
 
-    def complete(self) -> bool:
-        """Whether the texts, as they stand, are all that --match wants."""
-        return all(map(self.rules.complete, self._drawn))
+    def complete(self, number: int = 0) -> bool:
+        """Whether a text, as it stands, is all that --match wants."""
+        return self.rules.complete(self._drawn[number])
 
     def _weigh(self, logits: np.ndarray) -> np.ndarray:
         """Log-weights [B, V] of the next characters by the settings; texts that are stuck end."""
@@ -146,12 +162,18 @@ class Writing:
     def _take(self, ids: np.ndarray, logits: np.ndarray) -> list[str]:
         """The pieces that new ids [B] add to the texts."""
         self.position += 1
-        self.unread = ids[None].astype(np.int32)
+        self.unread = ids[None]
         self._remember(self.unread)
         if self._scored:
-            going = np.array([not ending.done for ending in self._endings])
-            self._log_probability += going * log_softmax(logits)[np.arange(self.count), ids]
+            self._account(log_softmax(logits)[np.arange(self.count), ids])
         return [self._write(number, int(ids[number])) for number in range(self.count)]
+
+    def _account(self, log_p: np.ndarray) -> None:
+        """Add the log-probabilities [B] of the characters just drawn."""
+        for number, ending in enumerate(self._endings):
+            if not ending.done:
+                self._log_probability[number] += log_p[number]
+                self._last_log_p[number].append(log_p[number])
 
     def _write(self, number: int, new: int) -> str:
         """The piece that a new id adds to one text."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -48,8 +49,11 @@ class Vocabulary:
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of the ids; the unknown shows as U+FFFD."""
-        table = self.characters + REPLACEMENT
-        return "".join(table[i] for i in ids)
+        return "".join([self._symbols[i] for i in ids])
+
+    @cached_property
+    def _symbols(self) -> str:
+        return self.characters + REPLACEMENT
 
     def missing(self, text: str) -> str:
         """The characters of the text that are not in the vocabulary, each once, sorted."""

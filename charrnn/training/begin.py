@@ -9,6 +9,7 @@ from typing import Any
 from charrnn import checkpoints
 from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, Plan
+from charrnn.config.run import unchanged
 from charrnn.config.settings import flag, shown
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.model.weights import initial_weights, set_weights
@@ -77,12 +78,10 @@ def inherit(old: Config, settings: Mapping[str, Any]) -> Config:
     handed_on = [each for each in fields(old.model) if each.metadata.get("shape")]
     shape = {each.name: getattr(old.model, each.name) for each in handed_on}
     for each in handed_on:
-        kept = shape[each.name]
-        asked = settings.get(each.name, kept)
-        if asked != kept:
+        if each.name in settings and not unchanged(old.model, each.name, settings[each.name]):
             raise ConfigError(
-                f"{flag(each)} {shown(asked)}: the run in --init-from has {shown(kept)};"
-                " leave it out"
+                f"{flag(each)} {shown(settings[each.name])}: the run in --init-from has"
+                f" {shown(shape[each.name])}; leave it out"
             )
     as_read = {"bytes": old.text.bytes, "direction": old.model.direction}
     return Config.of(**{**as_read, **settings, **shape})

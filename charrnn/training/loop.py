@@ -55,10 +55,8 @@ def train(
         return in_folder(run, begin.resumed(run, corpus, settings, plan))
     if init_from is not None and not corpus:
         raise ConfigError("--init-from: name the new text to learn")
-    config = Config.of(**settings)
     old = None if init_from is None else load(find_checkpoint(init_from, root))
-    if old is not None:
-        config = begin.inherit(old.config, settings)
+    config = Config.of(**settings) if old is None else begin.inherit(old.config, settings)
     run = Run(root / checked(run_name(corpus) if name is None else name))
     if run.exists and not overwrite:
         raise RunError(
