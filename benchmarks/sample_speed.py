@@ -114,8 +114,8 @@ def one(text: str) -> float:
     side, run, count_ = text.split(",")
     count = int(count_)
     layers, units = map(int, Path(run).name.split("x"))
-    length = 20_000_000 // (units * units * layers * count**0.75) if side != "torch" else 300
-    length = int(np.clip(length, 60, 4000))
+    length = 2e8 // (units * units * layers * count**0.8) if side != "torch" else 300
+    length = int(np.clip(length, 60, 5000))
     if side == "torch":
         return torch_rate(layers, units, count, length)
     return charrnn_rate(side, Path(run), count, length)

@@ -130,7 +130,8 @@ class LanguageModel:
 
     def engine(self, name: str, config: SamplingConfig) -> Engine:
         """What computes logits for texts of these settings."""
-        return make_engine(self.checkpoint, name, config.count * config.best_of)
+        count = config.count * config.best_of
+        return make_engine(self.checkpoint, name, count, config.length)
 
     def texts(self, prompt: str = "", *, scored: bool = True, **settings: Any) -> list[Text]:
         """The texts with their log-probabilities; see `write`."""

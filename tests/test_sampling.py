@@ -20,6 +20,7 @@ from charrnn.errors import CharrnnError, CheckpointError, ConfigError
 from charrnn.language_model import LanguageModel
 from charrnn.mixing import Blend
 from charrnn.model.weights import specify
+from charrnn.sampling import engines
 from charrnn.sampling.endings import Ending
 from charrnn.text.vocabulary import Vocabulary
 
@@ -61,6 +62,15 @@ def test_both_engines_write_the_same_text(model, settings):
         for engine in ("numpy", "tensorflow")
     ]
     assert texts[0] == texts[1]
+
+
+def test_the_graph_takes_over_where_it_is_done_first(monkeypatch, tmp_path):
+    assert not engines.graph_is_faster(1, 10**6)
+    assert not engines.graph_is_faster(2000, 50)
+    assert engines.graph_is_faster(2000, 5000)
+    monkeypatch.setattr(engines, "NVIDIA", tmp_path)
+    assert engines.graph_is_faster(64, 50)
+    assert not engines.graph_is_faster(1, 10**6)
 
 
 def test_a_text_does_not_depend_on_how_many_are_written(model):

@@ -1,5 +1,6 @@
 """What computes logits for a sampler: NumPy at once, or the Keras graph for many texts."""
 
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -10,8 +11,13 @@ from charrnn.errors import ConfigError
 from charrnn.sampling.instant import InstantNetwork
 
 ENGINES = ("auto", "numpy", "tensorflow")
-GRAPH_TEXTS = 4096
-"""From this many texts on, the graph is faster by more than it takes to start."""
+GRAPH_TEXTS = 1024
+"""From this many texts on, the graph is a little ahead of NumPy on a CPU …"""
+GRAPH_CHARACTERS = 1 << 20
+"""… and with this many characters in all, by more than the seconds that it takes to start."""
+GRAPH_TEXTS_ON_GPU = 64
+NVIDIA = Path("/proc/driver/nvidia/version")
+"""There where an NVIDIA GPU is, which is known without importing TensorFlow."""
 
 
 class Engine(Protocol):
@@ -30,12 +36,22 @@ class Engine(Protocol):
         """Go on with the texts of these numbers, each as often as it is named."""
 
 
-def make_engine(checkpoint: Checkpoint, name: str, count: int) -> Engine:
-    """The engine of that name, or with "auto" the one that is done first."""
+def make_engine(checkpoint: Checkpoint, name: str, count: int, length: int) -> Engine:
+    """The engine of that name, or with "auto" the one that is done first.
+
+    `count` texts of `length` characters are to be written.
+    """
     if name not in ENGINES:
         raise ConfigError(f"--engine {name}: must be one of {', '.join(ENGINES)}")
-    if name == "tensorflow" or (name == "auto" and count >= GRAPH_TEXTS):
+    if name == "tensorflow" or (name == "auto" and graph_is_faster(count, length)):
         from charrnn.sampling.graph import GraphEngine
 
         return GraphEngine.of(checkpoint)
     return InstantNetwork(checkpoint.config.model, checkpoint.weights)
+
+
+def graph_is_faster(count: int, length: int) -> bool:
+    """Whether the graph is done before NumPy, its start included (benchmarks/sample_speed.py)."""
+    if NVIDIA.exists() and count >= GRAPH_TEXTS_ON_GPU:
+        return True
+    return count >= GRAPH_TEXTS and count * length >= GRAPH_CHARACTERS

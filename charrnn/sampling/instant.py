@@ -32,7 +32,9 @@ class Layer(NamedTuple):
 
     def product(self, x: Array) -> Array:
         """z = x W + b, [B, G]."""
-        return x @ self.kernel + self.bias
+        z = x @ self.kernel
+        z += self.bias
+        return z
 
     def normalised(self, x: Array) -> Array:
         """What the next layer reads of x [B, U]."""
