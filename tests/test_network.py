@@ -106,7 +106,7 @@ def test_texts_do_not_depend_on_how_many_are_written(config):
         texts[count] = [text.text for text in writing.texts()]
     assert [len(text) for text in chain(*texts.values())] == [5] * 4
     assert texts[1][0] == texts[3][0]
-    assert len(set(texts[3])) == 3
+    assert len(set(texts[3])) > 1
 
 
 def test_layers_have_the_units_asked_for():
