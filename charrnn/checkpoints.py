@@ -88,12 +88,7 @@ class Checkpoint:
 
     def part(self, prefix: str) -> Tensors:
         """The tensors below `prefix/`, named without it."""
-        start = f"{prefix}/"
-        return {
-            name.removeprefix(start): value
-            for name, value in self.tensors.items()
-            if name.startswith(start)
-        }
+        return below(self.tensors, prefix)
 
     @property
     def weights(self) -> Tensors:
@@ -109,6 +104,14 @@ class Checkpoint:
 def prefixed(prefix: str, tensors: Mapping[str, np.ndarray]) -> Tensors:
     """The tensors under `prefix/`."""
     return {f"{prefix}/{name}": value for name, value in tensors.items()}
+
+
+def below(tensors: Mapping[str, np.ndarray], prefix: str) -> Tensors:
+    """The tensors under `prefix/`, named without it."""
+    start = f"{prefix}/"
+    return {
+        name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)
+    }
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:

@@ -29,30 +29,23 @@ class Duration(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class Sizes(click.ParamType):
-    """A whole number, or several with commas between them: 384 or 512,256."""
+class Numbers(click.ParamType):
+    """One number, or several with commas between them."""
 
-    name = "integer[,…]"
+    def __init__(self, kind: type, hint: str) -> None:
+        self.kind, self.hint = kind, hint
+        self.name = f"{'integer' if kind is int else 'float'}[,…]"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> int | tuple[int, ...]:
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         try:
-            sizes = tuple(map(int, str(value).split(",")))
+            numbers = tuple(map(self.kind, str(value).split(",")))
         except ValueError:
-            self.fail(f"{value!r}: write one number, or one a layer: 512,256", param, ctx)
-        return sizes if len(sizes) > 1 else sizes[0]
-
-
-class Temperatures(click.ParamType):
-    """A number, or several with commas between them: 0.8 or 1.0,0.5,0.2."""
-
-    name = "float[,…]"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float | tuple[float, ...]:
-        try:
-            numbers = tuple(map(float, str(value).split(",")))
-        except ValueError:
-            self.fail(f"{value!r}: write one number, or several: 1.0,0.5,0.2", param, ctx)
+            self.fail(f"{value!r}: write one number, or {self.hint}", param, ctx)
         return numbers if len(numbers) > 1 else numbers[0]
+
+
+SIZES = Numbers(int, "one a layer: 512,256")
+TEMPERATURES = Numbers(float, "several: 1.0,0.5,0.2")
 
 
 def settings_options(groups: Iterable[type]) -> Callable[[Command], Command]:
@@ -96,7 +89,7 @@ def option_type(field: Field, hint: Any) -> Any:
     if flag(field) == "--time":
         return Duration()
     if tuple in typing.get_args(hint):
-        return Sizes() if int in typing.get_args(hint) else Temperatures()
+        return SIZES if int in typing.get_args(hint) else TEMPERATURES
     if isinstance(hint, types.UnionType):
         (hint,) = set(typing.get_args(hint)) - {type(None)}
     return hint

@@ -17,9 +17,8 @@ from charrnn.cli.options import (
 from charrnn.cli.page import Page, print_stream, print_texts
 from charrnn.cli.prompt import read_prompt
 from charrnn.config import SamplingConfig
+from charrnn.config.sampling import ENGINES
 from charrnn.runs import WHICH
-
-ENGINES = ("auto", "numpy", "tensorflow")
 
 
 @click.command("sample")

@@ -6,6 +6,8 @@ from numbers import Real
 from charrnn.config.settings import Settings, setting
 from charrnn.errors import ConfigError
 
+ENGINES = ("auto", "numpy", "tensorflow")
+
 
 @dataclass(frozen=True)
 class SamplingConfig(Settings):

@@ -7,10 +7,10 @@ import numpy as np
 
 from charrnn.cells import State
 from charrnn.checkpoints import Checkpoint
+from charrnn.config.sampling import ENGINES
 from charrnn.errors import ConfigError
 from charrnn.sampling.instant import InstantNetwork
 
-ENGINES = ("auto", "numpy", "tensorflow")
 GRAPH_TEXTS = 1024
 """From this many texts on, the graph is a little ahead of NumPy on a CPU …"""
 GRAPH_CHARACTERS = 1 << 20

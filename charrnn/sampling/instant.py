@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from charrnn.cells import Cell, State, arrays
+from charrnn.checkpoints import below
 from charrnn.config import ModelConfig
 from charrnn.model.weights import NORM_EPSILON, layers_of
 
@@ -86,8 +87,10 @@ class InstantNetwork:
 
     def _first_product(self, ids: Array) -> Array:
         """z of the first layer, [B, G]."""
-        if self._table is not None:
-            return self._table[ids]
+        return self._table[ids] if self._table is not None else self._products(ids)
+
+    def _products(self, ids: Any) -> Array:
+        """z of the first layer after these characters, computed."""
         first = self._layers[0]
         if self._embeddings is None:
             return first.kernel[ids] + first.bias
@@ -95,12 +98,8 @@ class InstantNetwork:
 
     def _make_table(self) -> Array:
         """z of the first layer for every character, [V, G], unless that is too much."""
-        first, characters = self._layers[0], len(self._bias)
-        if characters * len(first.bias) > TABLE_ENTRIES:
-            return None
-        if self._embeddings is None:
-            return first.kernel + first.bias
-        return first.product(self._embeddings)
+        entries = len(self._bias) * len(self._layers[0].bias)
+        return self._products(slice(None)) if entries <= TABLE_ENTRIES else None
 
 
 def output_matrix(weights: Weights) -> Array:
@@ -112,18 +111,11 @@ def output_matrix(weights: Weights) -> Array:
 def layer_of(config: ModelConfig, weights: Weights, number: int) -> Layer:
     """Layer number `number` of the network, counted from 1."""
     cell = config.make_cell()
-    ready = cell.prepare(arrays, below(weights, f"recurrent_{number}/"))
+    ready = cell.prepare(arrays, below(weights, f"recurrent_{number}"))
     kernel, bias = ready.pop("kernel"), ready.pop("bias")
-    scale = below(weights, f"norm_{number}/")
+    scale = below(weights, f"norm_{number}")
     norm = (scale["gamma"], scale["beta"]) if scale else None
     return Layer(cell, kernel, bias, ready, norm)
-
-
-def below(weights: Weights, start: str) -> dict[str, Array]:
-    """The weights whose name starts so, named without it."""
-    return {
-        name.removeprefix(start): value for name, value in weights.items() if name.startswith(start)
-    }
 
 
 def layer_norm(x: Array, gamma: Array, beta: Array) -> Array:

@@ -29,9 +29,7 @@ def novelty(text: str, corpus: Corpus, folder: Path) -> Novelty:
     grams = max(0, len(ids) - GRAM + 1)
     copied = sum(ids[n : n + GRAM] in training for n in range(grams))
     longest = corpus.vocabulary.decode(ids[start : start + length])
-    if corpus.vocabulary.byte_level:
-        longest = longest.encode("latin-1").decode("utf-8", "replace")
-    return Novelty(longest, copied / grams if grams else 0.0)
+    return Novelty(corpus.vocabulary.to_user(longest), copied / grams if grams else 0.0)
 
 
 class Haystack:

@@ -139,9 +139,7 @@ class Writing:
     def readable(self, shown: str) -> str:
         """Characters in the order of writing as the text they are."""
         text = shown[::-1] if self.backward else shown
-        if self._as_bytes and not self._raw:
-            text = text.encode("latin-1").decode("utf-8", "replace")
-        return text
+        return self.vocabulary.to_user(text) if self._as_bytes and not self._raw else text
 
     def complete(self, number: int = 0) -> bool:
         """Whether a text, as it stands, is all that --match wants."""

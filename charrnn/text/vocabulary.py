@@ -65,6 +65,12 @@ class Vocabulary:
             return text
         return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
+    def to_user(self, text: str) -> str:
+        """The way back from `from_user`; bytes that are not UTF-8 show as U+FFFD."""
+        if not self.byte_level:
+            return text
+        return text.encode("latin-1").decode("utf-8", "replace")
+
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         return {"characters": self.characters, "byte_level": self.byte_level}
