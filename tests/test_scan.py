@@ -7,10 +7,13 @@ import pytest
 
 from charrnn.cells import CELLS, Differentiated
 from charrnn.config import ModelConfig
-from charrnn.model import linear, steps
+from charrnn.model import linear
 from charrnn.model.backend import keras, tf
+from charrnn.model.by_hand import COLUMNS_FROM, ByHand, InColumns
+from charrnn.model.by_tape import ByTape
 from charrnn.model.layers import Recurrent
 from charrnn.model.network import build_network, zero_state
+from charrnn.model.scan import way_through
 from charrnn.model.weights import get_weights, initial_weights, set_weights, stored_name
 
 STOCK = {
@@ -26,6 +29,7 @@ SIZES = [  # B, T, U, D
     (5, 6, 8, 4),
     (7, 3, 4, 9),
 ]
+DIFFERENTIATED = sorted(name for name in CELLS if issubclass(CELLS[name], Differentiated))
 TOLERANCE = {"float32": 1e-4, "float64": 1e-8}
 
 
@@ -211,20 +215,36 @@ def test_large_vocabulary_is_gathered_alike(monkeypatch):
         np.testing.assert_allclose(product, gather, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "name", sorted(name for name, cell in CELLS.items() if issubclass(cell, Differentiated))
-)
-def test_tape_inside_the_loop_equals_the_gradient_by_hand(name, monkeypatch):
+@pytest.mark.parametrize(("way", "jit"), [(ByTape, False), (InColumns, False), (InColumns, True)])
+@pytest.mark.parametrize("name", DIFFERENTIATED)
+def test_every_way_through_the_loop_gives_the_same(name, way, jit, monkeypatch):
     rng = np.random.default_rng(6)
     layer, run = ours(name, 4, 3, "float64")
     weights = [rng.normal(0, 0.5, weight.shape) for weight in layer.weights]
     x = tf.constant(rng.normal(size=(2, 5, 3)))
     state = start_of(name, rng, (2, 4), "float64")
-    by_hand = value_and_gradients(layer, run, x, state, weights, jit=False)
-    monkeypatch.setattr("charrnn.model.scan.step_of", steps.ByTape)
-    by_tape = value_and_gradients(layer, run, x, state, weights, jit=False)
-    for tape, hand in zip(by_tape, by_hand, strict=True):
-        np.testing.assert_allclose(tape, hand, atol=1e-10)
+    in_rows = value_and_gradients(layer, run, x, state, weights, jit=False)
+    monkeypatch.setattr("charrnn.model.scan.way_through", lambda cell, z: way)
+    other_way = value_and_gradients(layer, run, x, state, weights, jit)
+    for other, rows in zip(other_way, in_rows, strict=True):
+        np.testing.assert_allclose(other, rows, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+@pytest.mark.parametrize(
+    ("batch", "units", "way"),
+    [
+        (32, COLUMNS_FROM, InColumns),
+        (16, COLUMNS_FROM + 1, InColumns),
+        (25, COLUMNS_FROM, ByHand),
+        (32, COLUMNS_FROM - 1, ByHand),
+        (None, COLUMNS_FROM, ByHand),
+    ],
+)
+def test_large_cells_run_in_columns_where_the_batch_fills_vectors(name, batch, units, way):
+    cell = CELLS[name]()
+    z = keras.Input(batch_shape=(7, batch, cell.gates * units))
+    assert way_through(cell, z) is way
 
 
 @pytest.mark.parametrize("name", sorted(CELLS))

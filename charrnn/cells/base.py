@@ -95,9 +95,9 @@ class Cell(ABC):
     def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
         """The equations, from z [B, G] and the state before to the state after."""
 
-    def split(self, ops: Any, wide: Array) -> Gates:
-        """[B, G] as an array [B, U] for each gate."""
-        return tuple(ops.split(wide, self.gates, -1))
+    def split(self, ops: Any, wide: Array, axis: int = -1) -> Gates:
+        """[B, G] as an array [B, U] for each gate; G stands at `axis`."""
+        return tuple(ops.split(wide, self.gates, axis))
 
 
 class Differentiated(Cell):
@@ -128,11 +128,11 @@ class Differentiated(Cell):
             u = u + weights["recurrent_bias"]
         return self.forward(ops, *self.arguments(ops, z, u), state)[0]
 
-    def arguments(self, ops: Any, z: Array, u: Array) -> tuple[Gates, Gates]:
-        """z and u for `forward`, from [B, G] each."""
+    def arguments(self, ops: Any, z: Array, u: Array, axis: int = -1) -> tuple[Gates, Gates]:
+        """z and u for `forward`, from [B, G] each; G stands at `axis`."""
         if self.additive:
-            return self.split(ops, z + u), ()
-        return self.split(ops, z), self.split(ops, u)
+            return self.split(ops, z + u, axis), ()
+        return self.split(ops, z, axis), self.split(ops, u, axis)
 
 
 class Linear(Cell):

@@ -9,19 +9,19 @@ the gradient of U is one large product after it:
 Shapes: T time, B batch, U units, G the cell's gates · U. Time stands first, so that a
 step's slice is contiguous. z and its gradient stay one wide tensor [T, B, G], as the
 products before and after the loop want it; what the forward loop saves is a tensor
-[T, B, …] for each part, which the backward loop's pointwise work reads fastest.
+[T, B, …] for each part, which the backward loop's pointwise work reads fastest. A step that
+works on columns instead `turn`s all of it, to [T, G, B] and states [U, B].
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from charrnn.cells import Cell, Linear, State
+from charrnn.cells import Cell, Differentiated, Linear, State
 from charrnn.model.backend import keras, tf
+from charrnn.model.by_hand import ByHand, InColumns, columns_pay
+from charrnn.model.by_tape import ByTape
 from charrnn.model.linear import linear_scan
-from charrnn.model.steps import Step, step_of
-
-Tensor = Any
-Tensors = tuple[Tensor, ...]
+from charrnn.model.steps import Step, Tensor, Tensors
 
 
 def scan_cell(
@@ -38,18 +38,26 @@ def scan_cell(
 
     @tf.custom_gradient
     def differentiable(z: Tensor, state: Tensors, *values: Tensor) -> Any:
-        step = step_of(cell, z, dict(zip(weights, values, strict=True)))
-        history, saved, last = run_forward(step, state)
+        step = way_through(cell, z)(cell, z, dict(zip(weights, values, strict=True)))
+        history, saved, last = run_forward(step, turned(step, state))
 
         def gradient(d_outputs: Tensor, *d_last: Tensor) -> Any:
+            d_outputs, d_last = step.turn(d_outputs), turned(step, d_last)
             d_state, kept, summed = run_backward(step, history, saved, d_outputs, d_last)
             d_z, d_weights = step.gradients(history, kept, summed)
-            return d_z, d_state, *(d_weights[name] for name in weights)
+            return d_z, turned(step, d_state), *(d_weights[name] for name in weights)
 
-        return (history[0][1:], *last), gradient
+        return (step.turn(history[0])[1:], *turned(step, last)), gradient
 
     outputs, *last = differentiable(z, state, *weights.values())
     return outputs, tuple(last)
+
+
+def way_through(cell: Cell, z: Tensor) -> type[Step]:
+    """The kind of step that is fastest for a cell and z [T, B, G]."""
+    if not isinstance(cell, Differentiated):
+        return ByTape
+    return InColumns if columns_pay(cell, z) else ByHand
 
 
 def run_forward(step: Step, state: State) -> tuple[Tensors, Tensors, State]:
@@ -95,6 +103,11 @@ def run_backward(
         lambda t, *_: t >= 0, body, loop, maximum_iterations=steps
     )
     return d_state, stack(kept), summed
+
+
+def turned(step: Step, tensors: Tensors) -> Tensors:
+    """States [..., B, U] as the step has them, and back."""
+    return tuple(step.turn(tensor) for tensor in tensors)
 
 
 def buffers(like: Tensors, size: Tensor) -> list:

@@ -16,7 +16,7 @@ from charrnn.text.streams import Batch
 
 State = tuple[Any, ...]
 
-SMALL = 1 << 14
+SMALL = 1 << 16
 """Up to this B · U the batch is cut in two."""
 PART_SHIFT = 27
 """Sets the seeds of the parts' dropout masks apart."""
@@ -37,9 +37,9 @@ class Outcome(NamedTuple):
 class Trainer:
     """The network, its optimizer, and the step that ties them together.
 
-    Where the products of a time step are small, the batch is cut in two halves whose
-    gradients are computed side by side, a core each: two cores gain little on one small
-    product. Their sum is the whole batch's gradient.
+    Unless a time step is very large, the batch is cut in two halves whose gradients are
+    computed side by side, a core each: two cores gain little on one product, and nothing on
+    the elementwise work after it. Their sum is the whole batch's gradient.
     """
 
     def __init__(self, config: Config, vocabulary_size: int) -> None:

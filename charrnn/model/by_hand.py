@@ -1,0 +1,118 @@
+"""The step of a cell whose author wrote its gradient: one recurrent product, h U.
+
+Shapes: T time, B batch, U units, G the cell's gates · U.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from charrnn.cells import RECURRENT_KERNEL, Differentiated, State
+from charrnn.model.backend import keras, tf
+from charrnn.model.steps import Step, Tensor, Tensors, gradient_of_product
+
+SPARE_COLUMNS = 16
+"""Zeros beside U, so that its rows do not all start in the same few sets of the cache."""
+SPARE_FROM = 256
+"""Units from which on the zeros pay: a smaller U lies in the cache anyway."""
+COLUMNS_FROM = 512
+"""Units from which on columns pay."""
+LANES = 16
+"""Numbers in the widest vector: columns want a batch that is a multiple of it."""
+
+
+class ByHand(Step):
+    """States [B, U], as everywhere else."""
+
+    axis = -1
+    """Where the units stand in a state, and the gates in z."""
+
+    def __init__(self, cell: Differentiated, z: Tensor, weights: Mapping[str, Tensor]) -> None:
+        super().__init__(cell, z, weights)
+        kernel = weights[RECURRENT_KERNEL]
+        self._width = kernel.shape[1]
+        spare = SPARE_COLUMNS if kernel.shape[0] >= SPARE_FROM else 0
+        self._padded = tf.pad(kernel, [[0, 0], [0, spare]])
+        self._transposed = tf.transpose(kernel)
+
+    def forward(self, t: Tensor, state: State) -> tuple[State, Tensors]:
+        u = self.product(state[0])
+        if "recurrent_bias" in self.weights:
+            u = u + self.vector("recurrent_bias")
+        z = self.z[t] + self.vector("bias")
+        z_gates, u_gates = self.cell.arguments(keras.ops, z, u, self.axis)
+        state, saved = self.cell.forward(keras.ops, z_gates, u_gates, state)
+        return state, saved
+
+    def backward(
+        self, t: Tensor, saved: Tensors, before: State, after: State, d_after: State, summed: Any
+    ) -> tuple[State, Tensors, Tensors]:
+        *gates, d_state = self.cell.backward(keras.ops, saved, before, after, d_after)
+        kept = tuple(self.join(each) for each in gates if each)
+        d_state = (d_state[0] + self.product_back(kept[-1]), *d_state[1:])
+        return d_state, kept, summed
+
+    def gradients(
+        self, history: Tensors, kept: Tensors, summed: Tensors
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        d_z, d_u = self.turn(kept[0]), self.turn(kept[-1])
+        by_name = {
+            "bias": tf.reduce_sum(d_z, [0, 1]),
+            RECURRENT_KERNEL: gradient_of_product(self.turn(history[0])[:-1], d_u),
+            "recurrent_bias": tf.reduce_sum(d_u, [0, 1]),
+        }
+        return d_z, {name: by_name[name] for name in self.weights}
+
+    def vector(self, name: str) -> Tensor:
+        """A bias [G] as it is added to z or u."""
+        return self.weights[name]
+
+    def product(self, h: Tensor) -> Tensor:
+        """h U."""
+        return tf.matmul(h, self._padded)[:, : self._width]
+
+    def product_back(self, d_u: Tensor) -> Tensor:
+        """d_u U^T, the gradient of h."""
+        return tf.matmul(d_u, self._transposed)
+
+    def join(self, gates: Tensors) -> Tensor:
+        """An array for each gate, side by side."""
+        return tf.concat(gates, -1)
+
+
+class InColumns(ByHand):
+    """States [U, B] and z [G, B]: each sequence of the batch is a column, and u_t = U^T h.
+
+    Such a product reads U^T once, row after row; h U reads U again for every few sequences,
+    which costs most where U outgrows the cache. The numbers are the same, but for rounding.
+    """
+
+    axis = 0
+
+    def __init__(self, cell: Differentiated, z: Tensor, weights: Mapping[str, Tensor]) -> None:
+        super().__init__(cell, self.turn(z), weights)
+
+    @staticmethod
+    def turn(tensor: Tensor) -> Tensor:
+        return tf.linalg.matrix_transpose(tensor)
+
+    def vector(self, name: str) -> Tensor:
+        return self.weights[name][:, None]
+
+    def product(self, h: Tensor) -> Tensor:
+        return tf.matmul(self._transposed, h)
+
+    def product_back(self, d_u: Tensor) -> Tensor:
+        return tf.matmul(self.weights[RECURRENT_KERNEL], d_u)
+
+    def join(self, gates: Tensors) -> Tensor:
+        """Each gate is written into its place: XLA is slow at putting rows under rows."""
+        joined = tf.TensorArray(gates[0].dtype, len(gates), element_shape=gates[0].shape)
+        for place, gate in enumerate(gates):
+            joined = joined.write(place, gate)
+        return tf.reshape(joined.stack(), [-1, gates[0].shape[1]])
+
+
+def columns_pay(cell: Differentiated, z: Tensor) -> bool:
+    """Whether columns are faster than rows, from z [T, B, G]."""
+    _, batch, columns = z.shape
+    return columns >= cell.gates * COLUMNS_FROM and batch is not None and batch % LANES == 0

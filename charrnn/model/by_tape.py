@@ -1,0 +1,108 @@
+"""The step of any other cell, differentiated by machine."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from charrnn.cells import Cell, State
+from charrnn.model.backend import keras, tf
+from charrnn.model.steps import Step, Tensor, Tensors, gradient_of_product
+
+
+class ByTape(Step):
+    """Any products; the gradient comes from a tape over the step, run again with its products.
+
+    A product's gradient goes on to its left factor inside the loop, but not to its matrix:
+    the factors and the products' gradients are kept for one large product after the loop.
+    """
+
+    def __init__(self, cell: Cell, z: Tensor, weights: Mapping[str, Tensor]) -> None:
+        super().__init__(cell, z, weights)
+        self._vectors = {
+            name: value
+            for name, value in weights.items()
+            if name != "bias" and len(value.shape) == 1
+        }
+        self._matrices: list[str] = []
+
+    @property
+    def zero_sums(self) -> Tensors:
+        return tuple(tf.zeros_like(vector) for vector in self._vectors.values())
+
+    def forward(self, t: Tensor, state: State) -> tuple[State, Tensors]:
+        ops = Recording()
+        state = self.cell.step(ops, self._z(t), state, self.weights)
+        self._matrices = [self._name(matrix) for matrix in ops.matrices]
+        return state, tuple(ops.products)
+
+    def backward(
+        self, t: Tensor, saved: Tensors, before: State, after: State, d_after: State, summed: Any
+    ) -> tuple[State, Tensors, Tensors]:
+        ops, z = Replay(saved), self._z(t)
+        vectors = {name: tf.identity(value) for name, value in self._vectors.items()}
+        with tf.GradientTape() as tape:
+            tape.watch((z, before, vectors))
+            again = self.cell.step(ops, z, before, {**self.weights, **vectors})
+        d_z, d_state, d_vectors, d_products = tape.gradient(
+            again,
+            (z, before, list(vectors.values()), ops.products),
+            d_after,
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        summed = tuple(a + b for a, b in zip(summed, d_vectors, strict=True))
+        return d_state, (d_z, *ops.factors, *d_products), summed
+
+    def gradients(
+        self, history: Tensors, kept: Tensors, summed: Tensors
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        d_z, *rest = kept
+        factors, d_products = rest[: len(rest) // 2], rest[len(rest) // 2 :]
+        by_name = dict(zip(self._vectors, summed, strict=True))
+        by_name["bias"] = tf.reduce_sum(d_z, [0, 1])
+        for name, factor, d_product in zip(self._matrices, factors, d_products, strict=True):
+            gradient = gradient_of_product(factor, d_product)
+            by_name[name] = by_name[name] + gradient if name in by_name else gradient
+        return d_z, {name: by_name[name] for name in self.weights}
+
+    def _z(self, t: Tensor) -> Tensor:
+        return self.z[t] + self.weights["bias"]
+
+    def _name(self, matrix: Tensor) -> str:
+        return next(name for name, value in self.weights.items() if value is matrix)
+
+
+class Recording:
+    """`keras.ops`, with note taken of every product."""
+
+    def __init__(self) -> None:
+        self.matrices: list[Tensor] = []
+        self.products: list[Tensor] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(keras.ops, name)
+
+    def matmul(self, factor: Tensor, matrix: Tensor) -> Tensor:
+        self.matrices.append(matrix)
+        self.products.append(tf.matmul(factor, matrix))
+        return self.products[-1]
+
+
+class Replay:
+    """`keras.ops`, with the products of a recording, in its order."""
+
+    def __init__(self, recorded: Tensors) -> None:
+        self.factors: list[Tensor] = []
+        self.products: list[Tensor] = []
+        self._recorded = iter(recorded)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(keras.ops, name)
+
+    def matmul(self, factor: Tensor, matrix: Tensor) -> Tensor:
+        @tf.custom_gradient
+        def again(factor: Tensor) -> Any:
+            return tf.identity(recorded), lambda d: tf.matmul(d, matrix, transpose_b=True)
+
+        recorded = next(self._recorded)
+        self.factors.append(factor)
+        self.products.append(again(factor))
+        return self.products[-1]
