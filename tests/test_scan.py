@@ -9,7 +9,7 @@ from charrnn.cells import CELLS, Differentiated
 from charrnn.config import ModelConfig
 from charrnn.model import linear
 from charrnn.model.backend import keras, tf
-from charrnn.model.by_hand import COLUMNS_FROM, ByHand, InColumns
+from charrnn.model.by_hand import ByHand, InColumns
 from charrnn.model.by_tape import ByTape
 from charrnn.model.layers import Recurrent
 from charrnn.model.network import build_network, zero_state
@@ -230,18 +230,20 @@ def test_every_way_through_the_loop_gives_the_same(name, way, jit, monkeypatch):
         np.testing.assert_allclose(other, rows, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", ["lstm", "gru"])
 @pytest.mark.parametrize(
-    ("batch", "units", "way"),
+    ("name", "batch", "units", "way"),
     [
-        (32, COLUMNS_FROM, InColumns),
-        (16, COLUMNS_FROM + 1, InColumns),
-        (25, COLUMNS_FROM, ByHand),
-        (32, COLUMNS_FROM - 1, ByHand),
-        (None, COLUMNS_FROM, ByHand),
+        ("lstm", 8, 384, InColumns),
+        ("lstm", 32, 363, InColumns),
+        ("lstm", 32, 362, ByHand),
+        ("lstm", 25, 384, ByHand),
+        ("lstm", None, 384, ByHand),
+        ("gru", 8, 384, ByHand),
+        ("gru", 8, 512, InColumns),
+        ("scrn", 8, 1024, ByTape),
     ],
 )
-def test_large_cells_run_in_columns_where_the_batch_fills_vectors(name, batch, units, way):
+def test_columns_are_for_weights_beyond_the_cache_and_full_vectors(name, batch, units, way):
     cell = CELLS[name]()
     z = keras.Input(batch_shape=(7, batch, cell.gates * units))
     assert way_through(cell, z) is way

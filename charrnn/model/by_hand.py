@@ -14,10 +14,10 @@ SPARE_COLUMNS = 16
 """Zeros beside U, so that its rows do not all start in the same few sets of the cache."""
 SPARE_FROM = 256
 """Units from which on the zeros pay: a smaller U lies in the cache anyway."""
-COLUMNS_FROM = 512
-"""Units from which on columns pay."""
-LANES = 16
-"""Numbers in the widest vector: columns want a batch that is a multiple of it."""
+COLUMNS_FROM = 1 << 19
+"""Numbers in U from which on columns pay: 2 MB, a core's cache."""
+LANES = 8
+"""Numbers in a vector: columns want a batch that is a multiple of it."""
 
 
 class ByHand(Step):
@@ -115,4 +115,5 @@ class InColumns(ByHand):
 def columns_pay(cell: Differentiated, z: Tensor) -> bool:
     """Whether columns are faster than rows, from z [T, B, G]."""
     _, batch, columns = z.shape
-    return columns >= cell.gates * COLUMNS_FROM and batch is not None and batch % LANES == 0
+    large = columns * columns // cell.gates >= COLUMNS_FROM
+    return large and batch is not None and batch % LANES == 0
