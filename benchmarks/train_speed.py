@@ -22,7 +22,7 @@ from typing import Any
 
 THREADS = 2
 EMBEDDING = 64
-ROUND_SECONDS = 2.0
+ROUND_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -266,7 +266,7 @@ def matrix_gflops() -> float:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7, help="rounds (default: 7)")
+    parser.add_argument("--rounds", type=int, default=11, help="rounds (default: 11)")
     parser.add_argument("--only", default="", help="shapes whose name contains this")
     parser.add_argument("--vocabulary", type=int, default=65, help="characters (default: 65)")
     parser.add_argument("--sides", default=",".join(SIDES), help="sides, with commas between")
