@@ -215,8 +215,13 @@ def test_large_vocabulary_is_gathered_alike(monkeypatch):
         np.testing.assert_allclose(product, gather, atol=1e-5)
 
 
-@pytest.mark.parametrize(("way", "jit"), [(ByTape, False), (InColumns, False), (InColumns, True)])
-@pytest.mark.parametrize("name", DIFFERENTIATED)
+@pytest.mark.parametrize(
+    ("name", "way", "jit"),
+    [
+        *((name, way, False) for name in DIFFERENTIATED for way in (ByTape, InColumns)),
+        ("gru", InColumns, True),
+    ],
+)
 def test_every_way_through_the_loop_gives_the_same(name, way, jit, monkeypatch):
     rng = np.random.default_rng(6)
     layer, run = ours(name, 4, 3, "float64")
