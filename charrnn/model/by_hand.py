@@ -10,10 +10,6 @@ from charrnn.cells import RECURRENT_KERNEL, Differentiated, State
 from charrnn.model.backend import keras, tf
 from charrnn.model.steps import Step, Tensor, Tensors, gradient_of_product
 
-SPARE_COLUMNS = 16
-"""Zeros beside U, so that its rows do not all start in the same few sets of the cache."""
-SPARE_FROM = 256
-"""Units from which on the zeros pay: a smaller U lies in the cache anyway."""
 COLUMNS_FROM = 1 << 19
 """Numbers in U from which on columns pay: 2 MB, a core's cache."""
 LANES = 8
@@ -28,11 +24,8 @@ class ByHand(Step):
 
     def __init__(self, cell: Differentiated, z: Tensor, weights: Mapping[str, Tensor]) -> None:
         super().__init__(cell, z, weights)
-        kernel = weights[RECURRENT_KERNEL]
-        self._width = kernel.shape[1]
-        spare = SPARE_COLUMNS if kernel.shape[0] >= SPARE_FROM else 0
-        self._padded = tf.pad(kernel, [[0, 0], [0, spare]])
-        self._transposed = tf.transpose(kernel)
+        self._kernel = weights[RECURRENT_KERNEL]
+        self._transposed = tf.transpose(self._kernel)
 
     def forward(self, t: Tensor, state: State) -> tuple[State, Tensors]:
         u = self.product(state[0])
@@ -68,7 +61,7 @@ class ByHand(Step):
 
     def product(self, h: Tensor) -> Tensor:
         """h U."""
-        return tf.matmul(h, self._padded)[:, : self._width]
+        return tf.matmul(h, self._kernel)
 
     def product_back(self, d_u: Tensor) -> Tensor:
         """d_u U^T, the gradient of h."""
@@ -102,7 +95,7 @@ class InColumns(ByHand):
         return tf.matmul(self._transposed, h)
 
     def product_back(self, d_u: Tensor) -> Tensor:
-        return tf.matmul(self.weights[RECURRENT_KERNEL], d_u)
+        return tf.matmul(self._kernel, d_u)
 
     def join(self, gates: Tensors) -> Tensor:
         """Each gate is written into its place: XLA is slow at putting rows under rows."""
