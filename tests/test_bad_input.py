@@ -599,6 +599,14 @@ def test_standard_output_that_is_closed() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("option", ["--prompt", "--prompt-file"])
+def test_standard_input_that_is_closed_is_an_empty_prompt(option: str) -> None:
+    untrained()
+    done = piped(f"charrnn sample --seed 1 --length 5 {option} - <&-")
+    assert (done.returncode, len(done.stdout)) == (0, 6)
+    assert done.stderr == "checkpoints/fox, --seed 1\n"
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_standard_output_onto_a_full_disk() -> None:
     untrained()

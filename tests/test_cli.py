@@ -362,10 +362,12 @@ def test_text_is_written_as_it_comes(fox: Run, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_prompt_comes_from_standard_input_and_need_not_be_shown(fox: Run) -> None:
-    given = ("sample", "--length", 9, "--seed", 1, "--prompt")
-    shown = charrnn(*given, "quick brown")
-    assert charrnn(*given, "-", stdin=b"quick brown") == shown
-    assert f"quick brown{charrnn(*given, 'quick brown', '--no-echo').out}" == shown.out
+    given = ("sample", "--length", 9, "--seed", 1)
+    shown = charrnn(*given, "--prompt", "quick brown")
+    assert charrnn(*given, "--prompt", "-", stdin=b"quick brown") == shown
+    assert charrnn(*given, "--prompt-file", "-", stdin=b"quick brown") == shown
+    hidden = charrnn(*given, "--prompt", "quick brown", "--no-echo")
+    assert f"quick brown{hidden.out}" == shown.out
 
 
 def test_json_has_a_line_for_each_text(fox: Run) -> None:

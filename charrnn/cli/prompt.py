@@ -1,20 +1,20 @@
 """The prompt, from wherever the user gives it."""
 
 import sys
-from typing import Any
+from pathlib import Path
 
 import click
 
 
-def read_prompt(prompt: str | None, file: Any) -> str:
+def read_prompt(prompt: str | None, file: Path | None) -> str:
     """The prompt of --prompt or --prompt-file; a usage error where it is not UTF-8."""
     if prompt is not None and file is not None:
         raise click.UsageError("give --prompt or --prompt-file, not both")
-    if prompt == "-":
+    if "-" in (prompt, str(file)):
         return "" if sys.stdin is None else decoded("standard input", sys.stdin.buffer.read())
     if prompt is not None:
         return checked_prompt(prompt)
-    return "" if file is None else decoded(file.name, file.read())
+    return "" if file is None else decoded(str(file), file.read_bytes())
 
 
 def checked_prompt(prompt: str) -> str:

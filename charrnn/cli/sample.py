@@ -1,6 +1,6 @@
 """`charrnn sample`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,11 @@ from charrnn.runs import WHICH
     help="Text to go on from (- reads it from standard input); a run trained"
     " backward leads up to it.",
 )
-@click.option("--prompt-file", type=click.File("rb"), help="Read the prompt from a file.")
+@click.option(
+    "--prompt-file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="Read the prompt from a file.",
+)
 @click.option("--echo/--no-echo", default=True, help="Write the prompt too.  [default: echo]")
 @settings_options([SamplingConfig])
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Write the same text again.")
@@ -67,7 +71,7 @@ def sample_command(
     checkpoints: Path,
     which: str | None,
     prompt: str | None,
-    prompt_file: Any,
+    prompt_file: Path | None,
     echo: bool,
     seed: int | None,
     output: Path | None,
@@ -87,16 +91,7 @@ def sample_command(
     """
     settings = given(settings)
     config = SamplingConfig(**settings)
-    alone = {"--json": as_json, "--raw": raw, "--novelty": novelty, "--state-out": state_out}
-    whole = as_json or novelty or config.searched or config.count > 1
-    if interactive:
-        refuse("--interactive", config.searched or config.count > 1, "--count, --best-of, --beam")
-        refuse("--interactive", any(alone.values()) or state_in, ", ".join([*alone, "--state-in"]))
-    refuse("--state-in", state_in and (prompt or prompt_file), "--prompt")
-    refuse("--raw", raw and (as_json or novelty), "--json and --novelty")
-    refuse("--length -1", config.endless and whole and not config.ends, "--json and --novelty")
-    if state_out:
-        check_state_out(state_out, config)
+    check_together(click.get_current_context().params, config)
     prompt = read_prompt(prompt, prompt_file)
     model = open_model(run, blend, checkpoints, which)
     page = Page(output, raw)
@@ -110,17 +105,17 @@ def sample_command(
     )
     click.echo(f"{model.name}, --seed {writing.seed}", err=True)
     warn_of_missing("".join([prompt, *config.stop, config.allow or ""]), model)
-    shown = model.vocabulary.from_user(prompt) if raw else prompt
+    shown = (model.vocabulary.from_user(prompt) if raw else prompt) if echo else ""
     with page, kept_state(model, writing, state_out):
-        if whole or model.backward:
+        if model.backward or told_of_whole(config, as_json, novelty):
             texts = model.finish(writing, prompt)
-            told = [model.novelty(text.text) for text in texts] if novelty else None
-            print_texts(page, model.backward, shown if echo else "", texts, told, as_json=as_json)
-            unfinished = not all(text.complete for text in texts)
+            copied = [model.novelty(text.text) for text in texts] if novelty else None
+            print_texts(page, model.backward, shown, texts, copied, as_json=as_json)
+            complete = all(text.complete for text in texts)
         else:
-            print_stream(page, shown if echo else "", writing)
-            unfinished = not writing.complete()
-    if unfinished:
+            print_stream(page, shown, writing)
+            complete = writing.complete()
+    if not complete:
         click.echo(UNFINISHED, err=True)
 
 
@@ -128,6 +123,29 @@ UNFINISHED = (
     "--match: a text does not match yet: --length or a stop cut it off, or no character that the"
     " model may write leads on"
 )
+
+
+def check_together(options: Mapping[str, Any], config: SamplingConfig) -> None:
+    """A usage error for options that do not go together, from all of them by name."""
+    as_json, raw, novelty = (options[name] for name in ("as_json", "raw", "novelty"))
+    state_in, state_out = options["state_in"], options["state_out"]
+    if options["interactive"]:
+        alone = {"--json": as_json, "--raw": raw, "--novelty": novelty}
+        alone |= {"--state-out": state_out, "--state-in": state_in}
+        refuse("--interactive", config.searched or config.count > 1, "--count, --best-of, --beam")
+        refuse("--interactive", any(alone.values()), ", ".join(alone))
+    refuse("--state-in", state_in and (options["prompt"] or options["prompt_file"]), "--prompt")
+    refuse("--raw", raw and (as_json or novelty), "--json and --novelty")
+    without_end = config.endless and not config.ends
+    whole = told_of_whole(config, as_json, novelty)
+    refuse("--length -1", without_end and whole, "--json and --novelty")
+    if state_out:
+        check_state_out(state_out, config)
+
+
+def told_of_whole(config: SamplingConfig, as_json: bool, novelty: bool) -> bool:
+    """Whether what is printed is known only when a text is at its end."""
+    return as_json or novelty or config.searched or config.count > 1
 
 
 def refuse(option: str, given: Any, others: str) -> None:
