@@ -10,6 +10,16 @@ from pathlib import Path
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write beside the path, flush to disk, rename over it."""
+    try:
+        replace_file(path, data)
+    except OSError as error:
+        error.filename = str(path)
+        raise
+    sync_folder(path.parent)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file beside the path and rename it; if that fails, it is gone."""
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -18,12 +28,9 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~current_umask())
         Path(temporary).replace(path)
-    except BaseException as error:
+    except BaseException:
         Path(temporary).unlink()
-        if isinstance(error, OSError):
-            error.filename = str(path)
         raise
-    sync_folder(path.parent)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class LanguageModel:
-    """A checkpoint's model. TensorFlow is imported when it first writes or scores."""
+    """A checkpoint's model. TensorFlow is imported only for `network` and its engine."""
 
     def __init__(self, checkpoint: Checkpoint, path: Path) -> None:
         self.checkpoint, self.path = checkpoint, path

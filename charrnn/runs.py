@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charrnn.errors import RunError
-from charrnn.text.corpus import IDS_FILE, INFO_FILE
 
 DEFAULT_ROOT = Path("checkpoints")
 SUFFIX = ".safetensors"
@@ -61,18 +60,6 @@ class Run:
     def file(self, which: str) -> Path:
         """Where the checkpoint `best` or `last` stands, or would stand."""
         return self.folder / f"{which}{SUFFIX}"
-
-    def clear(self) -> None:
-        """Delete the run's own files, and nothing else in the folder."""
-        names = (
-            self.last,
-            self.best,
-            self.history,
-            self.folder / IDS_FILE,
-            self.folder / INFO_FILE,
-        )
-        for path in names:
-            path.unlink(missing_ok=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

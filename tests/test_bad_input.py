@@ -599,12 +599,12 @@ def test_standard_output_that_is_closed() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("option", ["--prompt", "--prompt-file"])
-def test_standard_input_that_is_closed_is_an_empty_prompt(option: str) -> None:
+@pytest.mark.parametrize("options", ["--prompt -", "--prompt-file -", "--interactive"])
+def test_standard_input_that_is_closed(options: str) -> None:
     untrained()
-    done = piped(f"charrnn sample --seed 1 --length 5 {option} - <&-")
-    assert (done.returncode, len(done.stdout)) == (0, 6)
-    assert done.stderr == "checkpoints/fox, --seed 1\n"
+    done = piped(f"charrnn sample {options} <&-")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith("Error: standard input: closed; ")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")

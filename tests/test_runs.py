@@ -4,12 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from charrnn.errors import RunError
 from charrnn.runs import Run, find_checkpoint, find_run, runs_below
+from charrnn.training.folder import settle, sweep
 
 ROOT = Path("checkpoints")
 
@@ -105,14 +108,46 @@ def test_a_text_file_is_no_checkpoint() -> None:
         find_checkpoint("poem.txt", ROOT)
 
 
-def test_clearing_a_run_leaves_what_is_not_its_own() -> None:
+class Killed(BaseException):
+    """What no handler catches."""
+
+
+@pytest.mark.parametrize("moment", range(7))
+def test_a_kill_while_a_run_is_replaced(moment: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint is there at once, and the new run is whole when the next process comes."""
+    old = ("best.safetensors", "history.csv")
+    new = ("last.safetensors", "corpus.ids", "corpus.json")
     run = make("run")
-    make("run", which="best")
-    for name in ("history.csv", "corpus.ids", "corpus.json", "notes.txt", "best.txt"):
-        (run.folder / name).touch()
-    run.clear()
-    assert not run.exists
-    assert {path.name for path in run.folder.iterdir()} == {"notes.txt", "best.txt"}
+    for name in (*old, *new, "notes.txt"):
+        (run.folder / name).write_text("old", encoding="utf-8")
+    staged = run.folder / ".staging-a"
+    staged.mkdir()
+    for name in new:
+        (staged / name).write_text("new", encoding="utf-8")
+    done: list[str] = []
+
+    def dying(name: str) -> Callable[..., Any]:
+        whole = getattr(Path, name)
+
+        def step(*arguments: Any, **options: Any) -> Any:
+            if len(done) == moment:
+                raise Killed
+            done.append(name)
+            return whole(*arguments, **options)
+
+        return step
+
+    with monkeypatch.context() as patched:
+        for name in ("rename", "replace", "unlink", "rmdir"):
+            patched.setattr(Path, name, dying(name))
+        with pytest.raises(Killed):
+            settle(run, staged)
+    assert find_checkpoint("run", ROOT)
+    sweep(run)
+    there = {path.name: path.read_text(encoding="utf-8") for path in run.folder.iterdir()}
+    before = {"notes.txt": "old"} | dict.fromkeys((*old, *new), "old")
+    after = {"notes.txt": "old"} | dict.fromkeys(new, "new")
+    assert there == (before if moment == 0 else after)
 
 
 HOLDER = """

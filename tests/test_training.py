@@ -142,8 +142,15 @@ def test_resume_takes_a_corpus_that_was_only_touched(train, corpus):
 def test_resume_without_the_corpus_s_files(train, corpus, tmp_path):
     train(corpus, steps=1)
     corpus.unlink()
-    train(resume=True, steps=1)
+    train(run_of(tmp_path).name, resume=True, steps=1)
     assert last(tmp_path).progress.step == 2
+
+
+def test_a_run_without_its_last_checkpoint_cannot_be_resumed(train, corpus, tmp_path):
+    train(corpus, steps=1)
+    run_of(tmp_path).last.unlink()
+    with pytest.raises(RunError, match=r"last\.safetensors: missing.*--init-from corpus"):
+        train(resume=True, steps=1)
 
 
 def test_a_new_plan_survives_a_kill_before_its_first_step(train, corpus, tmp_path):

@@ -51,7 +51,7 @@ def print_facts(facts: dict[str, Any], indent: str = "") -> None:
             click.echo(f"{indent}{name}:")
             print_facts(value, indent + "  ")
         else:
-            click.echo(f"{indent}{name:{24 - len(indent)}}{readable(value)}")
+            click.echo(f"{indent}{name:{23 - len(indent)}} {readable(value)}")
 
 
 def readable(value: Any) -> str:

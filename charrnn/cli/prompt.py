@@ -11,10 +11,17 @@ def read_prompt(prompt: str | None, file: Path | None) -> str:
     if prompt is not None and file is not None:
         raise click.UsageError("give --prompt or --prompt-file, not both")
     if "-" in (prompt, str(file)):
-        return "" if sys.stdin is None else decoded("standard input", sys.stdin.buffer.read())
+        check_standard_input("give the prompt itself, or a file")
+        return decoded("standard input", sys.stdin.buffer.read())
     if prompt is not None:
         return checked_prompt(prompt)
     return "" if file is None else decoded(str(file), file.read_bytes())
+
+
+def check_standard_input(way_out: str) -> None:
+    """A usage error where the caller has closed it: `<&-`."""
+    if sys.stdin is None:
+        raise click.UsageError(f"standard input: closed; {way_out}")
 
 
 def checked_prompt(prompt: str) -> str:

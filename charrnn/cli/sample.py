@@ -15,7 +15,7 @@ from charrnn.cli.options import (
     which_option,
 )
 from charrnn.cli.page import Page, print_stream, print_texts
-from charrnn.cli.prompt import read_prompt
+from charrnn.cli.prompt import check_standard_input, read_prompt
 from charrnn.config import SamplingConfig
 from charrnn.config.sampling import ENGINES
 from charrnn.runs import WHICH
@@ -96,6 +96,7 @@ def sample_command(
     model = open_model(run, blend, checkpoints, which)
     page = Page(output, raw)
     if interactive:
+        check_standard_input("--interactive reads your turns from it")
         from charrnn.cli.interactive import interact
 
         interact(model, prompt, seed, page, engine=engine, **settings)

@@ -33,7 +33,9 @@ class SamplingConfig(Settings):
     repetition_window: int = setting(64, "How many characters are recent.", low=1, high=1 << 20)
     allow: str | None = setting(None, "Write with these characters alone.")
     forbid: str = setting("", "Never write these characters.")
-    match: str | None = setting(None, "Write only what this regular expression fully matches.")
+    match: str | None = setting(
+        None, "After the prompt, write only what this regular expression fully matches."
+    )
     length: int = setting(500, "New characters to write; -1: until stopped.", low=-1)
     stop: tuple = setting((), "End before this text; may be given several times.")
     keep_stop: bool = setting(False, "End after the text of --stop, not before it.")

@@ -11,7 +11,7 @@ from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, Plan
 from charrnn.config.run import unchanged
 from charrnn.config.settings import flag, shown
-from charrnn.errors import ConfigError, CorpusError
+from charrnn.errors import ConfigError, CorpusError, RunError
 from charrnn.model.weights import initial_weights, set_weights
 from charrnn.runs import Run
 from charrnn.text import corpus as corpora
@@ -55,7 +55,12 @@ def resumed(
 ) -> Beginning:
     """Take everything up where the last checkpoint left it; a plan given is a plan for more."""
     begin = time.perf_counter()
-    checkpoint = checkpoints.load(run.checkpoint("last"))
+    if not run.last.exists():
+        raise RunError(
+            f"{run.last}: missing, and only it can be resumed; start a new run from the best"
+            f" weights with --init-from {run.name}"
+        )
+    checkpoint = checkpoints.load(run.last)
     corpus = open_corpus(run.folder)
     config = checkpoint.config.resumed(refitted(corpus, checkpoint.config, settings))
     refuse_changed(run, corpus, config, select(paths, config.text).sources if paths else ())

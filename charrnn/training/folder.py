@@ -13,6 +13,7 @@ from charrnn.runs import Run
 from charrnn.text.corpus import IDS_FILE, INFO_FILE
 
 STAGING = ".staging-"
+SETTLING = ".settling"
 
 
 @contextmanager
@@ -47,7 +48,9 @@ def explained(run: Run) -> Iterator[None]:
 
 
 def sweep(run: Run) -> None:
-    """Remove what a process that was killed here left half-made."""
+    """Complete or remove what a process that was killed here left half-made."""
+    if (run.folder / SETTLING).exists():
+        complete(run, run.folder / SETTLING)
     for folder in run.folder.glob(f"{STAGING}*"):
         shutil.rmtree(folder, ignore_errors=True)
     for file in run.folder.glob(".*.part"):
@@ -72,7 +75,19 @@ def staging(run: Run) -> Iterator[Path]:
 
 
 def settle(run: Run, staged: Path) -> None:
-    """Delete the old run, if there was one, and move the staged one into its place."""
-    run.clear()
-    for name in (IDS_FILE, INFO_FILE, run.last.name):
-        (staged / name).replace(run.folder / name)
+    """Put the staged run in the old one's place, if there was one.
+
+    From the rename on the folder is the new run's: if this process is killed here, the next
+    that trains completes it, and meanwhile there is a checkpoint at every moment.
+    """
+    complete(run, staged.rename(run.folder / SETTLING))
+
+
+def complete(run: Run, staged: Path) -> None:
+    """Move what is still staged, and delete what is left of the old run."""
+    for name in (run.last.name, IDS_FILE, INFO_FILE):
+        if (staged / name).exists():
+            (staged / name).replace(run.folder / name)
+    for old in (run.best, run.history):
+        old.unlink(missing_ok=True)
+    staged.rmdir()

@@ -35,7 +35,8 @@ def train(
     To leave the loop early, close the generator (`contextlib.closing` does it): that saves.
 
     Args:
-        corpus: What to learn; nothing means the interpreter's standard library.
+        corpus: What to learn; nothing means the interpreter's standard library. To resume, the
+            run's name does.
         name: The run's folder below `checkpoints`; by default the corpus's name.
         resume: Go on with a run, exactly as if it had never stopped.
         overwrite: Delete a run that stands in the way.
@@ -52,6 +53,8 @@ def train(
         if overwrite or init_from is not None:
             raise ConfigError("--resume goes on with a run; leave out --overwrite and --init-from")
         run = find_run(name or (run_name(corpus) if corpus else None), root)
+        if corpus == (run.name,) and not Path(run.name).exists():
+            corpus = ()  # the run's name, as the other commands take it
         return in_folder(run, begin.resumed(run, corpus, settings, plan))
     if init_from is not None and not corpus:
         raise ConfigError("--init-from: name the new text to learn")
