@@ -48,7 +48,7 @@ class Evaluator:
     def __init__(self, model: Any, config: ModelConfig, vocabulary_size: int) -> None:
         self._model, self._config = model, config
         self._most_streams = max(1, min(STREAMS, LOGITS_IN_MEMORY // (WINDOW * vocabulary_size)))
-        self._window_loss = compile_function(self._window_loss_eager, config)
+        self._window_loss = compile_function(self._traced_window_loss, config)
 
     def streams(self, ids: np.ndarray) -> Streams:
         """The ids cut for evaluation."""
@@ -73,7 +73,7 @@ class Evaluator:
             unknowns += int(window.mask[window.targets == unknown].sum())
         return Score(len(ids) - 1, total / (len(ids) - 1), unknowns)
 
-    def _window_loss_eager(self, inputs: Any, targets: Any, mask: Any, state: Any) -> Any:
+    def _traced_window_loss(self, inputs: Any, targets: Any, mask: Any, state: Any) -> Any:
         inputs, targets, mask = map(tf.transpose, (inputs, targets, mask))
         logits, state = self._model((inputs, state, tf.zeros(2, tf.int32)), training=False)
         return tf.reduce_sum(cross_entropy(logits, targets) * mask), state

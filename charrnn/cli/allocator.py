@@ -1,9 +1,9 @@
 """Keeping memory that is freed, where the C library is glibc.
 
 A training step allocates and frees buffers of some 50 MB. By default glibc maps and unmaps
-each, and the kernel clears its pages every time; kept in the heap they cost nothing. This
-made training 12 to 25 % faster on a CPU. One arena, because the heaps that threads get of their
-own are given back whatever the thresholds say.
+each, and the kernel clears its pages every time; kept in the heap they cost nothing. Training
+gains from nothing to a quarter by it, depending on the machine. One arena, because the heaps
+that threads get of their own are given back whatever the thresholds say.
 """
 
 import ctypes

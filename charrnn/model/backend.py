@@ -36,4 +36,9 @@ with quiet():
     # The first device and the first compiled function have their chatter too.
     tf.function(lambda: tf.constant(0), jit_compile=True, autograph=False)()
 
-__all__ = ["keras", "tf"]
+__all__ = ["has_gpu", "keras", "tf"]
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU here."""
+    return bool(tf.config.list_physical_devices("GPU"))

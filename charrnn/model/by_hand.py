@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from charrnn.cells import RECURRENT_KERNEL, Differentiated, State
-from charrnn.model.backend import keras, tf
+from charrnn.model.backend import has_gpu, keras, tf
 from charrnn.model.steps import Step, Tensor, Tensors, gradient_of_product
 
 COLUMNS_FROM = 1 << 19
-"""Numbers in U from which on columns pay: 2 MB, a core's cache."""
+"""Numbers in U from which on columns pay: 2 MB in float32, a core's L2 where it was measured."""
 LANES = 8
-"""Numbers in a vector: columns want a batch that is a multiple of it."""
+"""Columns want a batch that is a multiple of this: a vector of AVX2, half of one of AVX-512."""
 
 
 class ByHand(Step):
@@ -106,7 +106,7 @@ class InColumns(ByHand):
 
 
 def columns_pay(cell: Differentiated, z: Tensor) -> bool:
-    """Whether columns are faster than rows, from z [T, B, G]."""
-    _, batch, columns = z.shape
-    large = columns * columns // cell.gates >= COLUMNS_FROM
-    return large and batch is not None and batch % LANES == 0
+    """Whether columns are faster than rows, from z [T, B, G]: a CPU's caches decide it."""
+    _, batch, width = z.shape
+    large = width * width // cell.gates >= COLUMNS_FROM
+    return large and batch is not None and batch % LANES == 0 and not has_gpu()

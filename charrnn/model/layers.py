@@ -4,22 +4,21 @@ from typing import Any
 
 from charrnn.cells import RECURRENT_KERNEL, Cell
 from charrnn.config import MOST_LAYERS, ModelConfig
-from charrnn.model.backend import keras, tf
+from charrnn.model.backend import has_gpu, keras, tf
 from charrnn.model.scan import scan_cell
 
 Tensor = Any
 Shape = tuple[int | None, ...]
 
-TABLE_CHARACTERS = 1024
+TABLE_CHARACTERS = 256
 """Up to this vocabulary the first layer's input product is a table of V rows."""
 STOCK = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 """Cells whose stock layer runs on cuDNN, with the same weights."""
 
 
 def on_cudnn(config: ModelConfig) -> bool:
-    """Whether the network's cell runs on cuDNN here; XLA then keeps out."""
-    stock = config.cell in STOCK and not config.recurrent_dropout
-    return stock and bool(tf.config.list_physical_devices("GPU"))
+    """Whether the network's cell runs on cuDNN here, and is then not compiled with XLA."""
+    return config.cell in STOCK and not config.recurrent_dropout and has_gpu()
 
 
 def recurrent_layer(config: ModelConfig, layer: int, inputs: int) -> keras.layers.Layer:

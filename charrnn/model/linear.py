@@ -10,14 +10,13 @@ sums (Blelloch 1990), log2 T on [T, B, U], which a GPU does side by side.
 
 from typing import Any
 
-from charrnn.model.backend import tf
-
-Tensor = Any
+from charrnn.model.backend import has_gpu, tf
+from charrnn.model.steps import Tensor, time_steps
 
 
 def linear_scan(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
     """h [T, B, U] from a and b [T, B, U] and the state before, [B, U]."""
-    by_prefix = a.shape[0] is not None and bool(tf.config.list_physical_devices("GPU"))
+    by_prefix = a.shape[0] is not None and has_gpu()
     recur = by_prefix_sums if by_prefix else step_by_step
 
     @tf.custom_gradient
@@ -36,7 +35,7 @@ def linear_scan(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
 
 def step_by_step(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
     """The recurrence as a loop over T."""
-    steps = a.shape[0] if a.shape[0] is not None else tf.shape(a)[0]
+    steps = time_steps(a)
 
     def body(t: Tensor, h: Tensor, outputs: Any) -> tuple:
         h = a[t] * h + b[t]

@@ -21,7 +21,7 @@ from charrnn.model.backend import keras, tf
 from charrnn.model.by_hand import ByHand, InColumns, columns_pay
 from charrnn.model.by_tape import ByTape
 from charrnn.model.linear import linear_scan
-from charrnn.model.steps import Step, Tensor, Tensors
+from charrnn.model.steps import Step, Tensor, Tensors, time_steps
 
 
 def scan_cell(
@@ -128,8 +128,3 @@ def stack(arrays: list) -> Tensors:
 def at(tensors: Tensors, t: Tensor) -> Tensors:
     """Each tensor's slice at time t."""
     return tuple(tensor[t] for tensor in tensors)
-
-
-def time_steps(z: Tensor) -> Any:
-    """T, as a number where it is known."""
-    return z.shape[0] if z.shape[0] is not None else tf.shape(z)[0]

@@ -56,3 +56,8 @@ class Step(ABC):
 def gradient_of_product(factors: Tensor, d_products: Tensor) -> Tensor:
     """The gradient of W [U, G] in all the products x_t W: Σ_t x_t^T d_t, from [T, B, …] each."""
     return tf.tensordot(factors, d_products, [[0, 1], [0, 1]])
+
+
+def time_steps(z: Tensor) -> Any:
+    """T of a tensor [T, …], as a number where it is known."""
+    return z.shape[0] if z.shape[0] is not None else tf.shape(z)[0]

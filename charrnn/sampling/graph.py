@@ -18,7 +18,7 @@ class GraphEngine:
 
     def __init__(self, model: Any, config: ModelConfig) -> None:
         self._model, self._config = model, config
-        self._step = compile_function(self._step_eager, config)
+        self._step = compile_function(self._traced_step, config)
         self._state: tuple[Tensor, ...] = ()
         self.start(1)
 
@@ -49,6 +49,6 @@ class GraphEngine:
             logits, self._state = self._step(tf.constant(row, tf.int32), self._state)
         return np.asarray(logits)
 
-    def _step_eager(self, ids: Tensor, state: Any) -> Any:
+    def _traced_step(self, ids: Tensor, state: Any) -> Any:
         logits, state = self._model((ids[None], state, tf.zeros(2, tf.int32)), training=False)
         return logits[0], state

@@ -8,15 +8,14 @@ import numpy as np
 from charrnn.checkpoints import Tensors, prefixed
 from charrnn.config import Config
 from charrnn.evaluation import cross_entropy
-from charrnn.model.backend import keras, tf
-from charrnn.model.layers import on_cudnn
+from charrnn.model.backend import has_gpu, keras, tf
 from charrnn.model.network import build_network, compile_function
 from charrnn.model.weights import get_weights, set_weights, state_names, stored_name
 from charrnn.text.streams import Batch
 
 State = tuple[Any, ...]
 
-SMALL = 1 << 16
+HALVES_UP_TO = 1 << 16
 """Up to this B · U the batch is cut in two."""
 PART_SHIFT = 27
 """Sets the seeds of the parts' dropout masks apart."""
@@ -37,9 +36,9 @@ class Outcome(NamedTuple):
 class Trainer:
     """The network, its optimizer, and the step that ties them together.
 
-    Unless a time step is very large, the batch is cut in two halves whose gradients are
-    computed side by side, a core each: two cores gain little on one product, and nothing on
-    the elementwise work after it. Their sum is the whole batch's gradient.
+    On a CPU, unless a time step is very large, the batch is cut in two halves whose gradients
+    are computed side by side, a core each: within one program the elementwise work of a time
+    step runs on one core. Their sum is the whole batch's gradient.
     """
 
     def __init__(self, config: Config, vocabulary_size: int) -> None:
@@ -51,16 +50,16 @@ class Trainer:
         vectors = [weight for weight in self.model.trainable_variables if is_vector(weight)]
         self.optimizer.exclude_from_weight_decay(var_list=vectors)
         self.optimizer.build(self.model.trainable_variables)
-        self._differentiate = compile_function(self._differentiate_eager, config.model)
-        self._apply = tf.function(self._apply_eager, jit_compile=True, autograph=False)
-        self._update = tf.function(self._update_eager, autograph=False)
+        self._differentiate = compile_function(self._traced_differentiate, config.model)
+        self._apply = tf.function(self._traced_apply, jit_compile=True, autograph=False)
+        self._update = tf.function(self._traced_update, autograph=False)
 
     @property
     def parts(self) -> int:
         """Into how many parts the batch is cut."""
         batch, model = self.config.training.batch_size, self.config.model
-        small = batch > 1 and batch * max(model.layer_units) <= SMALL
-        return 2 if small and not on_cudnn(model) else 1
+        small = batch > 1 and batch * max(model.layer_units) <= HALVES_UP_TO
+        return 2 if small and not has_gpu() else 1
 
     def step(self, batch: Batch, state: State, seed: int, rate: float) -> tuple[State, Outcome]:
         """Learn from one window; the dropout masks come from (the run's seed, `seed`)."""
@@ -69,7 +68,7 @@ class Trainer:
         state, loss, norm = self._update(*map(tf.constant, batch), state, seeds)
         return state, Outcome(float(loss), float(norm))
 
-    def _update_eager(self, inputs: Any, targets: Any, mask: Any, state: State, seeds: Any) -> Any:
+    def _traced_update(self, inputs: Any, targets: Any, mask: Any, state: State, seeds: Any) -> Any:
         batch = (inputs, targets, mask / tf.reduce_sum(mask), *state)
         results = [
             self._differentiate(*part, seeds + tf.constant([number << PART_SHIFT, 0]))
@@ -78,7 +77,7 @@ class Trainer:
         losses, gradients, states = zip(*results, strict=True)
         return self._apply(losses, gradients, states, state)
 
-    def _differentiate_eager(
+    def _traced_differentiate(
         self, inputs: Any, targets: Any, weights: Any, *state_and_seeds: Any
     ) -> tuple[Any, list[Any], State]:
         """Loss summed with the targets' weights, its gradients, and the state after."""
@@ -89,7 +88,7 @@ class Trainer:
             loss = tf.reduce_sum(cross_entropy(logits, targets) * weights)
         return loss, tape.gradient(loss, self.model.trainable_variables), after
 
-    def _apply_eager(self, losses: Any, gradients: Any, states: Any, before: State) -> Any:
+    def _traced_apply(self, losses: Any, gradients: Any, states: Any, before: State) -> Any:
         """Clip and take the step, unless something in it is not finite."""
         loss = tf.add_n(losses)
         total = [tf.add_n(each) for each in zip(*gradients, strict=True)]
