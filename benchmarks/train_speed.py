@@ -240,12 +240,10 @@ def measure(shape: Shape, names: list[str], rounds: int) -> dict[str, Any]:
 def with_ratios(result: dict[str, Any]) -> dict[str, Any]:
     """The result with charrnn's speed as a multiple of the others'."""
     speeds = result["chars_per_second"]
-    ratios = {}
-    if "torch" in speeds:
-        ratios["torch"] = speeds["charrnn"] / speeds["torch"]
     stock = [speeds[side] for side in ("keras", "keras_jit") if side in speeds]
-    if stock:
-        ratios["keras"] = speeds["charrnn"] / max(stock)
+    others = {"torch": speeds.get("torch"), "keras": max(stock, default=None)}
+    ours = speeds.get("charrnn")
+    ratios = {name: ours / speed for name, speed in others.items() if ours and speed}
     return result | {"ratios": ratios}
 
 
@@ -269,17 +267,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=11, help="rounds (default: 11)")
     parser.add_argument("--only", default="", help="shapes whose name contains this")
     parser.add_argument("--vocabulary", type=int, default=65, help="characters (default: 65)")
-    parser.add_argument("--sides", default=",".join(SIDES), help="sides, with commas between")
+    parser.add_argument(
+        "--sides", nargs="+", choices=SIDES, default=list(SIDES), help="what to run (default: all)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
+    shapes = [each for each in SHAPES if options.only in str(each)]
+    if not shapes:
+        parser.error(f"--only {options.only}: not in {'; '.join(map(str, SHAPES))}")
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ[name] = str(THREADS)
     results = []
-    for shape in (replace(shape, vocabulary=options.vocabulary) for shape in SHAPES):
-        if options.only in str(shape):
-            results.append(with_ratios(measure(shape, options.sides.split(","), options.rounds)))
-            if not options.json:
-                print(line(results[-1]), flush=True)
+    for shape in (replace(shape, vocabulary=options.vocabulary) for shape in shapes):
+        results.append(with_ratios(measure(shape, options.sides, options.rounds)))
+        if not options.json:
+            print(line(results[-1]), flush=True)
     if options.json:
         print(json.dumps({"matrix_gflops": matrix_gflops(), "results": results}, indent=2))
     else:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-# TensorFlow reads these when it is first imported. The tests compile often and run little.
+# TensorFlow reads these when it is first imported. The tests compile often and run little;
+# one test of resuming runs without them, as users do.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 

@@ -99,6 +99,36 @@ def test_killed_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninte
     assert rows(tmp_path) == uninterrupted[1]
 
 
+AS_USERS_RUN_IT = """
+import sys, charrnn
+from charrnn.model import by_hand
+by_hand.COLUMNS_FROM = by_hand.LANES = 1
+corpus, options = sys.argv[1], eval(sys.argv[2])
+for event in charrnn.train(corpus, checkpoints="whole", **options):
+    pass
+stream = charrnn.train(corpus, checkpoints="parts", **options)
+while getattr(next(stream), "step", 0) < 2:
+    pass
+stream.close()
+for event in charrnn.train(checkpoints="parts", resume=True):
+    pass
+"""
+
+
+def test_resumed_equals_uninterrupted_as_users_run_it(corpus, tmp_path):
+    """With all of XLA's optimisations, which the other tests do without, and in columns."""
+    options = repr(SMALL | PLAN | {"steps": 4, "batch_size": 3})
+    environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
+    command = [sys.executable, "-c", AS_USERS_RUN_IT, str(corpus), options]
+    subprocess.run(command, check=True, env=environment)
+    whole, parts = (
+        checkpoints.load(Run(tmp_path / folder / "corpus").last) for folder in ("whole", "parts")
+    )
+    assert parts.progress.start == 0
+    assert parts.progress.step == 4
+    assert_same(parts, whole)
+
+
 @pytest.mark.compiled
 def test_epochs_reset_the_state_only_where_streams_start(train, corpus, tmp_path):
     history = train(corpus, epochs=2)
