@@ -2,14 +2,13 @@
 
 A training step allocates and frees buffers of some 50 MB. By default glibc maps and unmaps
 each, and the kernel clears its pages every time; kept in the heap they cost nothing. Training
-gains from nothing to a quarter by it, depending on the machine. One arena, because the heaps
-that threads get of their own are given back whatever the thresholds say.
+gains from nothing to a quarter by it, depending on the machine.
 """
 
 import ctypes
 import sys
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 NEVER = -1
 GROWN_BYTES = 64 << 20
 
@@ -25,4 +24,3 @@ def keep_memory() -> None:
     mallopt(M_MMAP_MAX, 0)
     mallopt(M_TRIM_THRESHOLD, NEVER)
     mallopt(M_TOP_PAD, GROWN_BYTES)
-    mallopt(M_ARENA_MAX, 1)
