@@ -33,12 +33,12 @@ def test_another_system_is_left_alone(
     assert not calls
 
 
-@pytest.mark.parametrize("library", [SimpleNamespace, "no library"])
+@pytest.mark.parametrize("library", [SimpleNamespace(), None], ids=["no mallopt", "no library"])
 def test_a_c_library_without_mallopt(library: object, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(name: str | None) -> object:
-        if library == "no library":
+        if library is None:
             raise OSError(name)
-        return SimpleNamespace()
+        return library
 
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(ctypes, "CDLL", load)

@@ -118,7 +118,8 @@ def test_a_kill_while_a_run_is_replaced(moment: int, monkeypatch: pytest.MonkeyP
     old = ("best.safetensors", "history.csv")
     new = ("last.safetensors", "corpus.ids", "corpus.json")
     run = make("run")
-    for name in (*old, *new, "notes.txt"):
+    others = dict.fromkeys(("notes.txt", "best.txt"), "old")
+    for name in (*old, *new, *others):
         (run.folder / name).write_text("old", encoding="utf-8")
     staged = run.folder / ".staging-a"
     staged.mkdir()
@@ -145,8 +146,8 @@ def test_a_kill_while_a_run_is_replaced(moment: int, monkeypatch: pytest.MonkeyP
     assert find_checkpoint("run", ROOT)
     sweep(run)
     there = {path.name: path.read_text(encoding="utf-8") for path in run.folder.iterdir()}
-    before = {"notes.txt": "old"} | dict.fromkeys((*old, *new), "old")
-    after = {"notes.txt": "old"} | dict.fromkeys(new, "new")
+    before = others | dict.fromkeys((*old, *new), "old")
+    after = others | dict.fromkeys(new, "new")
     assert there == (before if moment == 0 else after)
 
 

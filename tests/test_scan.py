@@ -225,9 +225,14 @@ def test_large_vocabulary_is_gathered_alike(monkeypatch):
         np.testing.assert_allclose(product, gather, atol=1e-5)
 
 
-@pytest.mark.parametrize("way", [ByTape, InColumns])
-@pytest.mark.parametrize("name", DIFFERENTIATED)
-def test_every_way_through_the_loop_gives_the_same(name, way, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "way", "jit"),
+    [
+        *((name, way, False) for name in DIFFERENTIATED for way in (ByTape, InColumns)),
+        ("gru", InColumns, True),
+    ],
+)
+def test_every_way_through_the_loop_gives_the_same(name, way, jit, monkeypatch):
     rng = np.random.default_rng(6)
     layer, run = ours(name, 4, 3, "float64")
     weights = [rng.normal(0, 0.5, weight.shape) for weight in layer.weights]
@@ -235,7 +240,7 @@ def test_every_way_through_the_loop_gives_the_same(name, way, monkeypatch):
     state = start_of(name, rng, (2, 4), "float64")
     in_rows = value_and_gradients(layer, run, x, state, weights, jit=False)
     monkeypatch.setattr("charrnn.model.scan.way_through", lambda cell, z: way)
-    other_way = value_and_gradients(layer, run, x, state, weights, jit=False)
+    other_way = value_and_gradients(layer, run, x, state, weights, jit)
     for other, rows in zip(other_way, in_rows, strict=True):
         np.testing.assert_allclose(other, rows, atol=1e-10)
 
