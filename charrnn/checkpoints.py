@@ -26,38 +26,58 @@ KEY = "charrnn"
 Tensors = dict[str, np.ndarray]
 Reader = Callable[[Path], tuple[dict[str, Any], Tensors]]
 
+RENAMED = {"returns": "rollbacks"}
+"""Fields of `Progress` that early checkpoints know by another name."""
 READ_WHOLE = 1 << 24
 """A file up to this size, in bytes, is read and verified sooner than anyone notices."""
 
 
 @dataclass
 class Progress:
-    """How far a run has come. Steps count from 0; `step` is the next one."""
+    """How far a run has come. `step` counts the steps done, so the next one has that number."""
 
     step: int = 0
     start: int = 0
-    """Where the present plan began."""
+    """The step at which the present plan begins."""
     end: int = 0
-    """Where it ends."""
+    """The step at which the present plan ends."""
     windows: int = 1
-    """Steps in an epoch."""
+    """Steps in an epoch: each learns from one window of every stream."""
     eval_every: int = 1
+    """Steps from one evaluation to the next."""
     sample_every: int = 0
+    """Steps from one sample to the next; 0 means no samples."""
     checkpoint_every: int = 1
+    """Steps from one `last` checkpoint to the next."""
     evaluated_step: int = 0
+    """The step of the last evaluation."""
     best_loss_nats: float | None = None
+    """The lowest validation loss, in nats per character; None where nothing validates yet."""
     best_step: int | None = None
+    """The step at which the `best` checkpoint was written."""
     rate_scale: float = 1.0
-    """Halved at each return to a checkpoint."""
-    returns: int = 0
+    """The learning rate is multiplied by this; each rollback halves it."""
+    rollbacks: int = 0
+    """How many times the run diverged and went back to its `last` checkpoint."""
     skipped_steps: int = 0
+    """Steps whose loss or gradient was not finite, so that they changed no weight."""
     skipped_in_a_row: int = 0
+    """How many of the latest steps were skipped, without a finite one between them."""
     elapsed_seconds: float = 0.0
+    """Time that training has taken so far, in all sessions of the run together."""
     loss_sum: float = 0.0
-    """Of the finite steps since the last evaluation, as the next three."""
+    """Sum of the losses of all finite steps since the last evaluation, in nats per character."""
     norm_sum: float = 0.0
+    """Sum of the gradient norms, before clipping, of the same steps."""
     clipped_steps: int = 0
+    """How many of the same steps had their gradient clipped."""
     counted_steps: int = 0
+    """How many finite steps there were since the last evaluation."""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Progress":
+        """Read the progress in a checkpoint; early ones call `rollbacks` "returns"."""
+        return cls(**{RENAMED.get(name, name): value for name, value in data.items()})
 
     @property
     def window(self) -> int:
@@ -154,7 +174,7 @@ def build(path: Path, reader: Reader, *, verified: bool) -> Checkpoint:
         return Checkpoint(
             Config.from_json(description["config"]),
             Vocabulary.from_json(description["vocabulary"]),
-            Progress(**description["progress"]),
+            Progress.from_json(description["progress"]),
             tensors,
             stated,
         )

@@ -150,6 +150,16 @@ def described(change: Callable[[dict[str, Any]], object]) -> None:
     PATH.write_bytes(checkpoints.serialize(tensors, {checkpoints.KEY: json.dumps(description)}))
 
 
+def test_rollbacks_are_read_under_the_name_that_early_checkpoints_give_them() -> None:
+    def early(description: dict[str, Any]) -> None:
+        assert description["format"] == 1
+        del description["progress"]["rollbacks"]
+        description["progress"]["returns"] = 2
+
+    described(early)
+    assert checkpoints.load(PATH).progress == replace(example().progress, rollbacks=2)
+
+
 def test_a_newer_format_is_refused_with_the_way_out() -> None:
     described(lambda description: description.update(format=checkpoints.FORMAT + 1))
     with pytest.raises(CheckpointError, match=f"^{PATH}: format 2, .*pip install --upgrade"):

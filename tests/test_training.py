@@ -16,7 +16,7 @@ from charrnn import checkpoints
 from charrnn.errors import ConfigError, CorpusError, DivergedError, RunError
 from charrnn.runs import Run
 from charrnn.training import events
-from charrnn.training.session import MOST_RETURNS, PATIENCE, Session
+from charrnn.training.session import MOST_ROLLBACKS, PATIENCE, Session
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -343,7 +343,7 @@ def test_hopeless_divergence_gives_up(train, corpus, poison):
     poison(lambda seed, rate: seed >= 4)
     with pytest.raises(DivergedError, match="--learning-rate"):
         train(corpus, steps=40, eval_every=2)
-    assert MOST_RETURNS == 3
+    assert MOST_ROLLBACKS == 3
 
 
 def test_a_run_is_never_overwritten_unasked(train, corpus, tmp_path):

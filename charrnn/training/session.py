@@ -32,7 +32,7 @@ from charrnn.training.step import Outcome, State, Trainer
 
 PATIENCE = 5
 """So many steps in a row that are not finite bring the run back to its last checkpoint."""
-MOST_RETURNS = 3
+MOST_ROLLBACKS = 3
 SAMPLE = SamplingConfig(length=200, temperature=0.8)
 
 
@@ -88,16 +88,16 @@ class Session:
         progress.clipped_steps += outcome.gradient_norm > self.config.training.clip_norm
 
     def _roll_back(self) -> RolledBack:
-        skipped, returns = self.progress.skipped_steps, self.progress.returns
-        if returns == MOST_RETURNS:
+        skipped, rollbacks = self.progress.skipped_steps, self.progress.rollbacks
+        if rollbacks == MOST_ROLLBACKS:
             raise DivergedError(
-                f"{self.run.folder}: training diverged {returns + 1} times, at ever lower rates;"
+                f"{self.run.folder}: training diverged {rollbacks + 1} times, at ever lower rates;"
                 " start again with a lower --learning-rate or --clip-norm"
             )
         best = self.progress.best_loss_nats, self.progress.best_step
         self.restore(checkpoints.load(self.run.last))
         self.progress.best_loss_nats, self.progress.best_step = best
-        self.progress.skipped_steps, self.progress.returns = skipped, returns + 1
+        self.progress.skipped_steps, self.progress.rollbacks = skipped, rollbacks + 1
         self.progress.skipped_in_a_row = 0
         self.progress.rate_scale /= 2
         history.truncate(self.run.history, self.progress.step)
