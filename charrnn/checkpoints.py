@@ -52,7 +52,7 @@ class Progress:
     evaluated_step: int = 0
     """The step of the last evaluation."""
     best_loss_nats: float | None = None
-    """The lowest validation loss, in nats per character; None where nothing validates yet."""
+    """The lowest validation loss, in nats per character; None before the first."""
     best_step: int | None = None
     """The step at which the `best` checkpoint was written."""
     rate_scale: float = 1.0

@@ -159,20 +159,20 @@ def build(run: Run, corpus: Corpus, config: Config, old: Checkpoint | None) -> S
 
 def set_plan(session: Session, plan: Plan, begin: float) -> Iterator[Note]:
     """Fix the number of steps from here on."""
-    load = session.load
+    workload = session.workload
     speed = session.measure(begin) if plan.needs_speed else None
-    steps = plan_steps(plan, load, speed)
+    steps = plan_steps(plan, workload, speed)
     progress = session.progress
     progress.start, progress.end = progress.step, progress.step + steps
-    progress.windows = load.windows
-    yield Note(f"training for {steps:,} steps, {steps / load.windows:.1f} epochs")
+    progress.windows = workload.windows
+    yield Note(f"training for {steps:,} steps, {steps / workload.windows:.1f} epochs")
 
 
 def set_cadence(session: Session) -> None:
     """Fix when to evaluate, sample and save: as the settings say, or spread over the plan."""
     options, progress = session.config.training, session.progress
     steps = progress.end - progress.start
-    progress.eval_every = options.eval_every or -(-steps // session.load.evaluations(steps))
+    progress.eval_every = options.eval_every or -(-steps // session.workload.evaluations(steps))
     every = options.sample_every
     progress.sample_every = -(-steps // SAMPLES) if every is None else every
     progress.checkpoint_every = options.checkpoint_every or progress.eval_every

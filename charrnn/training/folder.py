@@ -17,7 +17,7 @@ SETTLING = ".settling"
 
 
 @contextmanager
-def held(run: Run) -> Iterator[None]:
+def locked_folder(run: Run) -> Iterator[None]:
     """The run's folder, made where it is missing, and locked.
 
     If the block ends without a run in it, what was made is removed.

@@ -13,8 +13,9 @@ from charrnn.config import Config, Plan, parse_duration
 from charrnn.errors import ConfigError, RunError
 from charrnn.runs import DEFAULT_ROOT, Run, find_checkpoint, find_run
 from charrnn.text.sources import PathLike, run_name, select
-from charrnn.training import begin, folder
+from charrnn.training import begin
 from charrnn.training.events import Event
+from charrnn.training.folder import locked_folder
 from charrnn.training.session import Session
 
 
@@ -80,7 +81,7 @@ def in_folder(
     run: Run, beginning: Generator[Event, None, Session | None]
 ) -> Generator[Event, None, None]:
     """All events of a run, its folder locked from before its beginning."""
-    with folder.held(run):
+    with locked_folder(run):
         session = yield from beginning
         if session is not None:
             yield from events(session)

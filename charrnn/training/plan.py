@@ -38,7 +38,7 @@ def median_seconds(step: Callable[[], object], least_seconds: float = MEASURE_SE
 
 
 @dataclass(frozen=True)
-class Load:
+class Workload:
     """What a plan is made for: windows in an epoch, characters in a step and in an evaluation,
     and the steps between evaluations where the user chose them."""
 
@@ -55,21 +55,21 @@ class Load:
         return max(1, min(EVALUATIONS, int(affordable / max(1, self.evaluation_characters))))
 
 
-def plan_steps(plan: Plan, load: Load, speed: Speed | None) -> int:
+def plan_steps(plan: Plan, workload: Workload, speed: Speed | None) -> int:
     """How many steps the plan means; a time plan needs the speed."""
     if plan.steps is not None:
         return plan.steps
     if plan.epochs is not None:
-        return max(1, round(plan.epochs * load.windows))
+        return max(1, round(plan.epochs * workload.windows))
     assert speed is not None
-    steps = steps_in((DEFAULT if plan.empty else plan).seconds or 0.0, load, speed)
-    return min(steps, DEFAULT_EPOCHS * load.windows) if plan.empty else steps
+    steps = steps_in((DEFAULT if plan.empty else plan).seconds or 0.0, workload, speed)
+    return min(steps, DEFAULT_EPOCHS * workload.windows) if plan.empty else steps
 
 
-def steps_in(seconds: float, load: Load, speed: Speed) -> int:
+def steps_in(seconds: float, workload: Workload, speed: Speed) -> int:
     """How many steps fit into the time beside their evaluations; at least one."""
     left = seconds - speed.spent_seconds
-    if load.eval_every:
-        return max(1, int(left / (speed.step_seconds + speed.evaluation_seconds / load.eval_every)))
-    evaluations = load.evaluations(max(1, int(left / speed.step_seconds)))
+    if every := workload.eval_every:
+        return max(1, int(left / (speed.step_seconds + speed.evaluation_seconds / every)))
+    evaluations = workload.evaluations(max(1, int(left / speed.step_seconds)))
     return max(1, int((left - evaluations * speed.evaluation_seconds) / speed.step_seconds))

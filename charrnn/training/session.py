@@ -26,7 +26,7 @@ from charrnn.training.events import (
     Started,
     Stepped,
 )
-from charrnn.training.plan import Load, Speed, median_seconds
+from charrnn.training.plan import Speed, Workload, median_seconds
 from charrnn.training.schedule import learning_rate
 from charrnn.training.step import Outcome, State, Trainer
 
@@ -224,11 +224,11 @@ class Session:
     # -- Time ----------------------------------------------------------------------------
 
     @property
-    def load(self) -> Load:
+    def workload(self) -> Workload:
         """What a plan for this run reckons with."""
         options = self.config.training
         characters = options.batch_size * options.seq_length
-        return Load(self.streams.windows, characters, len(self.validation), options.eval_every)
+        return Workload(self.streams.windows, characters, len(self.validation), options.eval_every)
 
     def measure(self, begin: float) -> Speed:
         """How fast steps and evaluations are here; changes nothing. `begin` is when all began."""
