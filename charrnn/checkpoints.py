@@ -90,6 +90,21 @@ class Progress:
         return self.step / self.windows
 
     @property
+    def train_loss_nats(self) -> float | None:
+        """Mean loss of the finite steps since the last evaluation; None where there are none."""
+        return self.loss_sum / self.counted_steps if self.counted_steps else None
+
+    @property
+    def gradient_norm(self) -> float:
+        """Mean norm of the gradients of these steps, before clipping; 0 where there are none."""
+        return self.norm_sum / max(1, self.counted_steps)
+
+    @property
+    def clipped_share(self) -> float:
+        """The share of these steps whose gradient was clipped; 0 where there are none."""
+        return self.clipped_steps / max(1, self.counted_steps)
+
+    @property
     def finished(self) -> bool:
         """Whether the plan has been carried out."""
         return self.step >= self.end

@@ -16,7 +16,7 @@ from charrnn import checkpoints
 from charrnn.errors import ConfigError, CorpusError, DivergedError, RunError
 from charrnn.runs import Run
 from charrnn.training import events
-from charrnn.training.session import MOST_ROLLBACKS, PATIENCE, Session
+from charrnn.training.rollback import MOST_ROLLBACKS, PATIENCE
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -374,13 +374,13 @@ def test_overwriting_fails_without_loss(train, corpus, tmp_path):
 def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
     train, corpus, tmp_path, monkeypatch
 ):
-    def full(session, run=None):
-        if session.progress.step:
+    def full(path, checkpoint):
+        if path == run_of(tmp_path).last and checkpoint.progress.step:
             raise OSError(28, "No space left on device")
-        return save(session, run)
+        return save(path, checkpoint)
 
-    save = Session.save
-    monkeypatch.setattr(Session, "save", full)
+    save = checkpoints.save
+    monkeypatch.setattr(checkpoints, "save", full)
     with pytest.raises(RunError, match="No space"):
         train(corpus, steps=4, eval_every=2)
     monkeypatch.undo()

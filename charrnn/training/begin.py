@@ -23,6 +23,7 @@ from charrnn.training.events import Event, Finished, Note
 from charrnn.training.folder import settle, staging
 from charrnn.training.plan import plan_steps
 from charrnn.training.session import Session
+from charrnn.training.speed import measure
 from charrnn.training.step import Trainer
 from charrnn.training.transfer import warm_start
 
@@ -45,7 +46,7 @@ def new(
         session = build(run, corpus, config, old)
         yield from set_plan(session, plan, begin)
         set_cadence(session)
-        session.save(Run(staged))
+        session.saver.save(Run(staged))
         settle(run, staged)
     return session
 
@@ -68,13 +69,13 @@ def resumed(
         yield from already_finished(run, checkpoint)
         return None
     session = Session(run, corpus, config, Trainer(config, corpus.vocabulary.size))
-    session.restore(checkpoint)
+    session.learner.restore(checkpoint)
     history.truncate(run.history, session.progress.step)
     yield Note(f"going on with {run.folder} at step {session.progress.step:,}")
     if not plan.empty:
         yield from set_plan(session, plan, begin)
     set_cadence(session)
-    session.save()
+    session.saver.save()
     return session
 
 
@@ -160,7 +161,7 @@ def build(run: Run, corpus: Corpus, config: Config, old: Checkpoint | None) -> S
 def set_plan(session: Session, plan: Plan, begin: float) -> Iterator[Note]:
     """Fix the number of steps from here on."""
     workload = session.workload
-    speed = session.measure(begin) if plan.needs_speed else None
+    speed = measure(session.learner, session.validator, begin) if plan.needs_speed else None
     steps = plan_steps(plan, workload, speed)
     progress = session.progress
     progress.start, progress.end = progress.step, progress.step + steps

@@ -4,9 +4,10 @@ import csv
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from charrnn.checkpoints import Progress
 from charrnn.files import write_atomically
+from charrnn.training.events import Evaluated
 
 COLUMNS = (
     "step",
@@ -22,7 +23,23 @@ COLUMNS = (
 )
 
 
-def append(path: Path, row: Mapping[str, Any]) -> None:
+def row(evaluated: Evaluated, progress: Progress) -> dict[str, float | None]:
+    """The row of an evaluation; the means in `progress` are over the steps before it."""
+    return {
+        "step": evaluated.step,
+        "epoch": round(evaluated.epoch, 4),
+        "train_loss_nats": evaluated.train_loss_nats,
+        "val_loss_nats": evaluated.val_loss_nats,
+        "val_bits_per_char": evaluated.val_bits_per_char,
+        "learning_rate": evaluated.learning_rate,
+        "gradient_norm": progress.gradient_norm,
+        "clipped_share": progress.clipped_share,
+        "skipped_steps": progress.skipped_steps,
+        "elapsed_seconds": round(progress.elapsed_seconds, 2),
+    }
+
+
+def append(path: Path, row: Mapping[str, float | None]) -> None:
     """Add a row, and the header where the file is new."""
     new = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:

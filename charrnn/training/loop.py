@@ -88,20 +88,24 @@ def in_folder(
 
 
 def events(session: Session) -> Iterator[Event]:
-    """Step, evaluate, sample and save until the plan is carried out."""
+    """Step until the plan is carried out, and after each step do what is due."""
     try:
         yield session.started()
-        while True:
-            if session.evaluation_due:
-                yield session.evaluate()
-            if session.checkpoint_due:
-                yield session.save()
-            if session.sample_due:
-                yield session.sample()
-            if session.progress.finished:
-                break
+        yield from what_is_due(session)
+        while not session.progress.finished:
             yield session.step()
+            yield from what_is_due(session)
     except GeneratorExit:
-        session.close()
+        session.saver.close()
         raise
     yield session.finished()
+
+
+def what_is_due(session: Session) -> Iterator[Event]:
+    """Evaluate, save and sample, each if it is due; the checkpoint knows of the evaluation."""
+    if session.validator.due:
+        yield session.validator.evaluate()
+    if session.saver.due:
+        yield session.saver.save()
+    if session.sampler.due:
+        yield session.sampler.sample()

@@ -1,7 +1,5 @@
 """From what the user asked for to a number of steps."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from charrnn.config import Plan
@@ -13,8 +11,6 @@ EVALUATIONS = 20
 EVALUATED_SHARE = 0.3
 """At most so many characters are evaluated for each one trained on; forward only, a third of
 the work each, they take a tenth of the time."""
-MEASURE_SECONDS = 1.5
-MEASURE_STEPS = 3
 
 
 @dataclass(frozen=True)
@@ -24,17 +20,6 @@ class Speed:
     step_seconds: float
     evaluation_seconds: float
     spent_seconds: float
-
-
-def median_seconds(step: Callable[[], object], least_seconds: float = MEASURE_SECONDS) -> float:
-    """The median time of a step, after a first one that compiles it."""
-    step()
-    times: list[float] = []
-    while len(times) < MEASURE_STEPS or sum(times) < least_seconds:
-        begin = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - begin)
-    return sorted(times)[len(times) // 2]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,84 @@
+"""The learner: everything that a training step changes."""
+
+from dataclasses import replace
+
+from charrnn.checkpoints import Checkpoint, Progress, Tensors, prefixed
+from charrnn.config import Config
+from charrnn.model.network import zero_state
+from charrnn.text.corpus import Corpus
+from charrnn.text.streams import Streams, directed
+from charrnn.training.events import Stepped
+from charrnn.training.schedule import learning_rate
+from charrnn.training.step import Outcome, State, Trainer
+
+
+class Learner:
+    """Learns a text one window after another, and goes into checkpoints and back.
+
+    It consists of the trainer (network and optimizer), the streams that the training part is
+    cut into, the recurrent state carried from window to window, and the progress of the run.
+    """
+
+    def __init__(self, corpus: Corpus, config: Config, trainer: Trainer) -> None:
+        options = config.training
+        ids = directed(corpus.train, config.model.direction)
+        self.config, self.vocabulary, self.trainer = config, corpus.vocabulary, trainer
+        self.streams = Streams(ids, options.batch_size, options.seq_length)
+        self.state = self._zero_state()
+        self.progress = Progress()
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step."""
+        return learning_rate(self.config.training, self.progress)
+
+    def step(self) -> Stepped:
+        """Learn from the next window of every stream, in each epoch from a zero state on."""
+        progress = self.progress
+        if progress.window == 0:
+            self.state = self._zero_state()
+        batch, rate = self.streams.window(progress.window), self.learning_rate
+        self.state, outcome = self.trainer.step(batch, self.state, progress.step, rate)
+        self._count(outcome)
+        characters, skipped = int(batch.mask.sum()), not outcome.finite
+        return Stepped(progress.step, progress.end, outcome.loss_nats, characters, skipped)
+
+    def forget_sums(self) -> None:
+        """Begin new means of loss, gradient norm and clipping, as after each evaluation."""
+        progress = self.progress
+        progress.loss_sum = progress.norm_sum = 0.0
+        progress.counted_steps = progress.clipped_steps = 0
+
+    def snapshot(self) -> Checkpoint:
+        """All that it takes to continue bit for bit from here: the contents of `last`."""
+        return self._checkpoint(self.trainer.tensors(self.state))
+
+    def weights_snapshot(self) -> Checkpoint:
+        """The weights without optimizer and state: the contents of `best`."""
+        return self._checkpoint(prefixed("weights", self.trainer.weights()))
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Continue from where `snapshot` was taken."""
+        self.trainer.restore(checkpoint.weights, checkpoint.part("optimizer"))
+        self.state = self.trainer.restore_state(checkpoint.part("state"))
+        self.progress = replace(checkpoint.progress)
+
+    def _zero_state(self) -> State:
+        return zero_state(self.config.model, self.config.training.batch_size)
+
+    def _count(self, outcome: Outcome) -> None:
+        progress = self.progress
+        progress.step += 1
+        if not outcome.finite:
+            progress.skipped_steps += 1
+            progress.skipped_in_a_row += 1
+            return
+        progress.skipped_in_a_row = 0
+        progress.counted_steps += 1
+        progress.loss_sum += outcome.loss_nats
+        progress.norm_sum += outcome.gradient_norm
+        progress.clipped_steps += outcome.gradient_norm > self.config.training.clip_norm
+
+    def _checkpoint(self, tensors: Tensors) -> Checkpoint:
+        # The progress is copied: the learner's own goes on counting.
+        return Checkpoint(self.config, self.vocabulary, replace(self.progress), tensors)

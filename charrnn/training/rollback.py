@@ -1,0 +1,48 @@
+"""What becomes of a run that diverges: it goes back to its last checkpoint, at half the rate."""
+
+from charrnn import checkpoints
+from charrnn.checkpoints import Progress
+from charrnn.errors import DivergedError
+from charrnn.runs import Run
+from charrnn.training import history
+from charrnn.training.events import RolledBack
+from charrnn.training.learner import Learner
+from charrnn.training.saving import Saver
+
+PATIENCE = 5
+"""After this many skipped steps in a row a run has diverged."""
+MOST_ROLLBACKS = 3
+"""A run that diverges once more after this many rollbacks is given up."""
+
+
+def diverged(progress: Progress) -> bool:
+    """Whether the loss or gradient of the last `PATIENCE` steps was not finite."""
+    return progress.skipped_in_a_row >= PATIENCE
+
+
+def roll_back(run: Run, learner: Learner, saver: Saver) -> RolledBack:
+    """Take the learner back to the run's `last` checkpoint, and halve its learning rate.
+
+    The result is saved at once, so that a run interrupted here resumes at the lower rate.
+    """
+    abandoned = learner.progress
+    if abandoned.rollbacks == MOST_ROLLBACKS:
+        raise DivergedError(
+            f"{run.folder}: training diverged {abandoned.rollbacks + 1} times, at ever lower rates;"
+            " start again with a lower --learning-rate or --clip-norm"
+        )
+    learner.restore(checkpoints.load(run.last))
+    carry_over(abandoned, learner.progress)
+    history.truncate(run.history, learner.progress.step)
+    saver.save()
+    return RolledBack(learner.progress.step, learner.learning_rate)
+
+
+def carry_over(abandoned: Progress, restored: Progress) -> None:
+    """Put into the restored progress what a rollback does not undo, and count the rollback."""
+    restored.best_loss_nats = abandoned.best_loss_nats  # `best` is still on disk
+    restored.best_step = abandoned.best_step
+    restored.skipped_steps = abandoned.skipped_steps
+    restored.skipped_in_a_row = 0
+    restored.rollbacks = abandoned.rollbacks + 1
+    restored.rate_scale /= 2

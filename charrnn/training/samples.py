@@ -1,0 +1,32 @@
+"""Samples: short texts in which one sees, while a model is trained, what it has learnt."""
+
+from charrnn.config import SamplingConfig
+from charrnn.sampling.instant import InstantNetwork
+from charrnn.sampling.writing import Writing
+from charrnn.training.events import Sampled
+from charrnn.training.learner import Learner
+
+SAMPLE = SamplingConfig(length=200, temperature=0.8)
+
+
+class Sampler:
+    """Writes a text with the learner's weights every so many steps."""
+
+    def __init__(self, learner: Learner) -> None:
+        self._learner = learner
+
+    @property
+    def due(self) -> bool:
+        """Whether to write a sample now: after every so many steps, not where a plan begins."""
+        progress = self._learner.progress
+        every, step = progress.sample_every, progress.step
+        return every > 0 and step > progress.start and step % every == 0
+
+    def sample(self) -> Sampled:
+        """A text from the weights as they are; the step is its seed."""
+        learner, step = self._learner, self._learner.progress.step
+        config = learner.config.model
+        engine = InstantNetwork(config, learner.trainer.weights())
+        backward = config.direction == "backward"
+        writing = Writing(engine, learner.vocabulary, SAMPLE, step, backward=backward)
+        return Sampled(step, writing.begin().texts()[0].text)

@@ -1,0 +1,58 @@
+"""Validation: how well the model predicts text that it does not learn from."""
+
+from charrnn.evaluation import Evaluator
+from charrnn.runs import Run
+from charrnn.text.corpus import Corpus
+from charrnn.text.streams import directed
+from charrnn.training import history
+from charrnn.training.clock import Clock
+from charrnn.training.events import Evaluated
+from charrnn.training.learner import Learner
+from charrnn.training.saving import Saver
+
+
+class Validator:
+    """Evaluates the learner every so many steps, and keeps the weights with the lowest loss."""
+
+    def __init__(
+        self, run: Run, corpus: Corpus, learner: Learner, saver: Saver, clock: Clock
+    ) -> None:
+        config = learner.config
+        ids = corpus.validation[: config.training.eval_chars or None]
+        self.ids = directed(ids, config.model.direction)
+        """Ids [N], the same characters in both directions; fewer than two validate nothing."""
+        self.evaluator = Evaluator(learner.trainer.model, config.model, corpus.vocabulary.size)
+        self._run, self._learner, self._saver, self._clock = run, learner, saver, clock
+
+    @property
+    def due(self) -> bool:
+        """Whether to evaluate now: at the end of the plan and after every so many steps, once."""
+        progress = self._learner.progress
+        on_time = progress.step % progress.eval_every == 0
+        return (progress.finished or on_time) and progress.step != progress.evaluated_step
+
+    def evaluate(self) -> Evaluated:
+        """Score the validation text, write a row of the history, save the weights if best."""
+        evaluated = self._evaluated()
+        self._clock.update(self._learner.progress)
+        history.append(self._run.history, history.row(evaluated, self._learner.progress))
+        self._learner.forget_sums()
+        self._learner.progress.evaluated_step = evaluated.step
+        if evaluated.is_best:
+            self._keep_best(evaluated)
+        return evaluated
+
+    def loss_nats(self) -> float | None:
+        """Validation loss in nats per character; None where there is nothing to validate on."""
+        return self.evaluator.score(self.ids).nats_per_char if len(self.ids) > 1 else None
+
+    def _evaluated(self) -> Evaluated:
+        progress, rate, loss = self._learner.progress, self._learner.learning_rate, self.loss_nats()
+        # Without a validation text the newest weights count as the best.
+        best = loss is None or progress.best_loss_nats is None or loss < progress.best_loss_nats
+        return Evaluated(progress.step, progress.epoch, progress.train_loss_nats, loss, rate, best)
+
+    def _keep_best(self, evaluated: Evaluated) -> None:
+        progress = self._learner.progress
+        progress.best_loss_nats, progress.best_step = evaluated.val_loss_nats, evaluated.step
+        self._saver.save_best()
