@@ -1,0 +1,271 @@
+"""The parts of a session: each is due when it should be, and does one thing."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SMALL
+
+from charrnn import checkpoints
+from charrnn.checkpoints import Checkpoint, Progress
+from charrnn.config import Config
+from charrnn.errors import DivergedError
+from charrnn.runs import Run
+from charrnn.text.corpus import encode_corpus
+from charrnn.text.sources import select
+from charrnn.training.clock import Clock
+from charrnn.training.events import Evaluated, RolledBack, Sampled, Saved, Stepped
+from charrnn.training.rollback import MOST_ROLLBACKS, PATIENCE, diverged, roll_back
+from charrnn.training.session import Session
+from charrnn.training.speed import measure, median_seconds
+from charrnn.training.step import Trainer
+
+pytestmark = pytest.mark.usefixtures("eagerly")
+
+
+@pytest.fixture
+def session(corpus: Path, tmp_path: Path, eagerly: None) -> Session:
+    """A session at the first of ten steps, in a run that is not saved yet."""
+    config = Config.of(**SMALL, dropout=0.3, warmup_steps=0)
+    encoded = encode_corpus(select([corpus], config.text).sources, config.text, tmp_path)
+    trainer = Trainer(config, encoded.vocabulary.size)
+    session = Session(Run(tmp_path), encoded, config, trainer)
+    session.progress.end, session.progress.windows = 10, session.workload.windows
+    return session
+
+
+@pytest.fixture
+def ticks(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A clock that goes on by one second each time it is read, and what it will show next."""
+    numbers = count(100)
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(numbers)))
+    return numbers
+
+
+def poison(session: Session) -> None:
+    """Make the loss of every step that follows not finite."""
+    step = session.learner.trainer.step
+
+    def poisoned(batch, state, seed, rate):  # type: ignore[no-untyped-def]
+        return step(batch._replace(mask=batch.mask * np.float32("nan")), state, seed, rate)
+
+    session.learner.trainer.step = poisoned  # type: ignore[method-assign]
+
+
+def assert_same(one: Checkpoint, other: Checkpoint) -> None:
+    """Two checkpoints hold the same bits and the same progress."""
+    assert one.progress == other.progress
+    assert one.tensors.keys() == other.tensors.keys()
+    for name, tensor in one.tensors.items():
+        np.testing.assert_array_equal(tensor, other.tensors[name], err_msg=name)
+
+
+def due_steps(session: Session, due: Callable[[], bool]) -> list[int]:
+    """The steps of the plan at which something is due."""
+    found = []
+    for step in range(session.progress.start, session.progress.end + 1):
+        session.progress.step = step
+        if due():
+            found.append(step)
+    return found
+
+
+# -- Time --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("updates", [1, 2, 7])
+def test_the_clock_counts_every_second_once(ticks: Iterator[int], updates: int) -> None:
+    clock, progress = Clock(), Progress()
+    for _ in range(updates):
+        clock.update(progress)
+    assert progress.elapsed_seconds == updates
+
+
+def test_the_clock_adds_up_across_sessions_and_not_between_them(ticks: Iterator[int]) -> None:
+    progress = Progress(elapsed_seconds=50.0)
+    Clock().update(progress)
+    next(ticks)
+    Clock().update(progress)
+    assert progress.elapsed_seconds == 52
+
+
+def test_a_checkpoint_and_a_row_carry_the_time_until_then(
+    ticks: Iterator[int], session: Session
+) -> None:
+    session.validator.evaluate()
+    assert session.progress.elapsed_seconds == 1
+    session.saver.save()
+    assert checkpoints.load(session.run.last).progress.elapsed_seconds == 2
+    assert checkpoints.load(session.run.best).progress.elapsed_seconds == 1
+    assert session.run.history.read_text().endswith(",1.0\n")
+
+
+# -- What is due -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("every", "steps"), [(4, [4, 8, 10]), (5, [5, 10]), (99, [10])])
+def test_evaluations_and_checkpoints_are_due_regularly_and_at_the_end(
+    session: Session, every: int, steps: list[int]
+) -> None:
+    session.saver.save()
+    session.progress.eval_every = session.progress.checkpoint_every = every
+    assert due_steps(session, lambda: session.validator.due) == steps
+    assert due_steps(session, lambda: session.saver.due) == steps
+
+
+@pytest.mark.parametrize(
+    ("every", "start", "steps"), [(4, 0, [4, 8]), (5, 0, [5, 10]), (5, 5, [10]), (0, 0, [])]
+)
+def test_samples_are_due_regularly_but_not_where_a_plan_begins(
+    session: Session, every: int, start: int, steps: list[int]
+) -> None:
+    session.progress.sample_every, session.progress.start = every, start
+    assert due_steps(session, lambda: session.sampler.due) == steps
+
+
+def test_what_is_done_is_not_due_again_at_the_same_step(session: Session) -> None:
+    session.progress.step = session.progress.end
+    assert session.validator.due
+    assert isinstance(session.validator.evaluate(), Evaluated)
+    assert not session.validator.due
+    assert session.saver.due
+    assert session.saver.save() == Saved(session.progress.end, session.run.last)
+    assert not session.saver.due
+
+
+def test_after_a_skipped_step_a_checkpoint_waits_unless_the_plan_ends(session: Session) -> None:
+    session.progress.checkpoint_every, session.progress.skipped_in_a_row = 1, 1
+    assert due_steps(session, lambda: session.saver.due) == [10]
+
+
+def test_closing_saves_a_new_step_once_and_never_a_skipped_one(session: Session) -> None:
+    session.progress.skipped_in_a_row = 1
+    session.saver.close()
+    assert not session.run.last.exists()
+    session.progress.skipped_in_a_row = 0
+    session.saver.close()
+    written = session.run.last.stat().st_mtime_ns
+    session.saver.close()
+    assert session.run.last.stat().st_mtime_ns == written
+
+
+# -- Learning ----------------------------------------------------------------------------
+
+
+def test_a_restored_learner_repeats_its_steps_bit_for_bit(session: Session) -> None:
+    learner = session.learner
+    learner.step()
+    before = learner.snapshot()
+    steps, after = [learner.step(), learner.step()], learner.snapshot()
+    assert before.progress.step == 1
+    learner.restore(before)
+    assert_same(learner.snapshot(), before)
+    assert [learner.step(), learner.step()] == steps
+    assert_same(learner.snapshot(), after)
+
+
+def test_means_are_over_the_finite_steps_since_they_were_forgotten(session: Session) -> None:
+    learner = session.learner
+    learner.step()
+    learner.forget_sums()
+    assert learner.progress.train_loss_nats is None
+    losses = [learner.step().loss_nats for _ in range(3)]
+    poison(session)
+    assert learner.step().skipped
+    assert learner.progress.train_loss_nats == pytest.approx(np.mean(losses))
+    assert learner.progress.skipped_steps == learner.progress.skipped_in_a_row == 1
+    assert learner.progress.step == 5
+
+
+@pytest.mark.parametrize(("limit", "share"), [(1e-6, 1.0), (1e6, 0.0)])
+def test_the_clipped_share_tells_how_many_gradients_were_too_large(
+    session: Session, limit: float, share: float
+) -> None:
+    session.learner.config = session.config.changed({"clip_norm": limit})
+    session.learner.step()
+    assert session.progress.clipped_share == share
+    assert session.progress.gradient_norm > 0
+
+
+def test_best_is_kept_only_where_the_loss_is_lower(session: Session) -> None:
+    first = session.validator.evaluate()
+    assert first.is_best
+    assert session.progress.best_loss_nats == first.val_loss_nats
+    session.learner.step()
+    for best, expected in ((1e-9, False), (1e9, True)):
+        session.progress.best_loss_nats = best
+        assert session.validator.evaluate().is_best == expected
+    assert session.progress.best_step == checkpoints.load(session.run.best).progress.step == 1
+
+
+def test_a_sample_depends_on_the_weights_and_the_step_alone(session: Session) -> None:
+    one, same = session.sampler.sample(), session.sampler.sample()
+    assert one == same == Sampled(0, one.text)
+    session.progress.step = 1
+    assert session.sampler.sample().text != one.text
+
+
+# -- Rolling back ------------------------------------------------------------------------
+
+
+def test_a_session_rolls_back_once_it_has_diverged(session: Session) -> None:
+    session.step()
+    session.saver.save()
+    poison(session)
+    outcomes = [session.step() for _ in range(PATIENCE)]
+    assert all(isinstance(outcome, Stepped) for outcome in outcomes[:-1])
+    assert isinstance(outcomes[-1], RolledBack)
+    assert session.progress.step == outcomes[-1].step == 1
+    assert not diverged(session.progress)
+
+
+def test_a_rollback_restores_the_weights_and_keeps_what_it_does_not_undo(session: Session) -> None:
+    session.saver.save()
+    saved, rate = session.learner.snapshot(), session.learner.learning_rate
+    session.step()
+    lost = session.progress
+    lost.best_loss_nats, lost.best_step, lost.skipped_steps = 1.5, 1, 7
+    rolled_back = roll_back(session.run, session.learner, session.saver)
+    assert rolled_back == RolledBack(0, rate / 2)
+    kept = {"best_loss_nats": 1.5, "best_step": 1, "skipped_steps": 7}
+    changed = {"rollbacks": 1, "rate_scale": 0.5}
+    session.progress.elapsed_seconds = saved.progress.elapsed_seconds
+    expected = replace(saved.progress, **kept, **changed)
+    assert_same(session.learner.snapshot(), replace(saved, progress=expected))
+    assert checkpoints.load(session.run.last).progress.rollbacks == 1
+
+
+def test_a_run_that_diverges_too_often_is_given_up(session: Session) -> None:
+    session.saver.save()
+    for _ in range(MOST_ROLLBACKS):
+        roll_back(session.run, session.learner, session.saver)
+    with pytest.raises(DivergedError, match=f"diverged {MOST_ROLLBACKS + 1} times"):
+        roll_back(session.run, session.learner, session.saver)
+
+
+# -- Measuring ---------------------------------------------------------------------------
+
+
+def test_measuring_changes_nothing(ticks: Iterator[int], session: Session) -> None:
+    session.step()
+    before = session.learner.snapshot()
+    speed = measure(session.learner, session.validator, begin=100.0)
+    assert_same(session.learner.snapshot(), before)
+    assert speed.step_seconds == 1
+    assert speed.evaluation_seconds == session.validator.evaluator.probe(session.validator.ids)[1]
+    assert speed.spent_seconds > 2
+
+
+def test_the_first_call_which_compiles_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, durations = 0.0, iter([1000.0, 3.0, 1.0, 2.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+
+    def call() -> None:
+        nonlocal now
+        now += next(durations)
+
+    assert median_seconds(call) == 2
