@@ -1,1 +1,6 @@
-"""Training: plan → schedule → compiled step → session → a loop that yields events."""
+"""Training, from what the user asks for to a generator of events.
+
+`loop` begins a session (`begin`, `plan`, `speed`) and carries its plan out. A session consists of
+the learner (`learner`, `step`, `schedule`) and of what is done beside its steps: `validation` with
+the `history`, `saving`, `samples`, and `rollback` where the run diverges.
+"""

@@ -1,4 +1,4 @@
-"""How a session begins: a new run, or one that goes on."""
+"""How a session begins: in a new run, or in one that is resumed."""
 
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ SAMPLES = 4
 def new(
     run: Run, selection: Selection, config: Config, plan: Plan, old: Checkpoint | None
 ) -> Beginning:
-    """Encode the corpus, build the network, fix the plan, write the first checkpoint."""
+    """Encode the corpus, build the network, set the plan, and save step 0."""
     begin = time.perf_counter()
     yield from announce(selection)
     with staging(run) as staged:
@@ -54,7 +54,7 @@ def new(
 def resumed(
     run: Run, paths: Sequence[PathLike], settings: Mapping[str, Any], plan: Plan
 ) -> Beginning:
-    """Take everything up where the last checkpoint left it; a plan given is a plan for more."""
+    """Continue from the `last` checkpoint; a plan, where there is one, is for further steps."""
     begin = time.perf_counter()
     if not run.last.exists():
         raise RunError(
@@ -80,7 +80,7 @@ def resumed(
 
 
 def inherit(old: Config, settings: Mapping[str, Any]) -> Config:
-    """The settings of a new run that starts from an old one: its network's shape is given."""
+    """The settings of a new run from an old run's weights, which fix the shape of the network."""
     handed_on = [each for each in fields(old.model) if each.metadata.get("shape")]
     shape = {each.name: getattr(old.model, each.name) for each in handed_on}
     for each in handed_on:
@@ -94,20 +94,20 @@ def inherit(old: Config, settings: Mapping[str, Any]) -> Config:
 
 
 def announce(selection: Selection) -> Iterator[Note]:
-    """What is about to be read, where the user did not say it in full."""
+    """Note which corpus is read where the user named none, and which files are passed over."""
     if selection.name == STANDARD_LIBRARY:
         files = len(selection.sources)
         yield Note(f"no corpus named: learning the Python standard library, {files} files")
     if selection.skipped:
-        shown = ", ".join(str(path) for path in selection.skipped[:3])
+        first = ", ".join(str(path) for path in selection.skipped[:3])
         more = len(selection.skipped) - 3
         yield Note(
-            f"passing over binary files: {shown}" + (f" and {more} more" if more > 0 else "")
+            f"passing over binary files: {first}" + (f" and {more} more" if more > 0 else "")
         )
 
 
 def describe(corpus: Corpus, config: Config) -> Iterator[Note]:
-    """Sizes of the corpus, and which of its characters the model will not know."""
+    """Note the sizes of the corpus and of its parts, and how many characters are unknown."""
     info = corpus.info
     kind = "bytes" if config.text.bytes else "characters"
     yield Note(
@@ -124,21 +124,21 @@ def describe(corpus: Corpus, config: Config) -> Iterator[Note]:
 
 
 def fitted(corpus: Corpus, config: Config) -> Config:
-    """Batch and window, shrunk where the corpus cannot fill them."""
+    """The settings, with batch and window shrunk to sizes that the corpus can fill."""
     options = config.training
     batch, window = fit(len(corpus.train), options.batch_size, options.seq_length)
     return config.changed({"batch_size": batch, "seq_length": window})
 
 
 def refitted(corpus: Corpus, config: Config, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings, with sizes shrunk as they were when the run began."""
+    """The settings given for a resumed run, with sizes shrunk as they were when it began."""
     sizes = {name: settings[name] for name in ("batch_size", "seq_length") if name in settings}
     fitting = fitted(corpus, config.changed(sizes)).training
     return {**settings, **{name: getattr(fitting, name) for name in sizes}}
 
 
 def describe_fit(corpus: Corpus, config: Config, asked: Config) -> Iterator[Note]:
-    """Say so where batch or window were shrunk."""
+    """Note to what sizes batch and window were shrunk, if they were."""
     was, now = asked.training, config.training
     if (was.batch_size, was.seq_length) != (now.batch_size, now.seq_length):
         yield Note(
@@ -159,7 +159,7 @@ def build(run: Run, corpus: Corpus, config: Config, old: Checkpoint | None) -> S
 
 
 def set_plan(session: Session, plan: Plan, begin: float) -> Iterator[Note]:
-    """Fix the number of steps from here on."""
+    """Set how many steps the session is to take, counted from the present one."""
     workload = session.workload
     speed = measure(session.learner, session.validator, begin) if plan.needs_speed else None
     steps = plan_steps(plan, workload, speed)
@@ -170,7 +170,7 @@ def set_plan(session: Session, plan: Plan, begin: float) -> Iterator[Note]:
 
 
 def set_cadence(session: Session) -> None:
-    """Fix when to evaluate, sample and save: as the settings say, or spread over the plan."""
+    """Set how often to evaluate, sample and save: as the settings say, or evenly over the plan."""
     options, progress = session.config.training, session.progress
     steps = progress.end - progress.start
     progress.eval_every = options.eval_every or -(-steps // session.workload.evaluations(steps))
@@ -180,7 +180,11 @@ def set_cadence(session: Session) -> None:
 
 
 def refuse_changed(run: Run, corpus: Corpus, config: Config, named: tuple[Source, ...]) -> None:
-    """CorpusError where the corpus, as named or as known, is not what the run was made from."""
+    """Raise CorpusError if the text in the files is not the one that the run was made from.
+
+    The files are those that the user named, or else those that the run remembers, if they are
+    still there. Files of the remembered sizes and times are not read again.
+    """
     sources = named or known_sources(corpus)
     if not sources or (not named and corpora.stamps(sources) == corpus.info.stamps):
         return
@@ -194,14 +198,14 @@ def refuse_changed(run: Run, corpus: Corpus, config: Config, named: tuple[Source
 
 
 def known_sources(corpus: Corpus) -> tuple[Source, ...]:
-    """The files that the corpus was made from, if all are still there."""
+    """The files that the corpus was made from; none if one of them is missing."""
     paths = [Path(location) for location in corpus.info.sources if location != "-"]
     known = len(paths) == len(corpus.info.sources) and all(path.is_file() for path in paths)
     return tuple(map(Source, paths)) if known else ()
 
 
 def already_finished(run: Run, checkpoint: Checkpoint) -> Iterator[Event]:
-    """Say that there is nothing left to do, and how to do more."""
+    """Note that the plan is carried out already, and how to train further."""
     progress = checkpoint.progress
     yield Note(
         f"{run.folder} has finished its {progress.step:,} steps;"

@@ -14,7 +14,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Started:
-    """Everything is built; steps follow."""
+    """The network is built and the plan is made; steps follow."""
 
     run: Path
     parameters: int
@@ -26,7 +26,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Stepped:
-    """One step is done, its loss in nats per character; a skipped one changed no weight."""
+    """A step is done. Its loss is in nats per character; a skipped step changed no weight."""
 
     step: int
     end: int
@@ -37,7 +37,7 @@ class Stepped:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """An evaluation; losses in nats per character, the rate at this step."""
+    """An evaluation: losses in nats per character, and the learning rate of the next step."""
 
     step: int
     epoch: float
@@ -48,13 +48,13 @@ class Evaluated:
 
     @property
     def val_bits_per_char(self) -> float | None:
-        """The validation loss in bits."""
+        """The validation loss in bits per character."""
         return None if self.val_loss_nats is None else self.val_loss_nats / math.log(2)
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """A text that the model writes at this step."""
+    """A text written with the weights of this step."""
 
     step: int
     text: str
@@ -62,7 +62,7 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Saved:
-    """A checkpoint is on disk."""
+    """A `last` checkpoint is on disk."""
 
     step: int
     path: Path
@@ -70,7 +70,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class RolledBack:
-    """Too many steps in a row were not finite: back to a checkpoint, at half the rate."""
+    """The run diverged and went back to its last checkpoint, at half the learning rate."""
 
     step: int
     learning_rate: float

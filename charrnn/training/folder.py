@@ -1,4 +1,4 @@
-"""The run's folder while a run begins in it: locked, and left as it was if beginning fails."""
+"""The folder of a run: locked during training, and as it was before if training cannot begin."""
 
 import contextlib
 import shutil
@@ -18,9 +18,9 @@ SETTLING = ".settling"
 
 @contextmanager
 def locked_folder(run: Run) -> Iterator[None]:
-    """The run's folder, made where it is missing, and locked.
+    """Make the run's folder if it is missing, and lock it until the block ends.
 
-    If the block ends without a run in it, what was made is removed.
+    If there is no run in the folder by then, the folders made are removed.
     """
     made = [path for path in (run.folder, *run.folder.parents) if not path.exists()]
     try:
@@ -39,7 +39,7 @@ def locked_folder(run: Run) -> Iterator[None]:
 
 @contextmanager
 def explained(run: Run) -> Iterator[None]:
-    """RunError in place of the system's errors, which do not always say where."""
+    """Turn errors of the operating system into RunErrors, which always name the folder."""
     try:
         yield
     except OSError as error:
@@ -58,7 +58,7 @@ def sweep(run: Run) -> None:
 
 
 def remove(made: list[Path]) -> None:
-    """Remove the folders made, as far as nothing is in them."""
+    """Remove the folders that were made, unless something is in them."""
     for folder in made:
         with contextlib.suppress(OSError):
             folder.rmdir()
@@ -66,7 +66,7 @@ def remove(made: list[Path]) -> None:
 
 @contextmanager
 def staging(run: Run) -> Iterator[Path]:
-    """A folder inside the run's for files that are not to replace the run's own yet."""
+    """A temporary folder inside the run's, for files that do not replace the run's own yet."""
     folder = Path(tempfile.mkdtemp(prefix=STAGING, dir=run.folder))
     try:
         yield folder
@@ -75,10 +75,10 @@ def staging(run: Run) -> Iterator[Path]:
 
 
 def settle(run: Run, staged: Path) -> None:
-    """Put the staged run in the old one's place, if there was one.
+    """Put the staged run in the place of the old one, if there is one.
 
-    From the rename on the folder is the new run's: if this process is killed here, the next
-    that trains completes it, and meanwhile there is a checkpoint at every moment.
+    The renaming decides that the folder belongs to the new run. If this process is killed after
+    it, the next one that trains here completes the move; there is a checkpoint at every moment.
     """
     complete(run, staged.rename(run.folder / SETTLING))
 

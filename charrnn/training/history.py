@@ -1,4 +1,4 @@
-"""history.csv: a row for each evaluation."""
+"""history.csv, which has a row for each evaluation."""
 
 import csv
 import io
@@ -50,7 +50,7 @@ def append(path: Path, row: Mapping[str, float | None]) -> None:
 
 
 def truncate(path: Path, step: int) -> None:
-    """Drop the rows after a step, which a run that goes on from there will write again."""
+    """Remove the rows after a step; a run that continues from there writes them again."""
     if not path.exists():
         return
     with path.open(newline="", encoding="utf-8") as file:

@@ -1,7 +1,7 @@
 """Training from start to end, as a generator of events.
 
-Closing the generator (or leaving a `for` over it) is how training is stopped: the step
-under way is whole, and everything is saved before `close` returns.
+To stop training, close the generator; leaving a `for` loop over it does that too. A step is
+never cut short, and everything is saved before `close` returns.
 """
 
 from collections.abc import Generator, Iterator
@@ -71,7 +71,7 @@ def train(
 
 
 def checked(name: str) -> str:
-    """The run's name, if it can be that of a folder below `checkpoints`."""
+    """The run's name; ConfigError if it is not the name of a folder below `checkpoints`."""
     if name != Path(name).name or not name.strip() or name == "..":
         raise ConfigError(f"--name {name!r}: must be a plain folder name; see also --checkpoints")
     return name
@@ -80,7 +80,7 @@ def checked(name: str) -> str:
 def in_folder(
     run: Run, beginning: Generator[Event, None, Session | None]
 ) -> Generator[Event, None, None]:
-    """All events of a run, its folder locked from before its beginning."""
+    """Begin and carry out a session, with the run's folder locked all the while."""
     with locked_folder(run):
         session = yield from beginning
         if session is not None:
@@ -102,7 +102,7 @@ def events(session: Session) -> Iterator[Event]:
 
 
 def what_is_due(session: Session) -> Iterator[Event]:
-    """Evaluate, save and sample, each if it is due; the checkpoint knows of the evaluation."""
+    """Evaluate, save and sample, each if it is due; what is saved includes the evaluation."""
     if session.validator.due:
         yield session.validator.evaluate()
     if session.saver.due:

@@ -9,13 +9,13 @@ DEFAULT_EPOCHS = 50
 """Without a plan: five minutes, but not more passes than this over a small text."""
 EVALUATIONS = 20
 EVALUATED_SHARE = 0.3
-"""At most so many characters are evaluated for each one trained on; forward only, a third of
-the work each, they take a tenth of the time."""
+"""At most this many characters are evaluated for each one trained on. Evaluating goes forward only,
+a third of the work, so that evaluations take about a tenth of the time."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds that one step and one evaluation take once compiled, and that are gone already."""
+    """Seconds that a step and an evaluation take once compiled, and seconds spent already."""
 
     step_seconds: float
     evaluation_seconds: float
@@ -24,8 +24,8 @@ class Speed:
 
 @dataclass(frozen=True)
 class Workload:
-    """What a plan is made for: windows in an epoch, characters in a step and in an evaluation,
-    and the steps between evaluations where the user chose them."""
+    """What a plan depends on: windows in an epoch, characters in a step and in an evaluation, and
+    the steps between evaluations if the user set them."""
 
     windows: int
     step_characters: int
@@ -33,7 +33,7 @@ class Workload:
     eval_every: int | None = None
 
     def evaluations(self, steps: int) -> int:
-        """How many evaluations so many steps have: 20, fewer where they would take too long."""
+        """How many evaluations go with so many steps: 20, or fewer if they would take too long."""
         if self.eval_every:
             return -(-steps // self.eval_every)
         affordable = EVALUATED_SHARE * steps * self.step_characters
@@ -41,7 +41,7 @@ class Workload:
 
 
 def plan_steps(plan: Plan, workload: Workload, speed: Speed | None) -> int:
-    """How many steps the plan means; a time plan needs the speed."""
+    """How many steps the plan comes to; the speed is needed if it is a plan by time."""
     if plan.steps is not None:
         return plan.steps
     if plan.epochs is not None:
@@ -52,7 +52,7 @@ def plan_steps(plan: Plan, workload: Workload, speed: Speed | None) -> int:
 
 
 def steps_in(seconds: float, workload: Workload, speed: Speed) -> int:
-    """How many steps fit into the time beside their evaluations; at least one."""
+    """How many steps fit into the time together with their evaluations; at least one."""
     left = seconds - speed.spent_seconds
     if every := workload.eval_every:
         return max(1, int(left / (speed.step_seconds + speed.evaluation_seconds / every)))
