@@ -19,7 +19,8 @@ from charrnn.sampling.noise import random_seed
 from charrnn.sampling.novelty import Novelty, novelty
 from charrnn.sampling.search import beam_search, best_of
 from charrnn.sampling.states import restore_state, save_state, stored_seed
-from charrnn.sampling.writing import Text, Writing, first_ids
+from charrnn.sampling.track import Text
+from charrnn.sampling.writing import Writing, first_ids
 from charrnn.text.corpus import INFO_FILE, Corpus, encode_corpus, open_corpus
 from charrnn.text.sources import PathLike, select
 from charrnn.text.streams import directed

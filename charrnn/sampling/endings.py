@@ -15,17 +15,17 @@ class Ending:
         self, config: SamplingConfig, backward: bool = False, as_bytes: bool = False
     ) -> None:
         self._stops = tuple(stop[::-1] if backward else stop for stop in config.stop)
+        self._in_stops = frozenset("".join(self._stops))
         self._keep_stop = config.keep_stop
         self._lines, self._words = config.lines, config.words
         self._in_word, self._as_bytes = False, as_bytes
         self._held = ""
+        self._active = bool(self._stops) or self._lines is not None or self._words is not None
         self.done = False
-        self.dropped = ""
-        """What ended the text, if it is not shown."""
 
     def feed(self, piece: str) -> str:
         """What may be shown after the piece."""
-        if not self._stops and self._lines is None and self._words is None:
+        if not self._active:
             return piece
         return "".join(map(self._take, piece))
 
@@ -38,16 +38,15 @@ class Ending:
         if self.done:
             return ""
         if self._ends_before(character):
-            self.done, self.dropped = True, character
+            self.done = True
             return self.rest()
+        if character not in self._in_stops:  # no stop goes on with it, so none is held back
+            return self.rest() + character
         text = self._held + character
         for stop in self._stops:
             if text.endswith(stop):
                 self.done, self._held = True, ""
-                if self._keep_stop:
-                    return text
-                self.dropped = stop
-                return text[: -len(stop)]
+                return text if self._keep_stop else text[: -len(stop)]
         shown = len(text) - self._may_begin_a_stop(text)
         self._held = text[shown:]
         return text[:shown]

@@ -1,16 +1,14 @@
 """The likeliest of many texts: found by drawing several, or by a beam search."""
 
-import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from charrnn.sampling.constraints import Rules
-from charrnn.sampling.endings import Ending
 from charrnn.sampling.engines import Engine
 from charrnn.sampling.filters import NEVER, log_softmax
-from charrnn.sampling.writing import Text, Writing, first_ids
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.sampling.track import Text, Track
+from charrnn.sampling.writing import Writing, first_ids
 
 
 def best_of(writing: Writing) -> list[Text]:
@@ -23,29 +21,19 @@ def best_of(writing: Writing) -> list[Text]:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A text in the beam."""
+    """A text in the beam: its track, and what that has given out so far."""
 
-    ending: Ending
-    text: str = ""
-    """All its characters."""
+    track: Track
     shown: str = ""
-    """Those before its end."""
-    log_ps: tuple[float, ...] = ()
-    """The log-probability of each."""
-    log_probability: float = 0.0
 
-    def grown(self, character: str, log_p: float) -> "Candidate":
-        """The candidate with one more character."""
-        ending = copy.copy(self.ending)
-        shown = self.shown + ending.feed(character)
-        log_ps = (*self.log_ps, log_p)
-        total = sum(log_ps[: len(log_ps) - len(ending.dropped)])
-        return Candidate(ending, self.text + character, shown, log_ps, total)
+    def grown(self, new: int, log_p: float) -> "Candidate":
+        """The candidate with one more id, of that log-probability."""
+        track = self.track.copy()
+        return Candidate(track, self.shown + track.take(new, log_p))
 
-    @property
-    def whole(self) -> str:
-        """The text as it is shown if it ends here."""
-        return self.shown + copy.copy(self.ending).rest()
+    def text(self, seed: int, number: int) -> Text:
+        """The finished text; the candidate cannot grow after that."""
+        return replace(self.track.text(self.shown + self.track.rest(), seed), number=number)
 
 
 @dataclass
@@ -53,7 +41,6 @@ class Beam:
     """The likeliest texts so far; the engine holds a state for each that is not done."""
 
     engine: Engine
-    vocabulary: Vocabulary
     rules: Rules
     width: int
     unread: np.ndarray
@@ -65,23 +52,19 @@ class Beam:
         """Keep the likeliest texts among the done ones and all continuations of the others."""
         log_p = self._log_p()
         stuck = np.flatnonzero((log_p == NEVER).all(-1))
-        self.done += [self.live[row] for row in stuck if self.rules.complete(self.live[row].text)]
-        totals = log_p + np.array([[each.log_probability] for each in self.live])
+        self.done += [self.live[row] for row in stuck if self.live[row].track.complete]
+        totals = log_p + np.array([[each.track.log_probability] for each in self.live])
         order = np.argsort(-totals, axis=None, kind="stable")[: self.width]
         chosen = [(place // log_p.shape[1], place % log_p.shape[1]) for place in order]
         chosen = [(row, new) for row, new in chosen if log_p[row, new] > NEVER]
-        grown = [
-            self.live[row].grown(self.vocabulary.characters[new], log_p[row, new])
-            for row, new in chosen
-        ]
-        self.done = likeliest(self.done + [each for each in grown if each.ending.done])[
-            : self.width
-        ]
-        worst = self.done[-1].log_probability if len(self.done) == self.width else NEVER
+        grown = [self.live[row].grown(int(new), float(log_p[row, new])) for row, new in chosen]
+        self.done = likeliest(self.done + [each for each in grown if each.track.done])
+        self.done = self.done[: self.width]
+        worst = self.done[-1].track.log_probability if len(self.done) == self.width else NEVER
         going = [
             (pair, each)
             for pair, each in zip(chosen, grown, strict=True)
-            if not each.ending.done and each.log_probability > worst
+            if not each.track.done and each.track.log_probability > worst
         ]
         self.live = [each for _, each in going]
         self.unread = np.array([[new for (_, new), _ in going]], np.int32)
@@ -89,7 +72,7 @@ class Beam:
 
     def _log_p(self) -> np.ndarray:
         log_p = log_softmax(self.engine.read(self.unread).astype(np.float64))[:, :-1]
-        allowed = self.rules([each.text for each in self.live])
+        allowed = self.rules([each.track.drawn for each in self.live])
         return log_p if allowed is None else np.where(allowed, log_p, NEVER)
 
 
@@ -104,33 +87,22 @@ def beam_search(writing: Writing, prompt: str) -> list[Text]:
     writing.engine.start(1)
     beam = Beam(
         writing.engine,
-        writing.vocabulary,
         writing.rules,
         config.beam,
         first_ids(writing.vocabulary, prompt, writing.backward)[:, None],
-        [Candidate(writing.new_ending())],
+        [Candidate(writing.new_track())],
     )
     for _ in range(config.length):
         if not beam.live:
             break
         beam.grow()
-    complete = writing.rules.complete
     found = sorted(
-        beam.done + beam.live, key=lambda each: (not complete(each.text), -each.log_probability)
+        beam.done + beam.live,
+        key=lambda each: (not each.track.complete, -each.track.log_probability),
     )
-    return [
-        Text(
-            writing.readable(each.whole),
-            writing.seed,
-            number,
-            len(each.text) - len(each.ending.dropped),
-            each.log_probability,
-            complete(each.text),
-        )
-        for number, each in enumerate(found[: config.count])
-    ]
+    return [each.text(writing.seed, number) for number, each in enumerate(found[: config.count])]
 
 
 def likeliest(candidates: list[Candidate]) -> list[Candidate]:
     """The candidates in the order of their probability."""
-    return sorted(candidates, key=lambda each: -each.log_probability)
+    return sorted(candidates, key=lambda each: -each.track.log_probability)

@@ -1,0 +1,194 @@
+"""One text as it is written: its ids are decoded, ended, counted and scored."""
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from charrnn.config import SamplingConfig
+from charrnn.sampling.constraints import Rules
+from charrnn.sampling.decoding import Decoder
+from charrnn.sampling.endings import Ending
+from charrnn.text.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text that was written, and how likely its characters are under the model itself."""
+
+    text: str
+    seed: int
+    number: int
+    """The place among the texts of that seed, which the noise depends on."""
+    characters: int
+    """How many ids of the model the text is made of: characters, or at byte level bytes."""
+    log_probability: float
+    """The sum over those ids, in nats."""
+    complete: bool = True
+    """False where the text does not fully match the pattern of the setting `match`."""
+
+    @property
+    def log_probability_per_char(self) -> float:
+        """The mean over the characters, in nats."""
+        return self.log_probability / max(1, self.characters)
+
+    @property
+    def bits_per_char(self) -> float:
+        """How many bits the model needs for a character of the text."""
+        return 0.0 - self.log_probability_per_char / math.log(2)
+
+
+@dataclass(frozen=True)
+class TextFormat:
+    """What all texts of a writing have in common: how they are decoded and where they end."""
+
+    vocabulary: Vocabulary
+    config: SamplingConfig
+    rules: Rules
+    backward: bool = False
+    """Whether the last character is written first."""
+    raw: bool = False
+    """Whether bytes are handed out as the characters U+0000 to U+00FF."""
+
+    @cached_property
+    def as_bytes(self) -> bool:
+        """Whether bytes are put together to characters only when the text is whole."""
+        late = self.raw or self.backward or bool(self.config.beam)
+        return self.vocabulary.byte_level and late
+
+    @cached_property
+    def utf8(self) -> bool:
+        """Whether bytes are put together to characters as they come."""
+        return self.vocabulary.byte_level and not self.as_bytes
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether every id is a character that is shown at once: nothing waits or is matched."""
+        return not self.utf8 and not self.config.ends
+
+    @cached_property
+    def _ending_config(self) -> SamplingConfig:
+        """The settings with stop strings as the ending sees them: in bytes or characters."""
+        if not self.as_bytes:
+            return self.config
+        stops = tuple(map(self.vocabulary.from_user, self.config.stop))
+        return replace(self.config, stop=stops)
+
+    def new_ending(self) -> Ending:
+        """The ending that one text of these settings comes to."""
+        return Ending(self._ending_config, self.backward, self.as_bytes)
+
+    def new_decoder(self) -> Decoder:
+        """The decoder of one text."""
+        return Decoder(self.vocabulary, self.utf8)
+
+    def readable(self, shown: str) -> str:
+        """Turn the characters of a text from the order of writing into that of reading."""
+        text = shown[::-1] if self.backward else shown
+        return self.vocabulary.to_user(text) if self.as_bytes and not self.raw else text
+
+
+class Track:
+    """One text as it is written: it takes ids and returns what may be shown of them.
+
+    The ids of characters that the ending drops are not counted. The ending holds characters
+    back as long as it may still drop them, and so long their ids wait to be counted. When a
+    character is shown, its ids are added to the sums and forgotten. So a track remembers no
+    more than a stop string's length, however long the text becomes.
+    """
+
+    def __init__(self, text_format: TextFormat, number: int = 0) -> None:
+        self.number = number
+        """The text's place among those of the same seed."""
+        self.done = False
+        """Whether the text has ended, so that it takes no more ids."""
+        self.drawn = ""
+        """All its characters, shown or not; kept only where the setting `match` needs them."""
+        self._format = text_format
+        self._decoder, self._ending = text_format.new_decoder(), text_format.new_ending()
+        self._plain, self._characters = text_format.plain, text_format.vocabulary.characters
+        self._matched = text_format.rules.matching is not None
+        self._counted, self._sum = 0, 0.0
+        self._widths: list[int] = []
+        """The number of ids of each character that waits to be shown."""
+        self._log_ps: list[float] = []
+        """The log-probabilities of the ids that wait, those of unfinished characters too."""
+
+    @property
+    def characters(self) -> int:
+        """How many ids the text has, without those that its ending has dropped."""
+        return self._counted + len(self._log_ps)
+
+    @property
+    def log_probability(self) -> float:
+        """The sum over the same ids, in nats."""
+        return add_up(self._sum, self._log_ps)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the text, as it stands, fully matches the setting `match`, if there is one."""
+        return self._format.rules.complete(self.drawn)
+
+    def take(self, new: int, log_p: float = 0.0) -> str:
+        """Add an id and its log-probability in nats; return what may be shown now."""
+        if self._plain:
+            self._counted += 1
+            self._sum += log_p
+            return self._characters[new]
+        if self.done:
+            return ""
+        self._log_ps.append(log_p)
+        return self._show(*self._decoder.take(new))
+
+    def rest(self) -> str:
+        """Return what is still held back, because the text ends here."""
+        shown = "" if self.done else self._show(*self._decoder.rest())
+        held = self._ending.rest()
+        self._count(len(held))
+        return shown + held
+
+    def text(self, shown: str, seed: int) -> Text:
+        """The finished text, from all that the track has given out."""
+        return Text(
+            self._format.readable(shown),
+            seed,
+            self.number,
+            self.characters,
+            self.log_probability,
+            self.complete,
+        )
+
+    def copy(self) -> "Track":
+        """A second track that goes on from the same place, apart from this one."""
+        track = copy.copy(self)
+        if not self._plain:  # in a plain text nothing waits, and nothing ends it
+            track._decoder, track._ending = copy.copy(self._decoder), copy.copy(self._ending)
+            track._widths, track._log_ps = self._widths.copy(), self._log_ps.copy()
+        return track
+
+    def _show(self, characters: str, widths: Sequence[int]) -> str:
+        """Pass characters, each made of so many ids, through the ending; return what it shows."""
+        self._widths += widths
+        if self._matched:
+            self.drawn += characters
+        shown = self._ending.feed(characters)
+        self._count(len(shown))
+        if self._ending.done:
+            self.done = True
+            self._widths, self._log_ps = [], []
+        return shown
+
+    def _count(self, shown: int) -> None:
+        """Count the ids of the next `shown` characters, which wait no longer."""
+        ids = sum(self._widths[:shown])
+        self._counted += ids
+        self._sum = add_up(self._sum, self._log_ps[:ids])
+        del self._widths[:shown], self._log_ps[:ids]
+
+
+def add_up(start: float, log_ps: list[float]) -> float:
+    """The sum from left to right, so that it does not depend on where it was interrupted."""
+    for log_p in log_ps:
+        start += log_p
+    return start

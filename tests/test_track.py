@@ -1,0 +1,137 @@
+"""One text: every id decoded once, and counted and scored if its character is shown."""
+
+import numpy as np
+import pytest
+from test_sampling import byte_model
+
+from charrnn.config import SamplingConfig
+from charrnn.sampling.constraints import Rules
+from charrnn.sampling.decoding import Decoder
+from charrnn.sampling.track import TextFormat, Track
+from charrnn.text.vocabulary import Vocabulary
+
+BYTES = Vocabulary("".join(map(chr, range(256))), byte_level=True)
+
+
+def track_of(vocabulary=BYTES, **settings):
+    config = SamplingConfig(**settings)
+    return Track(TextFormat(vocabulary, config, Rules(config, vocabulary)))
+
+
+# -- From ids to characters ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_ids_of_a_character_are_those_that_decode_to_it(seed):
+    rng = np.random.default_rng(seed)
+    likely = [*"a é€😀".encode(), 0xED, 0xA0, 0xE0, 0xF4, 0x80, 0xFF]
+    data = bytes(rng.choice(likely, 40).tolist())
+    decoder = Decoder(BYTES, utf8=True)
+    decoded = [*map(decoder.take, data), decoder.rest()]
+    text = "".join(characters for characters, _ in decoded)
+    ends = np.cumsum([width for _, widths in decoded for width in widths])
+    assert text == data.decode("utf-8", "replace")
+    assert ends[-1] == len(data)
+    for number, end in enumerate(ends, 1):
+        assert data[:end].decode("utf-8", "replace") == text[:number]
+
+
+def test_what_is_held_back_comes_before_a_character_that_was_cut_off():
+    track = track_of(stop=("ab",))
+    assert [track.take(id_) for id_ in b"xa\xc3"] == ["x", "", ""]
+    assert track.rest() == "a\ufffd"
+    assert track.characters == 3
+
+
+# -- What is counted ----------------------------------------------------------------------
+
+ENDS = [
+    {"stop": ("à",)},
+    {"stop": ("à",), "keep_stop": True},
+    {"stop": ("àà", " à")},
+    {"stop": ("\ufffd",)},
+    {"stop": ("\ufffd",), "keep_stop": True},
+    {"lines": 2},
+    {"words": 1},
+]
+
+
+def score_of_bytes(model, data):
+    """The sum of the log-probabilities of bytes, given as the characters of a raw text."""
+    text = data.encode("latin-1").decode("utf-8", "surrogateescape")
+    return model.score(text).sum() if text else 0.0
+
+
+def ids_of(model, text, whole):
+    """The ids that were drawn for the shown text, from all ids of the text without an end."""
+    for count in range(len(whole) + 1):
+        drawn = whole[len(whole) - count :] if model.backward else whole[:count]
+        if drawn.encode("latin-1").decode("utf-8", "replace") == text.text:
+            return drawn
+    raise AssertionError(f"{text.text!r} does not belong to {whole!r}")
+
+
+@pytest.mark.parametrize("settings", ENDS)
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_the_ids_whose_text_is_shown_are_counted_and_scored(direction, settings):
+    model = byte_model(direction=direction)
+    given = {"length": 30, "count": 12, "seed": 1}
+    wholes = model.generate(raw=True, **given)
+    texts = model.texts(**given, **settings)
+    for text, whole in zip(texts, wholes, strict=True):
+        ids = ids_of(model, text, whole)
+        assert text.characters == len(ids)
+        assert text.log_probability == pytest.approx(score_of_bytes(model, ids), 1e-4, 1e-6)
+    # A backward model's bytes are put together at the end, when nothing looks for U+FFFD.
+    ended = direction == "forward" or settings.get("stop") != ("\ufffd",)
+    assert any(text.characters < 30 for text in texts) == ended
+
+
+@pytest.mark.parametrize("settings", ENDS)
+def test_raw_bytes_are_counted_one_by_one(settings):
+    model = byte_model()
+    for text in model.texts(count=9, length=40, raw=True, seed=1, **settings):
+        assert text.characters == len(text.text)
+        assert text.log_probability == pytest.approx(score_of_bytes(model, text.text), 1e-4, 1e-6)
+
+
+@pytest.mark.parametrize("settings", [{"stop": ("à",)}, {"stop": ("\n",)}, {"words": 2}])
+def test_a_search_over_bytes_counts_bytes(settings):
+    model = byte_model()
+    given = {"beam": 4, "count": 4, "length": 12, **settings}
+    for text, raw in zip(model.texts(**given), model.texts(raw=True, **given), strict=True):
+        assert text.characters == len(raw.text)
+        assert text.log_probability == pytest.approx(score_of_bytes(model, raw.text), 1e-4, 1e-6)
+
+
+@pytest.mark.parametrize(("direction", "stop"), [("forward", "\ufffd"), ("backward", "à")])
+def test_the_best_of_several_texts_of_bytes_is_the_likeliest_for_its_length(direction, stop):
+    model = byte_model(direction=direction)
+    given = {"length": 30, "stop": (stop,), "seed": 5}
+    texts = model.texts(count=12, **given)
+    wholes = model.generate(raw=True, count=12, length=30, seed=5)
+    means = []
+    for text, whole in zip(texts, wholes, strict=True):
+        ids = ids_of(model, text, whole)
+        means.append(score_of_bytes(model, ids) / max(1, len(ids)))
+    (kept,) = model.texts(best_of=12, **given)
+    assert kept.number == int(np.argmax(means))
+
+
+def test_an_endless_text_keeps_no_more_than_its_stop_needs():
+    track = track_of(stop=("abab",))
+    for id_ in b"aba\xc3\xa0" * 500:
+        track.take(id_, -1.0)
+        assert len(track._log_ps) <= 4
+        assert len(track._widths) <= 4
+    assert (track.characters, track.log_probability) == (2500, -2500)
+
+
+def test_a_copy_goes_on_apart_from_its_track():
+    track = track_of(stop=("ab",))
+    assert track.take(ord("a"), -1.0) == ""
+    other = track.copy()
+    assert other.take(ord("b"), -2.0) == ""
+    assert (other.done, other.characters, other.log_probability) == (True, 0, 0)
+    assert track.take(ord("c"), -4.0) == "ac"
+    assert (track.done, track.characters, track.log_probability) == (False, 2, -5)
