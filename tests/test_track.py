@@ -1,10 +1,15 @@
 """One text: every id decoded once, and counted and scored if its character is shown."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
-from test_sampling import byte_model
+from test_sampling import byte_model, fixed, log_probability, model_of
 
 from charrnn.config import SamplingConfig
+from charrnn.errors import ConfigError
+from charrnn.mixing import Blend
+from charrnn.sampling import writing
 from charrnn.sampling.constraints import Rules
 from charrnn.sampling.decoding import Decoder
 from charrnn.sampling.track import TextFormat, Track
@@ -135,3 +140,83 @@ def test_a_copy_goes_on_apart_from_its_track():
     assert (other.done, other.characters, other.log_probability) == (True, 0, 0)
     assert track.take(ord("c"), -4.0) == "ac"
     assert (track.done, track.characters, track.log_probability) == (False, 2, -5)
+
+
+# -- Rest ---------------------------------------------------------------------------------
+
+
+def sizes_of(writing, monkeypatch):
+    """The batch sizes that the writing's engine is given, one after the other."""
+    read, sizes = writing.engine.read, []
+    monkeypatch.setattr(writing.engine, "read", lambda ids: sizes.append(ids.shape[1]) or read(ids))
+    return sizes
+
+
+SETTINGS = [
+    {"lines": 2},
+    {"stop": ("ab", "c"), "repetition_penalty": 1.5},
+    {"words": 3, "temperature": (1, 0.5)},
+    {"match": "[abc ]+\n"},
+]
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("engine", ["numpy", "tensorflow"])
+def test_texts_are_the_same_after_the_engine_goes_on_without_others(engine, settings, monkeypatch):
+    monkeypatch.setattr(writing, "REBUILD_CHARACTERS", 1)
+    model = model_of(seed=3)
+    given = {"length": 30, "seed": 5, "engine": engine, **settings}
+    many = model.write("c", count=8, **given)
+    sizes = sizes_of(many, monkeypatch)
+    texts = [text.text for text in many.texts()]
+    for count in (1, 2, 5):
+        fewer = model.texts("c", count=count, **given)
+        assert [text.text for text in fewer] == texts[:count]
+    distinct = sorted(set(sizes), reverse=True)
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(distinct) > 1
+    assert all(2 * after <= before for before, after in pairwise(distinct))
+
+
+def test_scores_are_the_same_after_the_engine_goes_on_without_others():
+    model = model_of(seed=3)
+    for text in model.texts("c", count=8, length=30, seed=5, lines=2):
+        expected = log_probability(model, text.text, "c")
+        assert text.log_probability == pytest.approx(expected, 1e-5, 1e-6)
+
+
+def test_a_text_that_is_done_is_not_drawn_for_any_more(monkeypatch):
+    drawn = []
+
+    def draw(log_w, noise):
+        drawn.append(len(log_w))
+        return original(log_w, noise)
+
+    original = writing.draw
+    monkeypatch.setattr(writing, "draw", draw)
+    texts = model_of(seed=3).texts(count=8, length=30, seed=5, lines=1)
+    assert sum(drawn) == sum(min(30, len(text.text) + 1) for text in texts)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_graph_is_not_built_anew_for_a_few_characters(monkeypatch):
+    for engine, blended in (("tensorflow", False), ("numpy", True), ("tensorflow", True)):
+        model = Blend([fixed([0.2] * 5)] * 2, [1, 1]) if blended else fixed([0.2] * 5)
+        many = model.write(count=8, length=30, lines=1, seed=1, engine=engine)
+        first = many.engine.engines[0] if blended else many.engine
+        select, selected = first.select, []
+        monkeypatch.setattr(
+            first, "select", lambda rows, s=select, n=selected: n.append(rows) or s(rows)
+        )
+        many.texts()
+        assert bool(selected) == (engine == "numpy")
+
+
+def test_a_state_of_texts_that_end_apart_is_refused(tmp_path):
+    model = model_of()
+    many = model.write(count=2, length=5, lines=1)
+    many.texts()
+    with pytest.raises(ConfigError, match="where nothing but length ends them"):
+        model.save_state(tmp_path / "state", many)
+    assert not (tmp_path / "state").exists()

@@ -13,33 +13,33 @@ class BlendedEngine:
     """An engine whose probabilities are Σ w_m p_m over the engines m, Σ w_m = 1."""
 
     def __init__(self, engines: list[Engine], weights: list[float]) -> None:
-        self._engines = engines
+        self.engines = engines
         self._log_weights = np.log(np.array(weights) / sum(weights))
 
     @property
     def state(self) -> State:
         """The engines' states, one after the other."""
-        return tuple(part for engine in self._engines for part in engine.state)
+        return tuple(part for engine in self.engines for part in engine.state)
 
     @state.setter
     def state(self, state: State) -> None:
-        for engine in self._engines:
+        for engine in self.engines:
             own = len(engine.state)
             engine.state, state = state[:own], state[own:]
 
     def start(self, count: int) -> None:
-        for engine in self._engines:
+        for engine in self.engines:
             engine.start(count)
 
     def select(self, rows: np.ndarray) -> None:
-        for engine in self._engines:
+        for engine in self.engines:
             engine.select(rows)
 
     def read(self, ids: np.ndarray) -> Any:
         """Log-probabilities [B, V]; the unknown symbol, last, has none."""
         each = [
             log_softmax(engine.read(ids)[:, :-1].astype(np.float64)) + weight
-            for engine, weight in zip(self._engines, self._log_weights, strict=True)
+            for engine, weight in zip(self.engines, self._log_weights, strict=True)
         ]
         blended = np.logaddexp.reduce(each)
         return np.pad(blended, ((0, 0), (0, 1)), constant_values=-np.inf)

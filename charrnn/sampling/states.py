@@ -8,7 +8,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialize
 
-from charrnn.errors import CheckpointError
+from charrnn.errors import CheckpointError, ConfigError
 from charrnn.files import write_atomically
 from charrnn.sampling.writing import Writing
 
@@ -18,8 +18,11 @@ KEY = "charrnn-text"
 def save_state(path: Path, writing: Writing, model: Any) -> None:
     """Write the engine's state, the place in the noise, and what is not yet read.
 
-    `model` is plain data by which a model is known again.
+    `model` is plain data by which a model is known again. Several texts must have stopped at
+    the same place, since the engine does not go on with one that ended before the others.
     """
+    if writing.count > 1 and writing.config.ends:
+        raise ConfigError("the state of several texts is kept where nothing but length ends them")
     tensors = {
         "unread": writing.unread,
         "recent": writing.recent,
