@@ -1,41 +1,39 @@
 """A trained model in hand: `charrnn.load(run)`."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from charrnn.checkpoints import Checkpoint, open_weights
 from charrnn.config import SamplingConfig
-from charrnn.errors import ConfigError, CorpusError, RunError
+from charrnn.errors import CorpusError, RunError
 from charrnn.files import placed
 from charrnn.runs import DEFAULT_ROOT, WHICH, find_checkpoint
 from charrnn.sampling.engines import Engine, make_engine
-from charrnn.sampling.filters import log_softmax
-from charrnn.sampling.noise import random_seed
 from charrnn.sampling.novelty import Novelty, novelty
-from charrnn.sampling.search import beam_search, best_of
-from charrnn.sampling.states import restore_state, save_state, stored_seed
-from charrnn.sampling.track import Text
-from charrnn.sampling.writing import Writing, first_ids
 from charrnn.text.corpus import INFO_FILE, Corpus, encode_corpus, open_corpus
 from charrnn.text.sources import PathLike, select
 from charrnn.text.streams import directed
+from charrnn.text_model import TextModel
 
 if TYPE_CHECKING:
+    import keras
+
     from charrnn.evaluation import Score
 
 
-class LanguageModel:
-    """A checkpoint's model. TensorFlow is imported only for `network` and its engine."""
+class LanguageModel(TextModel):
+    """A checkpoint's model. TensorFlow is imported only for `network` and its engine.
+
+    `path` is the checkpoint's file; beside it lies the training text, if it is in its run.
+    """
 
     def __init__(self, checkpoint: Checkpoint, path: Path) -> None:
         self.checkpoint, self.path = checkpoint, path
         self.vocabulary = checkpoint.vocabulary
-        self._network: Any = None
+        self._network: keras.Model | None = None
 
     @property
     def name(self) -> str:
@@ -43,7 +41,7 @@ class LanguageModel:
         return str(self.path.parent)
 
     @property
-    def network(self) -> Any:
+    def network(self) -> "keras.Model":
         """The Keras model: `logits, state = network((ids, state, seed))`, any batch size."""
         if self._network is None:
             from charrnn.model.network import build_network
@@ -55,132 +53,19 @@ class LanguageModel:
 
     @property
     def backward(self) -> bool:
-        """Whether the model writes what comes before a prompt, not after."""
+        """Whether the model was trained to read from the end."""
         return self.checkpoint.config.model.direction == "backward"
 
-    def missing(self, text: str) -> str:
-        """The characters of the text that the model does not know."""
-        return self.vocabulary.missing(self.vocabulary.from_user(text))
-
-    def write(
-        self,
-        prompt: str = "",
-        *,
-        seed: int | None = None,
-        engine: str = "auto",
-        raw: bool = False,
-        scored: bool = False,
-        state: PathLike | None = None,
-        **settings: Any,
-    ) -> Writing:
-        """Texts about to be written: iterate for the pieces, or ask for the whole `texts()`.
-
-        Args:
-            prompt: What the texts go on from, or with a backward model lead up to; unknown
-                characters become the unknown symbol.
-            seed: Fixes the texts; without one they differ each time.
-            engine: "numpy", "tensorflow", or "auto" for whichever is done first.
-            raw: A byte-level model's bytes as the characters U+0000 to U+00FF.
-            scored: Keep account of the texts' log-probabilities.
-            state: A file of `save_state`, to go on from instead of a prompt.
-            settings: Fields of `SamplingConfig`: temperature, length, count and more.
-
-        Raises:
-            ConfigError: A setting that is out of its limits or does not fit this model.
-        """
-        config = SamplingConfig(**settings)
-        self._check(config, raw)
-        if seed is None:
-            seed = random_seed() if state is None else stored_seed(Path(state))
-        writing = Writing(
-            self.engine(engine, config),
-            self.vocabulary,
-            config,
-            seed,
-            backward=self.backward,
-            raw=raw,
-            scored=scored,
-        )
-        if state is None:
-            return writing.begin(prompt)
-        if config.beam:
-            raise ConfigError("--beam: a search starts from a prompt, not from a state")
-        return restore_state(Path(state), writing, self.identity)
-
-    def _check(self, config: SamplingConfig, raw: bool) -> None:
-        """Raise ConfigError where the settings do not suit this model."""
-        if config.match is not None and self.backward:
-            raise ConfigError("--match: a backward model writes from the end; leave it out")
-        if config.endless and self.backward and not config.ends:
-            raise ConfigError(
-                "--length -1: a backward model's text is shown when it is whole;"
-                " give --stop, --lines or --words too"
-            )
-        if raw and not self.vocabulary.byte_level:
-            raise ConfigError("--raw: this model writes characters, not bytes; leave it out")
-
-    def save_state(self, path: PathLike, writing: Writing) -> None:
-        """Keep where a writing stopped, for `write(state=path)`."""
-        save_state(Path(path), writing, self.identity)
-
     @property
-    def identity(self) -> list[Any]:
-        """What two models share if the state of a text in one is that of a text in the other."""
+    def identity(self) -> list[object]:
+        """The settings of the network, its characters and the checksum of its weights."""
         model = asdict(self.checkpoint.config.model)
         return [model, self.vocabulary.to_json(), self.checkpoint.checksum]
 
     def engine(self, name: str, config: SamplingConfig) -> Engine:
-        """What computes logits for texts of these settings."""
+        """The network in NumPy or TensorFlow, which computes logits for texts of the settings."""
         count = config.count * config.best_of
         return make_engine(self.checkpoint, name, count, config.length)
-
-    def texts(self, prompt: str = "", *, scored: bool = True, **settings: Any) -> list[Text]:
-        """The texts with their log-probabilities; see `write`."""
-        return self.finish(self.write(prompt, scored=scored, **settings), prompt)
-
-    @staticmethod
-    def finish(writing: Writing, prompt: str) -> list[Text]:
-        """The texts of a writing, after the search that its settings want."""
-        if writing.config.beam:
-            return beam_search(writing, prompt)
-        return best_of(writing) if writing.config.best_of > 1 else writing.texts()
-
-    def generate(self, prompt: str = "", *, count: int = 1, **settings: Any) -> str | list[str]:
-        """The new text, without the prompt; a list where `count` is above 1. See `write`."""
-        texts = self.texts(prompt, count=count, scored=False, **settings)
-        return texts[0].text if count == 1 else [text.text for text in texts]
-
-    def stream(self, prompt: str = "", **settings: Any) -> Iterator[str]:
-        """The characters of one new text as they come. See `write`."""
-        writing = self.write(prompt, **settings)
-        if writing.count > 1 or writing.config.beam:
-            raise ConfigError("a stream is one text; use generate for --count and the like")
-        if self.backward:
-            return iter(writing.texts()[0].text)
-        return (character for (piece,) in writing for character in piece)
-
-    def score(self, text: str) -> np.ndarray:
-        """Log-probability of each character of the text, in nats, float64 [N].
-
-        The first is given a line's end before it; a backward model's are given what follows.
-        """
-        ids = first_ids(self.vocabulary, text, self.backward)
-        engine = self.engine("numpy", SamplingConfig())
-        engine.start(1)
-        log_p = [
-            log_softmax(engine.read(ids[n : n + 1, None])[0].astype(np.float64))[ids[n + 1]]
-            for n in range(len(ids) - 1)
-        ]
-        return directed(np.array(log_p), self.checkpoint.config.model.direction)
-
-    def next(self, prompt: str = "", n: int = 10) -> list[tuple[str, float]]:
-        """The n likeliest characters after the prompt with their probabilities."""
-        engine = self.engine("numpy", SamplingConfig())
-        engine.start(1)
-        logits = engine.read(first_ids(self.vocabulary, prompt, self.backward)[:, None])
-        p = np.exp(log_softmax(logits[0, :-1].astype(np.float64)))
-        order = np.argsort(-p, kind="stable")[:n]
-        return [(self.vocabulary.characters[place], float(p[place])) for place in order]
 
     def novelty(self, text: str) -> Novelty:
         """How much of a text is copied from the training text, which the run must still have."""
@@ -248,10 +133,12 @@ def generate(
     *,
     which: str | Sequence[str] = WHICH,
     checkpoints: PathLike = DEFAULT_ROOT,
+    count: int = 1,
     **settings: Any,
 ) -> str | list[str]:
-    """Text from a run's model: `load(run).generate(prompt, …)`."""
-    return load(run, which=which, checkpoints=checkpoints).generate(prompt, **settings)
+    """Text from a run's model: `load(run).generate(prompt, …)`, a list where `count` > 1."""
+    model = load(run, which=which, checkpoints=checkpoints)
+    return model.generate(prompt, count=count, **settings)
 
 
 def evaluate(

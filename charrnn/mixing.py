@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import ConfigError
@@ -12,56 +11,61 @@ from charrnn.sampling.blending import BlendedEngine
 from charrnn.sampling.engines import Engine
 from charrnn.sampling.novelty import Novelty
 from charrnn.text.sources import PathLike
-
-if TYPE_CHECKING:
-    from charrnn.evaluation import Score
+from charrnn.text_model import TextModel
 
 
-class Blend(LanguageModel):
-    """Several models with the same characters, their distributions mixed by weight."""
+class Blend(TextModel):
+    """Several models with the same characters, their distributions mixed by weight.
+
+    It writes and scores texts. Only its models one by one can be evaluated on a corpus.
+    """
 
     def __init__(self, models: Sequence[LanguageModel], weights: Sequence[float]) -> None:
-        first = models[0]
-        super().__init__(first.checkpoint, first.path)
         for model in models[1:]:
-            self._check_same(model)
+            check_alike(models[0], model)
         if not all(0 < weight < math.inf for weight in weights):
             raise ConfigError("--blend: weights must be above 0 and finite")
         largest = max(weights)
+        self.vocabulary = models[0].vocabulary
         self._models, self._weights = list(models), [weight / largest for weight in weights]
-
-    def _check_same(self, model: LanguageModel) -> None:
-        if model.backward != self.backward:
-            raise ConfigError(f"--blend: {model.path} reads in the other direction")
-        if model.vocabulary != self.vocabulary:
-            only = set(model.vocabulary.characters) ^ set(self.vocabulary.characters)
-            shown = " ".join(repr(character) for character in sorted(only)[:5]) or "bytes"
-            raise ConfigError(
-                f"--blend: {self.path} and {model.path} differ in {shown};"
-                " models that are blended must know the same characters"
-            )
-
-    def evaluate(self, *files: PathLike, **options: Any) -> "Score":
-        """Not to be had: a text is scored by one model."""
-        raise ConfigError("a blend cannot be evaluated; evaluate its models one by one")
-
-    def engine(self, name: str, config: SamplingConfig) -> Engine:
-        engines = [model.engine(name, config) for model in self._models]
-        return BlendedEngine(engines, self._weights)
 
     @property
     def name(self) -> str:
         """The runs' folders."""
         return " + ".join(model.name for model in self._models)
 
+    @property
+    def backward(self) -> bool:
+        """Whether all the models were trained to read from the end."""
+        return self._models[0].backward
+
+    @property
+    def identity(self) -> list[object]:
+        """What identifies each of the models."""
+        return [model.identity for model in self._models]
+
+    def engine(self, name: str, config: SamplingConfig) -> Engine:
+        """The models' engines, and the weighted mean of what they compute."""
+        engines = [model.engine(name, config) for model in self._models]
+        return BlendedEngine(engines, self._weights)
+
     def novelty(self, text: str) -> Novelty:
         """The most that is copied from the training text of any of the models."""
         found = [model.novelty(text) for model in self._models]
         return max(found, key=lambda each: (len(each.longest), each.copied_share))
 
-    @property
-    def identity(self) -> list[Any]:
-        return [model.identity for model in self._models]
+
+def check_alike(first: LanguageModel, model: LanguageModel) -> None:
+    """Raise ConfigError where two models cannot be blended."""
+    if model.backward != first.backward:
+        raise ConfigError(f"--blend: {model.path} reads in the other direction")
+    if model.vocabulary != first.vocabulary:
+        only = set(model.vocabulary.characters) ^ set(first.vocabulary.characters)
+        shown = " ".join(repr(character) for character in sorted(only)[:5]) or "bytes"
+        raise ConfigError(
+            f"--blend: {first.path} and {model.path} differ in {shown};"
+            " models that are blended must know the same characters"
+        )
 
 
 def blend(

@@ -388,14 +388,23 @@ def test_a_blend_of_one_model_is_that_model(model, tmp_path):
     assert start + blend.write(state=tmp_path / "state", length=12).texts()[0].text == whole
 
 
+def test_a_blend_does_what_a_model_does_but_for_its_training_and_its_network(model):
+    blend = Blend([model, model], [1, 3])
+    assert not isinstance(blend, LanguageModel)
+    for place, log_p in enumerate(blend.score("abca")):
+        p = dict(blend.next("abca"[:place], n=9))["abca"[place]]
+        assert p == pytest.approx(dict(model.next("abca"[:place], n=9))["abca"[place]])
+        assert math.exp(log_p) == pytest.approx(p)
+    assert blend.missing("axb") == model.missing("axb") == "x"
+    assert not hasattr(blend, "evaluate")
+
+
 def test_models_that_are_blended_know_the_same_characters(model):
     other = model_of(vocabulary=Vocabulary("\n abd"))
     with pytest.raises(ConfigError, match="differ in 'c' 'd'"):
         Blend([model, other], [1, 1])
     with pytest.raises(ConfigError, match="other direction"):
         Blend([model, model_of(direction="backward")], [1, 1])
-    with pytest.raises(ConfigError, match="one by one"):
-        Blend([model, model], [1, 1]).evaluate()
     with pytest.raises(ConfigError, match="weights must be above 0"):
         Blend([model, model], [1, 0])
 

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -15,7 +14,7 @@ from charrnn.sampling.writing import Writing
 KEY = "charrnn-text"
 
 
-def save_state(path: Path, writing: Writing, model: Any) -> None:
+def save_state(path: Path, writing: Writing, model: object) -> None:
     """Write the engine's state, the place in the noise, and what is not yet read.
 
     `model` is plain data by which a model is known again. Several texts must have stopped at
@@ -38,7 +37,7 @@ def stored_seed(path: Path) -> int:
     return int(read(path)[0]["seed"])
 
 
-def restore_state(path: Path, writing: Writing, model: Any) -> Writing:
+def restore_state(path: Path, writing: Writing, model: object) -> Writing:
     """Let the writing go on where the text in the file stopped."""
     facts, tensors = read(path)
     if facts["model"] != plain(model):
@@ -59,7 +58,7 @@ def number_of(name: str) -> int:
     return int(name.removeprefix("state/"))
 
 
-def plain(data: Any) -> Any:
+def plain(data: object) -> object:
     """The data as JSON brings it back."""
     return json.loads(json.dumps(data))
 

@@ -1,0 +1,168 @@
+"""What every model can do that writes text: a trained one, or a blend of several."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from charrnn.config import SamplingConfig
+from charrnn.errors import ConfigError
+from charrnn.sampling.engines import Engine
+from charrnn.sampling.filters import log_softmax
+from charrnn.sampling.noise import random_seed
+from charrnn.sampling.novelty import Novelty
+from charrnn.sampling.search import beam_search, best_of
+from charrnn.sampling.states import restore_state, save_state, stored_seed
+from charrnn.sampling.track import Text
+from charrnn.sampling.writing import Writing, first_ids
+from charrnn.text.sources import PathLike
+from charrnn.text.streams import directed
+from charrnn.text.vocabulary import Vocabulary
+
+
+class TextModel(ABC):
+    """A model of the next character, which writes texts and tells how likely they are.
+
+    A subclass says what its vocabulary is and which engine computes its logits.
+    """
+
+    vocabulary: Vocabulary
+    """The characters that the model reads and writes."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What the model is called in front of the user."""
+
+    @property
+    @abstractmethod
+    def backward(self) -> bool:
+        """Whether the model writes what comes before a prompt, not after."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> list[object]:
+        """Plain data; where it is equal, the state of a text in one model fits the other."""
+
+    @abstractmethod
+    def engine(self, name: str, config: SamplingConfig) -> Engine:
+        """What computes logits for texts of these settings; `name` is that of `write`."""
+
+    @abstractmethod
+    def novelty(self, text: str) -> Novelty:
+        """How much of a text is copied from the training text, which must still be there."""
+
+    def missing(self, text: str) -> str:
+        """The characters of the text that the model does not know."""
+        return self.vocabulary.missing(self.vocabulary.from_user(text))
+
+    def write(
+        self,
+        prompt: str = "",
+        *,
+        seed: int | None = None,
+        engine: str = "auto",
+        raw: bool = False,
+        scored: bool = False,
+        state: PathLike | None = None,
+        **settings: Any,
+    ) -> Writing:
+        """Texts about to be written: iterate for the pieces, or ask for the whole `texts()`.
+
+        Args:
+            prompt: What the texts go on from, or with a backward model lead up to; unknown
+                characters become the unknown symbol.
+            seed: Fixes the texts; without one they differ each time.
+            engine: "numpy", "tensorflow", or "auto" for whichever is done first.
+            raw: A byte-level model's bytes as the characters U+0000 to U+00FF.
+            scored: Keep account of the texts' log-probabilities.
+            state: A file of `save_state`, to go on from instead of a prompt.
+            settings: Fields of `SamplingConfig`: temperature, length, count and more.
+
+        Raises:
+            ConfigError: A setting that is out of its limits or does not fit this model.
+        """
+        config = SamplingConfig(**settings)
+        self._check(config, raw)
+        if seed is None:
+            seed = random_seed() if state is None else stored_seed(Path(state))
+        writing = Writing(
+            self.engine(engine, config),
+            self.vocabulary,
+            config,
+            seed,
+            backward=self.backward,
+            raw=raw,
+            scored=scored,
+        )
+        if state is None:
+            return writing.begin(prompt)
+        if config.beam:
+            raise ConfigError("--beam: a search starts from a prompt, not from a state")
+        return restore_state(Path(state), writing, self.identity)
+
+    def _check(self, config: SamplingConfig, raw: bool) -> None:
+        """Raise ConfigError where the settings do not suit this model."""
+        if config.match is not None and self.backward:
+            raise ConfigError("--match: a backward model writes from the end; leave it out")
+        if config.endless and self.backward and not config.ends:
+            raise ConfigError(
+                "--length -1: a backward model's text is shown when it is whole;"
+                " give --stop, --lines or --words too"
+            )
+        if raw and not self.vocabulary.byte_level:
+            raise ConfigError("--raw: this model writes characters, not bytes; leave it out")
+
+    def save_state(self, path: PathLike, writing: Writing) -> None:
+        """Keep where a writing stopped, for `write(state=path)`."""
+        save_state(Path(path), writing, self.identity)
+
+    def texts(self, prompt: str = "", *, scored: bool = True, **settings: Any) -> list[Text]:
+        """The texts with their log-probabilities; see `write`."""
+        return self.finish(self.write(prompt, scored=scored, **settings), prompt)
+
+    @staticmethod
+    def finish(writing: Writing, prompt: str) -> list[Text]:
+        """The texts of a writing, after the search that its settings want."""
+        if writing.config.beam:
+            return beam_search(writing, prompt)
+        return best_of(writing) if writing.config.best_of > 1 else writing.texts()
+
+    def generate(self, prompt: str = "", *, count: int = 1, **settings: Any) -> str | list[str]:
+        """The new text, without the prompt; a list where `count` is above 1. See `write`."""
+        texts = self.texts(prompt, count=count, scored=False, **settings)
+        return texts[0].text if count == 1 else [text.text for text in texts]
+
+    def stream(self, prompt: str = "", **settings: Any) -> Iterator[str]:
+        """The characters of one new text as they come. See `write`."""
+        writing = self.write(prompt, **settings)
+        if writing.count > 1 or writing.config.beam:
+            raise ConfigError("a stream is one text; use generate for --count and the like")
+        if self.backward:
+            return iter(writing.texts()[0].text)
+        return (character for (piece,) in writing for character in piece)
+
+    def score(self, text: str) -> np.ndarray:
+        """Log-probability of each character of the text, in nats, float64 [N].
+
+        The first is given a line's end before it; a backward model's are given what follows.
+        """
+        ids = first_ids(self.vocabulary, text, self.backward)
+        engine = self.engine("numpy", SamplingConfig())
+        engine.start(1)
+        log_p = [
+            log_softmax(engine.read(ids[n : n + 1, None])[0].astype(np.float64))[ids[n + 1]]
+            for n in range(len(ids) - 1)
+        ]
+        return directed(np.array(log_p), "backward" if self.backward else "forward")
+
+    def next(self, prompt: str = "", n: int = 10) -> list[tuple[str, float]]:
+        """The n likeliest characters after the prompt with their probabilities."""
+        engine = self.engine("numpy", SamplingConfig())
+        engine.start(1)
+        logits = engine.read(first_ids(self.vocabulary, prompt, self.backward)[:, None])
+        p = np.exp(log_softmax(logits[0, :-1].astype(np.float64)))
+        order = np.argsort(-p, kind="stable")[:n]
+        return [(self.vocabulary.characters[place], float(p[place])) for place in order]
