@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from charrnn.checkpoints import Checkpoint, open_weights
 from charrnn.config import SamplingConfig
@@ -125,6 +125,30 @@ def load(
     """
     path = find_checkpoint(run, Path(checkpoints), which)
     return LanguageModel(open_weights(path), path)
+
+
+@overload
+def generate(
+    run: PathLike | None = None,
+    prompt: str = "",
+    *,
+    which: str | Sequence[str] = WHICH,
+    checkpoints: PathLike = DEFAULT_ROOT,
+    count: Literal[1] = 1,
+    **settings: Any,
+) -> str: ...
+
+
+@overload
+def generate(
+    run: PathLike | None = None,
+    prompt: str = "",
+    *,
+    which: str | Sequence[str] = WHICH,
+    checkpoints: PathLike = DEFAULT_ROOT,
+    count: int,
+    **settings: Any,
+) -> list[str]: ...
 
 
 def generate(

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -129,6 +129,12 @@ class TextModel(ABC):
         if writing.config.beam:
             return beam_search(writing, prompt)
         return best_of(writing) if writing.config.best_of > 1 else writing.texts()
+
+    @overload
+    def generate(self, prompt: str = "", *, count: Literal[1] = 1, **settings: Any) -> str: ...
+
+    @overload
+    def generate(self, prompt: str = "", *, count: int, **settings: Any) -> list[str]: ...
 
     def generate(self, prompt: str = "", *, count: int = 1, **settings: Any) -> str | list[str]:
         """The new text, without the prompt; a list where `count` is above 1. See `write`."""
