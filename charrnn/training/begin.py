@@ -4,7 +4,6 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from charrnn import checkpoints
 from charrnn.checkpoints import Checkpoint
@@ -52,7 +51,7 @@ def new(
 
 
 def resumed(
-    run: Run, paths: Sequence[PathLike], settings: Mapping[str, Any], plan: Plan
+    run: Run, paths: Sequence[PathLike], settings: Mapping[str, object], plan: Plan
 ) -> Beginning:
     """Continue from the `last` checkpoint; a plan, where there is one, is for further steps."""
     begin = time.perf_counter()
@@ -79,7 +78,7 @@ def resumed(
     return session
 
 
-def inherit(old: Config, settings: Mapping[str, Any]) -> Config:
+def inherit(old: Config, settings: Mapping[str, object]) -> Config:
     """The settings of a new run from an old run's weights, which fix the shape of the network."""
     handed_on = [each for each in fields(old.model) if each.metadata.get("shape")]
     shape = {each.name: getattr(old.model, each.name) for each in handed_on}
@@ -130,7 +129,7 @@ def fitted(corpus: Corpus, config: Config) -> Config:
     return config.changed({"batch_size": batch, "seq_length": window})
 
 
-def refitted(corpus: Corpus, config: Config, settings: Mapping[str, Any]) -> dict[str, Any]:
+def refitted(corpus: Corpus, config: Config, settings: Mapping[str, object]) -> dict[str, object]:
     """The settings given for a resumed run, with sizes shrunk as they were when it began."""
     sizes = {name: settings[name] for name in ("batch_size", "seq_length") if name in settings}
     fitting = fitted(corpus, config.changed(sizes)).training

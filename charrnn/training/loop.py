@@ -6,7 +6,6 @@ never cut short, and everything is saved before `close` returns.
 
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
 
 from charrnn.checkpoints import load
 from charrnn.config import Config, Plan, parse_duration
@@ -29,7 +28,7 @@ def train(
     epochs: float | None = None,
     steps: int | None = None,
     time: float | str | None = None,
-    **settings: Any,
+    **settings: object,
 ) -> Generator[Event, None, None]:
     """Train a model on files, folders or globs, and yield what happens as it happens.
 
