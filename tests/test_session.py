@@ -168,10 +168,10 @@ def test_a_restored_learner_repeats_its_steps_bit_for_bit(session: Session) -> N
     assert_same(learner.snapshot(), after)
 
 
-def test_means_are_over_the_finite_steps_since_they_were_forgotten(session: Session) -> None:
+def test_means_are_over_the_finite_steps_since_the_last_reset(session: Session) -> None:
     learner = session.learner
     learner.step()
-    learner.forget_sums()
+    learner.reset_sums()
     assert learner.progress.train_loss_nats is None
     losses = [learner.step().loss_nats for _ in range(3)]
     poison(session)

@@ -13,7 +13,7 @@ from charrnn.training.step import Outcome, State, Trainer
 
 
 class Learner:
-    """Learns a text one window after another, and goes into checkpoints and back.
+    """Learns the training text one window after another; can be saved and restored at any step.
 
     It consists of the trainer (network and optimizer), the streams that the training part is
     cut into, the recurrent state carried from window to window, and the progress of the run.
@@ -33,7 +33,7 @@ class Learner:
         return learning_rate(self.config.training, self.progress)
 
     def step(self) -> Stepped:
-        """Learn from the next window of every stream, in each epoch from a zero state on."""
+        """Learn from the next window of every stream; each epoch starts with a zero state."""
         progress = self.progress
         if progress.window == 0:
             self.state = self._zero_state()
@@ -43,22 +43,22 @@ class Learner:
         characters, skipped = int(batch.mask.sum()), not outcome.finite
         return Stepped(progress.step, progress.end, outcome.loss_nats, characters, skipped)
 
-    def forget_sums(self) -> None:
-        """Begin new means of loss, gradient norm and clipping, as after each evaluation."""
+    def reset_sums(self) -> None:
+        """Reset the sums of losses, gradient norms and clipped steps, as after each evaluation."""
         progress = self.progress
         progress.loss_sum = progress.norm_sum = 0.0
         progress.counted_steps = progress.clipped_steps = 0
 
     def snapshot(self) -> Checkpoint:
-        """All that it takes to continue bit for bit from here: the contents of `last`."""
+        """Copy all that is needed to continue bit for bit from here, as `last` holds it."""
         return self._checkpoint(self.trainer.tensors(self.state))
 
     def weights_snapshot(self) -> Checkpoint:
-        """The weights without optimizer and state: the contents of `best`."""
+        """Copy the weights without optimizer and state, as `best` holds them."""
         return self._checkpoint(prefixed("weights", self.trainer.weights()))
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Continue from where `snapshot` was taken."""
+        """Go to the step at which the snapshot was taken."""
         self.trainer.restore(checkpoint.weights, checkpoint.part("optimizer"))
         self.state = self.trainer.restore_state(checkpoint.part("state"))
         self.progress = replace(checkpoint.progress)

@@ -1,4 +1,4 @@
-"""Samples: short texts in which one sees, while a model is trained, what it has learnt."""
+"""Samples: short texts that show, during training, what the model has learnt so far."""
 
 from charrnn.config import SamplingConfig
 from charrnn.sampling.instant import InstantNetwork
@@ -10,14 +10,14 @@ SAMPLE = SamplingConfig(length=200, temperature=0.8)
 
 
 class Sampler:
-    """Writes a text with the learner's weights every so many steps."""
+    """Writes texts with the learner's weights at regular steps."""
 
     def __init__(self, learner: Learner) -> None:
         self._learner = learner
 
     @property
     def due(self) -> bool:
-        """Whether to write a sample now: after every so many steps, not where a plan begins."""
+        """Whether to sample now: every `sample_every` steps, except where a plan begins."""
         progress = self._learner.progress
         every, step = progress.sample_every, progress.step
         return every > 0 and step > progress.start and step % every == 0

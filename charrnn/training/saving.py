@@ -8,7 +8,7 @@ from charrnn.training.learner import Learner
 
 
 class Saver:
-    """Writes what the learner knows into the run's folder."""
+    """Writes the learner's checkpoints into the run's folder."""
 
     def __init__(self, run: Run, learner: Learner, clock: Clock) -> None:
         self._run, self._learner, self._clock = run, learner, clock
@@ -16,17 +16,17 @@ class Saver:
 
     @property
     def due(self) -> bool:
-        """Whether to write `last` now, unless this step is saved already.
+        """Whether to write `last` now: every `checkpoint_every` steps and at the end of the plan.
 
-        It is written at the end of the plan, and in between after every so many steps; there
-        not after a skipped step, for a run that diverges is to go back to before it did.
+        A skipped step in mid-plan is not saved: if the run is diverging, `last` must stay at a
+        step before that. A step that is saved already is not saved again.
         """
         progress = self._learner.progress
         on_time = progress.step % progress.checkpoint_every == 0 and not progress.skipped_in_a_row
         return (progress.finished or on_time) and progress.step != self._saved_step
 
     def save(self, run: Run | None = None) -> Saved:
-        """Write `last`, into another run's folder where one is given."""
+        """Write `last` into the run's folder, or into that of another run."""
         progress, path = self._learner.progress, (run or self._run).last
         self._clock.update(progress)
         checkpoints.save(path, self._learner.snapshot())

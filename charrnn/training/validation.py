@@ -12,7 +12,7 @@ from charrnn.training.saving import Saver
 
 
 class Validator:
-    """Evaluates the learner every so many steps, and keeps the weights with the lowest loss."""
+    """Evaluates the learner regularly, and saves the weights with the lowest validation loss."""
 
     def __init__(
         self, run: Run, corpus: Corpus, learner: Learner, saver: Saver, clock: Clock
@@ -26,17 +26,17 @@ class Validator:
 
     @property
     def due(self) -> bool:
-        """Whether to evaluate now: at the end of the plan and after every so many steps, once."""
+        """Whether to evaluate now: every `eval_every` steps and at the plan's end, once."""
         progress = self._learner.progress
         on_time = progress.step % progress.eval_every == 0
         return (progress.finished or on_time) and progress.step != progress.evaluated_step
 
     def evaluate(self) -> Evaluated:
-        """Score the validation text, write a row of the history, save the weights if best."""
+        """Score the validation text, write a row of the history, and save the weights if best."""
         evaluated = self._evaluated()
         self._clock.update(self._learner.progress)
         history.append(self._run.history, history.row(evaluated, self._learner.progress))
-        self._learner.forget_sums()
+        self._learner.reset_sums()
         self._learner.progress.evaluated_step = evaluated.step
         if evaluated.is_best:
             self._keep_best(evaluated)
