@@ -17,9 +17,9 @@ import click
 import numpy as np
 
 from charrnn.cells import CELLS
-from charrnn.checkpoints import Progress
 from charrnn.config import Config
-from charrnn.model.weights import initial_weights, set_weights
+from charrnn.network.weights import initial_weights
+from charrnn.progress import Progress
 
 SYMBOLS, COPIED = 8, 3
 BLANK, MARK = SYMBOLS, SYMBOLS + 1
@@ -53,7 +53,7 @@ def task(rng: np.random.Generator, count: int, lag: int):
 def measure(cell: str, lag: int, steps: int) -> Result:
     """Train one cell at one lag."""
     from charrnn.model.backend import keras
-    from charrnn.model.network import zero_state
+    from charrnn.model.network import set_weights, zero_state
     from charrnn.training.schedule import learning_rate
     from charrnn.training.step import Trainer
 

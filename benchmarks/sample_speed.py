@@ -29,15 +29,16 @@ SIDES = ("numpy", "tensorflow", "torch")
 def make_run(root: Path, layers: int, units: int) -> Path:
     """A run with random weights."""
     from charrnn import checkpoints
-    from charrnn.checkpoints import Checkpoint, Progress
+    from charrnn.checkpoints import Checkpoint
     from charrnn.config import Config
-    from charrnn.model.weights import initial_weights
+    from charrnn.network.weights import initial_weights, prefixed
+    from charrnn.progress import Progress
     from charrnn.runs import Run
     from charrnn.text.vocabulary import Vocabulary
 
     config, vocabulary = Config.of(layers=layers, units=units), Vocabulary(LETTERS)
     weights = initial_weights(config.model, vocabulary.size, seed=0)
-    tensors = checkpoints.prefixed("weights", weights)
+    tensors = prefixed("weights", weights)
     run = Run(root / f"{layers}x{units}")
     run.folder.mkdir(exist_ok=True)
     checkpoints.save(run.best, Checkpoint(config, vocabulary, Progress(), tensors))

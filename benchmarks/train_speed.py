@@ -64,8 +64,8 @@ def charrnn_step(shape: Shape) -> Step:
     import numpy as np
 
     from charrnn.config import Config
-    from charrnn.model.network import zero_state
-    from charrnn.model.weights import initial_weights, set_weights
+    from charrnn.model.network import set_weights, zero_state
+    from charrnn.network.weights import initial_weights
     from charrnn.text.streams import Streams
     from charrnn.training.step import Trainer
 

@@ -8,9 +8,26 @@ print(charrnn.load("corpus").generate("ROMEO:", temperature=0.8))
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from charrnn.errors import CharrnnError
+    from charrnn.language_model import LanguageModel, evaluate, generate, load
+    from charrnn.mixing import Blend, blend
+    from charrnn.training.loop import train
 
 __version__ = "0.1.0"
+__all__ = [
+    "Blend",
+    "CharrnnError",
+    "LanguageModel",
+    "__version__",
+    "blend",
+    "evaluate",
+    "generate",
+    "load",
+    "train",
+]
 
 _HOMES = {
     "train": "charrnn.training.loop",
@@ -18,18 +35,18 @@ _HOMES = {
     "blend": "charrnn.mixing",
     "generate": "charrnn.language_model",
     "evaluate": "charrnn.language_model",
+    "Blend": "charrnn.mixing",
     "LanguageModel": "charrnn.language_model",
     "CharrnnError": "charrnn.errors",
 }
 
-__all__ = ["__version__", *_HOMES]
+if not TYPE_CHECKING:  # a type checker reads the imports above
 
-
-def __getattr__(name: str) -> Any:
-    """Import what is asked for, when it is asked for: `import charrnn` costs nothing."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'charrnn' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    def __getattr__(name: str) -> object:
+        """Import what is asked for, when it is asked for: `import charrnn` costs nothing."""
+        if name not in _HOMES:
+            raise AttributeError(f"module 'charrnn' has no attribute {name!r}")
+        return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -14,14 +14,15 @@ from charrnn.runs import DEFAULT_ROOT, WHICH, find_checkpoint
 from charrnn.sampling.engines import Engine, make_engine
 from charrnn.sampling.novelty import Novelty, novelty
 from charrnn.text.corpus import INFO_FILE, Corpus, encode_corpus, open_corpus
-from charrnn.text.sources import PathLike, select
+from charrnn.text.sources import select
 from charrnn.text.streams import directed
 from charrnn.text_model import TextModel
+from charrnn.types import PathLike
 
 if TYPE_CHECKING:
     import keras
 
-    from charrnn.evaluation import Score
+    from charrnn.score import Score
 
 
 class LanguageModel(TextModel):
@@ -45,10 +46,9 @@ class LanguageModel(TextModel):
         """The Keras model: `logits, state = network((ids, state, seed))`, any batch size."""
         if self._network is None:
             from charrnn.model.network import build_network
-            from charrnn.model.weights import set_weights
 
-            self._network = build_network(self.checkpoint.config.model, self.vocabulary.size)
-            set_weights(self._network, self.checkpoint.weights)
+            config = self.checkpoint.config.model
+            self._network = build_network(config, self.vocabulary.size, self.checkpoint.weights)
         return self._network
 
     @property
@@ -85,7 +85,9 @@ class LanguageModel(TextModel):
             config = replace(config, encoding=encoding or config.encoding)
             selection = select(files, config)
             if selection.skipped:
-                raise CorpusError(f"{selection.skipped[0]}: looks binary; name the text files")
+                raise CorpusError(
+                    "looks binary", where=selection.skipped[0], way_out="name the text files"
+                )
             with placed(folder):
                 corpus = encode_corpus(selection.sources, config, Path(folder), self.vocabulary)
             return self._score_corpus(corpus, None)
@@ -95,7 +97,9 @@ class LanguageModel(TextModel):
         folder = self.path.parent
         if not (folder / INFO_FILE).exists():
             raise RunError(
-                f"{self.path}: its run's text is not beside it; name a run, or a file to evaluate"
+                "its run's text is not beside it",
+                where=self.path,
+                way_out="name a run, or a file to evaluate",
             )
         return open_corpus(folder)
 
@@ -105,7 +109,9 @@ class LanguageModel(TextModel):
 
         ids = corpus.ids if part is None else getattr(corpus, part)
         if len(ids) < 2:
-            raise RunError(f"{self.path}: the run has no {part} part; name a file to evaluate")
+            raise RunError(
+                f"the run has no {part} part", where=self.path, way_out="name a file to evaluate"
+            )
         config = self.checkpoint.config.model
         evaluator = Evaluator(self.network, config, self.vocabulary.size)
         return evaluator.score(directed(ids, config.direction), self.vocabulary.unknown)
@@ -117,10 +123,16 @@ def load(
     which: str | Sequence[str] = WHICH,
     checkpoints: PathLike = DEFAULT_ROOT,
 ) -> LanguageModel:
-    """The model of a run: a name below `checkpoints`, a path, or by default the newest run.
+    """The trained model of a run. TensorFlow is not imported.
+
+    Args:
+        run: The run's name below `checkpoints`, the path of its folder or of a checkpoint
+            file; by default the newest run.
+        which: "best" (lowest validation loss) or "last"; of several the first that is there.
+        checkpoints: The folder of the runs.
 
     Raises:
-        RunError: No such run.
+        RunError: There is no such run.
         CheckpointError: The file is damaged, or of a newer format.
     """
     path = find_checkpoint(run, Path(checkpoints), which)
@@ -171,5 +183,16 @@ def evaluate(
     which: str | Sequence[str] = WHICH,
     checkpoints: PathLike = DEFAULT_ROOT,
 ) -> "Score":
-    """The score of a run's model on its validation part or on files."""
+    """How well a run's model predicts a text.
+
+    Args:
+        run: As in `load`.
+        files: Text to score; by default the validation part of the run's own text.
+        which: As in `load`.
+        checkpoints: As in `load`.
+
+    Raises:
+        RunError: There is no such run, or it has no validation part.
+        CorpusError: A file cannot be read.
+    """
     return load(run, which=which, checkpoints=checkpoints).evaluate(*files)

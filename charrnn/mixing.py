@@ -10,8 +10,8 @@ from charrnn.runs import DEFAULT_ROOT, WHICH
 from charrnn.sampling.blending import BlendedEngine
 from charrnn.sampling.engines import Engine
 from charrnn.sampling.novelty import Novelty
-from charrnn.text.sources import PathLike
 from charrnn.text_model import TextModel
+from charrnn.types import PathLike
 
 
 class Blend(TextModel):
@@ -24,7 +24,7 @@ class Blend(TextModel):
         for model in models[1:]:
             check_alike(models[0], model)
         if not all(0 < weight < math.inf for weight in weights):
-            raise ConfigError("--blend: weights must be above 0 and finite")
+            raise ConfigError("weights must be above 0 and finite", {"blend": None})
         largest = max(weights)
         self.vocabulary = models[0].vocabulary
         self._models, self._weights = list(models), [weight / largest for weight in weights]
@@ -58,13 +58,14 @@ class Blend(TextModel):
 def check_alike(first: LanguageModel, model: LanguageModel) -> None:
     """Raise ConfigError where two models cannot be blended."""
     if model.backward != first.backward:
-        raise ConfigError(f"--blend: {model.path} reads in the other direction")
+        raise ConfigError(f"{model.path} reads in the other direction", {"blend": None})
     if model.vocabulary != first.vocabulary:
         only = set(model.vocabulary.characters) ^ set(first.vocabulary.characters)
         shown = " ".join(repr(character) for character in sorted(only)[:5]) or "bytes"
         raise ConfigError(
-            f"--blend: {first.path} and {model.path} differ in {shown};"
-            " models that are blended must know the same characters"
+            f"{first.path} and {model.path} differ in {shown}",
+            {"blend": None},
+            way_out="models that are blended must know the same characters",
         )
 
 
@@ -74,6 +75,16 @@ def blend(
     which: str | Sequence[str] = WHICH,
     checkpoints: PathLike = DEFAULT_ROOT,
 ) -> Blend:
-    """One model from several runs, with the weight of each."""
+    """One model from several, whose probabilities are the weighted mean of theirs.
+
+    Args:
+        weights: The weight of each run, by its name or path.
+        which: As in `charrnn.load`.
+        checkpoints: As in `charrnn.load`.
+
+    Raises:
+        ConfigError: A weight is not positive, or the models know different characters.
+        RunError: There is no such run.
+    """
     models = [load(run, which=which, checkpoints=checkpoints) for run in weights]
     return Blend(models, list(weights.values()))

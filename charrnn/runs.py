@@ -54,8 +54,8 @@ class Run:
         for name in which:
             if name in WHICH and self.file(name).exists():
                 return self.file(name)
-        there = " and ".join(f"--which {name}" for name in WHICH if self.file(name).exists())
-        raise RunError(f"{self.folder}: no checkpoint '{which[0]}'; there is: {there}")
+        there = " or ".join(f"`which {name}`" for name in WHICH if self.file(name).exists())
+        raise RunError(f"no checkpoint '{which[0]}'", where=self.folder, way_out=f"give {there}")
 
     def file(self, which: str) -> Path:
         """Where the checkpoint `best` or `last` stands, or would stand."""
@@ -71,7 +71,9 @@ class Run:
             lock.acquire()
         except Timeout:
             raise RunError(
-                f"{self.folder}: another process is training here; wait for it, or pass a --name"
+                "another process is training here",
+                where=self.folder,
+                way_out="wait for it, or give another `name`",
             ) from None
         try:
             yield
@@ -94,13 +96,17 @@ def find_run(name: str | os.PathLike[str] | None, root: Path = DEFAULT_ROOT) -> 
     runs = runs_below(root)
     if name is None:
         if not runs:
-            raise RunError(f"{root}: no run here yet; make one with: charrnn train corpus.txt")
+            raise RunError(
+                "no run here yet", where=root, way_out="make one with: `train corpus.txt`"
+            )
         return runs[-1]
     for run in (Run(root / name), Run(Path(name))):
         if run.exists:
             return run
     known = ", ".join(sorted(run.name for run in runs)) or "none"
-    raise RunError(f"{name}: no run of this name or path; the runs in {root} are: {known}")
+    raise RunError(
+        "no run of this name or path", where=name, way_out=f"the runs in {root} are: {known}"
+    )
 
 
 def find_checkpoint(

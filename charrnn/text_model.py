@@ -10,16 +10,16 @@ import numpy as np
 from charrnn.config import SamplingConfig
 from charrnn.errors import ConfigError
 from charrnn.sampling.engines import Engine
-from charrnn.sampling.filters import log_softmax
+from charrnn.sampling.filters import log_softmax, sampling_config
 from charrnn.sampling.noise import random_seed
 from charrnn.sampling.novelty import Novelty
 from charrnn.sampling.search import beam_search, best_of
 from charrnn.sampling.states import restore_state, save_state, stored_seed
 from charrnn.sampling.track import Text
 from charrnn.sampling.writing import Writing, first_ids
-from charrnn.text.sources import PathLike
 from charrnn.text.streams import directed
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.types import PathLike
 
 
 class TextModel(ABC):
@@ -79,12 +79,14 @@ class TextModel(ABC):
             raw: A byte-level model's bytes as the characters U+0000 to U+00FF.
             scored: Keep account of the texts' log-probabilities.
             state: A file of `save_state`, to go on from instead of a prompt.
-            settings: Fields of `SamplingConfig`: temperature, length, count and more.
+            settings: Fields of `SamplingConfig` (temperature, length, count and more), and the
+                settings of filters that were added.
 
         Raises:
-            ConfigError: A setting that is out of its limits or does not fit this model.
+            ConfigError: A setting is unknown, beyond its limits, or does not fit this model.
+            CheckpointError: The file in `state` is damaged, or of another model.
         """
-        config = SamplingConfig(**settings)
+        config = sampling_config(settings)
         self._check(config, raw)
         if seed is None:
             seed = random_seed() if state is None else stored_seed(Path(state))
@@ -100,20 +102,25 @@ class TextModel(ABC):
         if state is None:
             return writing.begin(prompt)
         if config.beam:
-            raise ConfigError("--beam: a search starts from a prompt, not from a state")
+            raise ConfigError("a search starts from a prompt, not from a state", {"beam": None})
         return restore_state(Path(state), writing, self.identity)
 
     def _check(self, config: SamplingConfig, raw: bool) -> None:
         """Raise ConfigError where the settings do not suit this model."""
         if config.match is not None and self.backward:
-            raise ConfigError("--match: a backward model writes from the end; leave it out")
+            raise ConfigError(
+                "a backward model writes from the end", {"match": None}, way_out="leave it out"
+            )
         if config.endless and self.backward and not config.ends:
             raise ConfigError(
-                "--length -1: a backward model's text is shown when it is whole;"
-                " give --stop, --lines or --words too"
+                "a backward model's text is shown when it is whole",
+                {"length": -1},
+                way_out="give `stop`, `lines` or `words` too",
             )
         if raw and not self.vocabulary.byte_level:
-            raise ConfigError("--raw: this model writes characters, not bytes; leave it out")
+            raise ConfigError(
+                "this model writes characters, not bytes", {"raw": None}, way_out="leave it out"
+            )
 
     def save_state(self, path: PathLike, writing: Writing) -> None:
         """Keep where a writing stopped, for `write(state=path)`."""
@@ -145,15 +152,22 @@ class TextModel(ABC):
         """The characters of one new text as they come. See `write`."""
         writing = self.write(prompt, **settings)
         if writing.count > 1 or writing.config.beam:
-            raise ConfigError("a stream is one text; use generate for --count and the like")
+            raise ConfigError(
+                "a stream is one text", way_out="use generate for `count` and the like"
+            )
         if self.backward:
             return iter(writing.texts()[0].text)
         return (character for (piece,) in writing for character in piece)
 
     def score(self, text: str) -> np.ndarray:
-        """Log-probability of each character of the text, in nats, float64 [N].
+        """How likely each character of a text is.
 
-        The first is given a line's end before it; a backward model's are given what follows.
+        Args:
+            text: N characters. The first is taken to follow a line's end; a backward model
+                predicts each character from those that follow it.
+
+        Returns:
+            The log-probability of each character, in nats, float64 [N].
         """
         ids = first_ids(self.vocabulary, text, self.backward)
         engine = self.engine("numpy", SamplingConfig())
@@ -165,7 +179,15 @@ class TextModel(ABC):
         return directed(np.array(log_p), "backward" if self.backward else "forward")
 
     def next(self, prompt: str = "", n: int = 10) -> list[tuple[str, float]]:
-        """The n likeliest characters after the prompt with their probabilities."""
+        """What may come next.
+
+        Args:
+            prompt: The text so far.
+            n: How many characters to return.
+
+        Returns:
+            The n likeliest characters with their probabilities, the likeliest first.
+        """
         engine = self.engine("numpy", SamplingConfig())
         engine.start(1)
         logits = engine.read(first_ids(self.vocabulary, prompt, self.backward)[:, None])

@@ -10,10 +10,11 @@ from click.testing import CliRunner
 from conftest import SMALL, TEXT
 
 from charrnn import checkpoints
-from charrnn.checkpoints import Checkpoint, Progress
+from charrnn.checkpoints import Checkpoint
 from charrnn.cli import main
 from charrnn.config import Config
-from charrnn.model.weights import initial_weights
+from charrnn.network.weights import initial_weights, prefixed
+from charrnn.progress import Progress
 from charrnn.runs import Run
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.sources import select
@@ -68,7 +69,7 @@ def untrained(folder: Path = ROOT / "fox", text: str = TEXT) -> Run:
     corpus = encode_corpus(select([source]).sources, config.text, folder)
     weights = initial_weights(config.model, corpus.vocabulary.size, config.training.seed)
     checkpoint = Checkpoint(
-        config, corpus.vocabulary, Progress(end=4), checkpoints.prefixed("weights", weights)
+        config, corpus.vocabulary, Progress(end=4), prefixed("weights", weights)
     )
     run = Run(folder)
     checkpoints.save(run.best, checkpoint)

@@ -192,7 +192,7 @@ def test_impossible_settings_of_sampling(option: str, value: str) -> None:
     [
         (["--stop", ""], "--stop '': an empty text"),
         (["--match", "(a"], "--match '(a': missing )"),
-        (["--allow", "€"], "--allow and --forbid: leave none"),
+        (["--allow", "€"], "--allow and --forbid leave none"),
         (["--length", -1, "--count", 2], "--length -1: an endless text is written alone"),
         (["--beam", 2, "--best-of", 2], "give --beam or --best-of"),
         (["--beam", 2, "--count", 3], "--count 3"),
@@ -283,7 +283,7 @@ def test_an_unknown_run_to_go_on_with() -> None:
 def test_a_run_without_the_checkpoint_asked_for(which: str) -> None:
     run = untrained()
     run.checkpoint(which).unlink()
-    assert f"no checkpoint '{which}'; there is: --which" in refused("sample", "--which", which)
+    assert f"no checkpoint '{which}'; give --which" in refused("sample", "--which", which)
 
 
 def test_a_run_that_stands_in_the_way() -> None:
@@ -334,7 +334,7 @@ def test_a_run_s_own_text_cut_short_or_altered(
 def test_a_setting_that_cannot_change_on_the_way() -> None:
     untrained()
     line = refused("train", "--resume", "--units", 9)
-    assert line.startswith("--units is 8 in this run and cannot become 9; ")
+    assert line.startswith("--units 9: the run has 8, which cannot change; ")
 
 
 def test_going_on_and_starting_anew_exclude_each_other() -> None:
@@ -432,7 +432,7 @@ def test_a_checkpoint_of_a_newer_format(
         newer.setattr(checkpoints, "FORMAT", checkpoints.FORMAT + 1)
         run = untrained()
     line = refused(*command)
-    assert line.startswith(f"{run.best}: format 2, written by a newer charrnn ")
+    assert line.startswith(f"{run.best}: format 3, written by a newer charrnn ")
     assert "pip install --upgrade" in line
 
 

@@ -282,7 +282,7 @@ def test_activations_are_those_of_keras(name):
 def test_a_cell_takes_the_activations_it_leaves_open_and_no_other():
     h = CELLS["rnn"]("relu").forward(arrays, (np.full((1, 1), -2.0),), (), ())[0]
     assert h[0].item() == 0
-    with pytest.raises(ConfigError, match=r"^--activation relu: .* lstm; leave it out$"):
+    with pytest.raises(ConfigError, match=r"^`activation` 'relu': .* lstm; leave it out$"):
         CELLS["lstm"]("relu")
-    with pytest.raises(ConfigError, match=r"--recurrent-activation tanh: .* sigmoid or hard"):
+    with pytest.raises(ConfigError, match=r"`recurrent_activation` 'tanh': .* sigmoid or hard"):
         CELLS["gru_classic"](None, "tanh")

@@ -16,13 +16,15 @@ from conftest import SMALL, TEXT
 from charrnn import checkpoints
 from charrnn.cli.page import Page
 from charrnn.cli.progress import Display
+from charrnn.cli.wording import option, spoken
 from charrnn.config import GROUPS, Config, ModelConfig, Plan, SamplingConfig
-from charrnn.config.settings import flag
-from charrnn.evaluation import Score
+from charrnn.config.settings import looked_up, name_of
 from charrnn.language_model import LanguageModel
 from charrnn.runs import Run
 from charrnn.sampling.writing import Writing
+from charrnn.score import Score
 from charrnn.training import events
+from charrnn.training.parts import choose_parts, cores
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -233,15 +235,17 @@ def test_every_setting_has_an_option_with_help() -> None:
         shown = " ".join(charrnn(command, "--help").out.split())
         for group in settings:
             for field in group.__dataclass_fields__.values():
-                assert f" {flag(field)} " in shown
-                assert field.metadata["help"] in shown
+                if not field.metadata.get("hidden"):
+                    assert f" {option(name_of(field))} " in shown
+                    assert spoken(looked_up(field.metadata["help"])) in shown
 
 
 def test_options_reach_the_run(corpus: Path) -> None:
     settings = {"cell": "gru", "layers": 2, "dropout": 0.5, "clip_norm": 2.5, "min_count": 2}
     begin(corpus, *TINY, *options(**settings), "--bytes", "--keep-newlines")
     config = checkpoints.load(Run(ROOT / "corpus").last).config
-    assert config == Config.of(**{**SMALL, **settings, "bytes": True, "keep_newlines": True})
+    asked = {**SMALL, **settings, "bytes": True, "keep_newlines": True}
+    assert config == Config.of(**asked, parts=choose_parts(config, cores()))
 
 
 def test_options_of_the_stack_reach_the_run(corpus: Path) -> None:
@@ -253,7 +257,7 @@ def test_options_of_the_stack_reach_the_run(corpus: Path) -> None:
     assert model == ModelConfig(units=(8, 6), **settings, **dict.fromkeys(flags, True))
     assert (model.layers, model.embedding) == (2, 6)
     refused = charrnn("train", "--resume", "--units", "8,7")
-    assert "--units is 8,6 in this run and cannot become 8,7" in refused.err
+    assert "--units 8,7: the run has 8,6, which cannot change" in refused.err
     assert charrnn("train", corpus, "--units", "8,x").status == 2
 
 
@@ -423,8 +427,8 @@ def test_a_match_that_a_search_finds_is_no_failure(fox: Run) -> None:
 
 
 def test_an_endless_text_must_be_shown_as_it_comes(fox: Run) -> None:
-    for option in ("--json", "--novelty"):
-        assert charrnn("sample", "--length", -1, option).status == 2
+    for whole in ("--json", "--novelty"):
+        assert charrnn("sample", "--length", -1, whole).status == 2
     assert charrnn("sample", "--length", -1, "--json", "--lines", 1).status == 0
 
 

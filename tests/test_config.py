@@ -1,4 +1,4 @@
-"""Settings: every limit holds, messages name the flag, plain data brings them back."""
+"""Settings: every limit holds, messages name the setting, plain data brings them back."""
 
 import dataclasses
 import json
@@ -20,18 +20,19 @@ from charrnn.config import (
     TrainingConfig,
     parse_duration,
 )
-from charrnn.config.settings import flag
+from charrnn.config.settings import looked_up, name_of
 from charrnn.errors import ConfigError
 
 OWNERS: list[tuple[type, Field]] = [(GROUPS[group], each) for group, each in Config.fields()]
 OWNERS += [(group, each) for group in (SamplingConfig, Plan) for each in fields(group)]
+OWNERS = [(group, each) for group, each in OWNERS if not each.metadata.get("hidden")]
 RESUMABLE = {"eval_every", "eval_chars", "sample_every", "checkpoint_every"}
 
 
 def named(cases: list[Any]) -> list[Any]:
-    """Cases (owner, field, …) with the flag in the test's name."""
+    """Cases (owner, field, …) with the setting in the test's name."""
     return [
-        pytest.param(*case, id=" ".join(map(str, (flag(case[1]), *case[2:])))) for case in cases
+        pytest.param(*case, id=" ".join(map(str, (name_of(case[1]), *case[2:])))) for case in cases
     ]
 
 
@@ -57,7 +58,7 @@ def at_the_edge(each: Field) -> list[Any]:
     """Values that the setting's inclusive limits still allow."""
     limits = each.metadata
     return [limits[name] for name in ("low", "high") if name in limits] + list(
-        limits.get("choices", ())
+        looked_up(limits.get("choices", ()))
     )
 
 
@@ -67,14 +68,14 @@ NUMBERS = [(owner, each) for owner, each in OWNERS if is_number(owner, each)]
 
 
 @pytest.mark.parametrize(("owner", "each", "value"), named(OUTSIDE))
-def test_a_value_beyond_a_limit_is_refused_by_its_flag(
+def test_a_value_beyond_a_limit_is_refused_by_its_name(
     owner: type, each: Field, value: Any
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         owner(**{each.name: value})
-    message = str(caught.value)
-    assert message.startswith(f"{flag(each)} {value}: must be ")
-    assert "\n" not in message
+    assert (caught.value.setting, caught.value.value) == (name_of(each), value)
+    assert str(caught.value).startswith(f"`{name_of(each)}` {value!r}: must be ")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("owner", "each", "value"), named(EDGES))
@@ -91,14 +92,14 @@ def beside(each: Field, value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(("owner", "each"), named(NUMBERS))
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_numbers_are_finite(owner: type, each: Field, value: float) -> None:
-    with pytest.raises(ConfigError, match=f"^{flag(each)} "):
+    with pytest.raises(ConfigError, match=f"^`{name_of(each)}` "):
         owner(**{each.name: value})
 
 
 @pytest.mark.parametrize(("owner", "each"), named(NUMBERS))
 def test_no_number_may_be_negative(owner: type, each: Field) -> None:
-    value = min(-1, each.metadata.get("low", 0) - 1)  # --length -1 means: without end
-    with pytest.raises(ConfigError, match=f"^{flag(each)} {value}"):
+    value = min(-1, each.metadata.get("low", 0) - 1)  # length -1 means: without end
+    with pytest.raises(ConfigError, match=f"^`{name_of(each)}` {value}"):
         owner(**{each.name: value})
 
 
@@ -106,13 +107,13 @@ def test_every_setting_has_a_name_of_its_own_and_help() -> None:
     names = [each.name for _, each in Config.fields()]
     assert len(set(names)) == len(names)
     for _, each in OWNERS:
-        assert each.metadata["help"].endswith(".")
+        assert looked_up(each.metadata["help"]).endswith(".")
 
 
 def test_a_config_changes_through_the_library_as_through_its_group() -> None:
-    with pytest.raises(ConfigError, match=r"^--seq-length 0: must be at least 1$"):
+    with pytest.raises(ConfigError, match=r"^`seq_length` 0: must be at least 1$"):
         Config.of(seq_length=0)
-    with pytest.raises(ConfigError, match=r"^--dropout 1: must be below 1$"):
+    with pytest.raises(ConfigError, match=r"^`dropout` 1: must be below 1$"):
         Config().changed({"dropout": 1})
 
 
@@ -139,13 +140,13 @@ def test_the_held_out_parts_must_leave_something_to_train_on(val: float, test: f
     if val + test < 1:
         assert TextConfig(val_fraction=val, test_fraction=test).val_fraction == val
     else:
-        with pytest.raises(ConfigError, match="--val-fraction and --test-fraction"):
+        with pytest.raises(ConfigError, match=r"^`val_fraction` .* `test_fraction` .*: together"):
             TextConfig(val_fraction=val, test_fraction=test)
 
 
 @pytest.mark.parametrize("encoding", ["klingon", "", "rot13", "hex", "undefined", "utf\0"])
 def test_an_encoding_that_no_text_can_have_is_refused(encoding: str) -> None:
-    with pytest.raises(ConfigError, match="--encoding") as caught:
+    with pytest.raises(ConfigError, match="`encoding`") as caught:
         TextConfig(encoding=encoding)
     assert "try utf-8" in str(caught.value)
 
@@ -174,17 +175,17 @@ def test_sizes_of_layers_come_back_from_plain_data_too() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"units": (5, 3), "layers": 3}, "--units 5,3: 2 numbers for 3 layers"),
-        ({"units": (5, 0)}, "--units 0: must be at least 1"),
-        ({"units": (5, 3.5)}, "--units 5,3.5: must be whole numbers"),
-        ({"units": ()}, "--units"),
-        ({"units": ("a", "b")}, "--units a,b: must be whole numbers"),
-        ({"units": (8,) * 70}, "--layers 70: must be at most 64"),
-        ({"units": (5, 3), "residual": True}, "--residual --units 5,3: .* the same"),
-        ({"tie_embeddings": True, "embedding": 3, "units": 4}, "--tie-embeddings --embedding 3"),
-        ({"cell": "mingru", "recurrent_dropout": 0.5}, "--recurrent-dropout: .* mingru has no"),
-        ({"cell": "indrnn", "recurrent_dropout": 0.5}, "--recurrent-dropout: .* indrnn has no"),
-        ({"activation": "relu"}, "--activation relu: .* leave it out"),
+        ({"units": (5, 3), "layers": 3}, r"`units` \(5, 3\): 2 numbers for 3 layers"),
+        ({"units": (5, 0)}, "`units` 0: must be at least 1"),
+        ({"units": (5, 3.5)}, r"`units` \(5, 3.5\): must be whole numbers"),
+        ({"units": ()}, "`units`"),
+        ({"units": ("a", "b")}, r"`units` \('a', 'b'\): must be whole numbers"),
+        ({"units": (8,) * 70}, "`layers` 70: must be at most 64"),
+        ({"units": (5, 3), "residual": True}, r"`residual` `units` \(5, 3\): .* the same"),
+        ({"tie_embeddings": True, "embedding": 3, "units": 4}, "`tie_embeddings` `embedding` 3"),
+        ({"cell": "mingru", "recurrent_dropout": 0.5}, "`recurrent_dropout`: .* mingru has no"),
+        ({"cell": "indrnn", "recurrent_dropout": 0.5}, "`recurrent_dropout`: .* indrnn has no"),
+        ({"activation": "relu"}, "`activation` 'relu': .* leave it out"),
     ],
 )
 def test_settings_that_contradict_one_another_are_refused(
@@ -196,10 +197,11 @@ def test_settings_that_contradict_one_another_are_refused(
 
 def test_a_value_written_in_another_way_is_the_same() -> None:
     config = Config.of(units=8, layers=2, cell="rnn")
-    for settings in ({"units": (8, 8)}, {"units": [8, 8]}, {"activation": "tanh"}):
+    same = ({"units": (8, 8)}, {"units": [8, 8]}, {"units": "8,8"}, {"activation": "tanh"})
+    for settings in same:
         assert config.resumed(settings) == config
     assert Config.of(cell="rnn", units=(8, 8)) == config
-    with pytest.raises(ConfigError, match="--activation is tanh in this run"):
+    with pytest.raises(ConfigError, match="`activation` 'relu': the run has tanh"):
         config.resumed({"activation": "relu"})
 
 
@@ -221,7 +223,7 @@ def test_a_cell_s_own_defaults_give_way_to_what_is_asked(monkeypatch: pytest.Mon
 def test_plain_data_of_an_impossible_config_is_refused() -> None:
     data = Config().to_json()
     data["model"]["units"] = 0
-    with pytest.raises(ConfigError, match="--units 0"):
+    with pytest.raises(ConfigError, match="`units` 0"):
         Config.from_json(data)
 
 
@@ -230,10 +232,11 @@ def other(each: Field, kept: Any) -> Any:
     if isinstance(kept, bool):
         return not kept
     if isinstance(kept, str):
-        choices = each.metadata.get("choices", ("latin-1",))
+        choices = looked_up(each.metadata.get("choices", ("latin-1",)))
         return next(choice for choice in choices if choice != kept)
     if kept is None:
-        return each.metadata["choices"][-1]
+        choices = looked_up(each.metadata.get("choices"))
+        return choices[-1] if choices else 3
     if isinstance(kept, float):
         return kept / 2 or 0.5
     return kept + 1
@@ -254,8 +257,10 @@ def test_a_run_goes_on_with_changes_only_where_they_are_harmless(owner: type, ea
     else:
         with pytest.raises(ConfigError) as caught:
             config.resumed({each.name: asked})
-        assert str(caught.value).startswith(f"{flag(each)} is {kept} in this run")
-        assert "--name" in str(caught.value)
+        shown = "" if asked is True else f" {asked!r}"
+        expected = f"`{name_of(each)}`{shown}: the run has {kept}, which cannot change"
+        assert str(caught.value).startswith(expected)
+        assert "`name`" in caught.value.way_out
 
 
 def test_a_run_goes_on_unchanged_when_nothing_is_asked() -> None:
@@ -267,7 +272,7 @@ def test_a_run_goes_on_unchanged_when_nothing_is_asked() -> None:
 
 @pytest.mark.parametrize("several", [{"epochs": 1, "steps": 1}, {"steps": 1, "seconds": 1}])
 def test_a_plan_takes_one_length_at_most(several: dict[str, int]) -> None:
-    with pytest.raises(ConfigError, match="--epochs, --steps and --time"):
+    with pytest.raises(ConfigError, match="`epochs`, `steps` and `time`"):
         Plan(**several)
 
 
@@ -304,12 +309,12 @@ def test_durations(text: str, seconds: float) -> None:
     ["", " ", "h", "5x", "-5m", "+5m", "m5", "5m2h", "1e3", "nan", "inf", "5 m", "1..5s", "5,5m"],
 )
 def test_what_is_not_a_duration_is_named(text: str) -> None:
-    with pytest.raises(ConfigError, match="--time") as caught:
+    with pytest.raises(ConfigError, match="`time`") as caught:
         parse_duration(text)
     assert text in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["0", "0s", "99999999h", "9" * 400 + "s"])
 def test_a_plan_of_no_time_or_endless_time_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"^--time "):
+    with pytest.raises(ConfigError, match=r"^`time` "):
         Plan(seconds=parse_duration(text))

@@ -135,7 +135,7 @@ def test_min_count_counts_the_training_part_alone() -> None:
 
 
 def test_a_min_count_that_leaves_nothing_is_an_error() -> None:
-    with pytest.raises(CorpusError, match="--min-count 9: no character is that frequent"):
+    with pytest.raises(CorpusError, match="`min_count` 9: no character is that frequent"):
         encode("abcabc", min_count=9)
 
 
@@ -277,7 +277,7 @@ def test_standard_input_is_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_ids_file_of_another_size_is_refused(size: int) -> None:
     data = encode("some text").ids.tobytes()
     (RUN / "corpus.ids").write_bytes(data[:size] if size < 0 else data + b"\0")
-    with pytest.raises(CorpusError, match=r"corpus\.ids: missing or cut short.*--overwrite"):
+    with pytest.raises(CorpusError, match=r"corpus\.ids: missing or cut short.*`overwrite`"):
         open_corpus(RUN)
 
 
@@ -288,7 +288,7 @@ def test_any_altered_byte_is_noticed() -> None:
         altered = bytearray(data)
         altered[place] ^= 1
         (RUN / "corpus.ids").write_bytes(altered)
-        with pytest.raises(CorpusError, match=r"corpus\.ids: altered.*--overwrite"):
+        with pytest.raises(CorpusError, match=r"corpus\.ids: altered.*`overwrite`"):
             open_corpus(RUN)
     (RUN / "corpus.ids").write_bytes(data)
     assert decode(open_corpus(RUN))[:4] == "some"
@@ -317,7 +317,7 @@ def test_any_altered_byte_of_the_record_is_noticed() -> None:
     record = path.read_bytes()
     for place in range(len(record)):
         path.write_bytes(record[:place] + bytes([record[place] ^ 1]) + record[place + 1 :])
-        with pytest.raises(CorpusError, match=r"corpus\.json: damaged.*--overwrite"):
+        with pytest.raises(CorpusError, match=r"corpus\.json: damaged.*`overwrite`"):
             open_corpus(RUN)
 
 

@@ -80,7 +80,7 @@ def test_both_directions_validate_on_the_same_characters(train, corpus, tmp_path
 
 def test_a_run_keeps_its_direction(train, corpus, tmp_path):
     train(corpus, steps=1, direction="backward")
-    with pytest.raises(ConfigError, match=r"^--direction is backward in this run"):
+    with pytest.raises(ConfigError, match=r"^`direction` 'forward': the run has backward"):
         train(corpus, resume=True, direction="forward")
     train(corpus, name="warm", steps=1, init_from="corpus", **{"units": 8, "embedding": 4})
     warm = checkpoints.load(tmp_path / "checkpoints" / "warm" / "last.safetensors")

@@ -4,7 +4,20 @@ import numpy as np
 import pytest
 
 from charrnn.config import SamplingConfig
-from charrnn.sampling.filters import distribution, draw, log_softmax, penalise
+from charrnn.config.settings import setting
+from charrnn.errors import ConfigError
+from charrnn.sampling import filters
+from charrnn.sampling.filters import (
+    FILTERS,
+    Filters,
+    Past,
+    draw,
+    log_softmax,
+    register,
+    repetition_penalty,
+    sampling_config,
+)
+from charrnn.tables import Table
 
 DRAWS = 100_000
 LOGITS = np.log([[0.4, 0.05, 0.25, 0.1, 0.2]])
@@ -13,14 +26,13 @@ NOTHING = np.zeros((1, 0), np.int32)
 
 def probabilities(recent=NOTHING, logits=LOGITS, **settings):
     """What the settings make of the logits."""
-    config = SamplingConfig(**settings)
-    return np.exp(log_softmax(distribution(logits, config, config.temperatures[0], recent)))[0]
+    log_w = Filters(sampling_config(settings))(logits, Past(0, recent))
+    return np.exp(log_softmax(log_w))[0]
 
 
 def frequencies(recent=NOTHING, **settings):
     """How often each character comes in many draws."""
-    config = SamplingConfig(**settings)
-    log_w = distribution(LOGITS, config, config.temperatures[0], recent)
+    log_w = Filters(SamplingConfig(**settings))(LOGITS, Past(0, recent))
     noise = np.random.default_rng(0).random(DRAWS, np.float32)
     drawn = draw(np.repeat(log_w, DRAWS, 0), noise)
     return np.bincount(drawn, minlength=5)
@@ -70,7 +82,8 @@ def test_frequencies_of_100_000_draws_agree(settings, weights):
 def test_repetition_penalty_divides_what_is_positive_and_multiplies_the_rest():
     logits = np.array([[2.0, -1.0, 0.5, 3.0, -2.0]])
     recent = np.array([[0, 1, 0]])
-    np.testing.assert_allclose(penalise(logits, recent, 2.0), [[1.0, -2.0, 0.5, 3.0, -2.0]])
+    expected = [[1.0, -2.0, 0.5, 3.0, -2.0]]
+    np.testing.assert_allclose(repetition_penalty(logits, 2.0, Past(0, recent)), expected)
     p = probabilities(recent, logits, repetition_penalty=2.0)
     np.testing.assert_allclose(p, normalised(*np.exp([1.0, -2.0, 0.5, 3.0, -2.0])))
 
@@ -111,9 +124,70 @@ def test_the_ends_of_the_noise_draw_what_is_possible(noise):
 
 def test_rows_are_independent():
     logits = np.log(np.random.default_rng(1).dirichlet(np.ones(6), 4))
-    config = SamplingConfig(top_k=4, top_p=0.8, min_p=0.1, temperature=0.7, repetition_penalty=1.3)
+    settings = {"top_k": 4, "top_p": 0.8, "min_p": 0.1, "temperature": 0.7}
+    apply = Filters(SamplingConfig(**settings, repetition_penalty=1.3))
     recent = np.array([[0, 1], [2, 2], [3, 5], [4, 0]])
-    whole = distribution(logits, config, 0.7, recent)
+    whole = apply(logits, Past(0, recent))
     for row in range(4):
-        alone = distribution(logits[row : row + 1], config, 0.7, recent[row : row + 1])
+        alone = apply(logits[row : row + 1], Past(0, recent[row : row + 1]))
         np.testing.assert_array_equal(whole[row], alone[0])
+
+
+# -- Filters that a user adds --------------------------------------------------------------
+
+
+@pytest.fixture
+def own_table(monkeypatch):
+    """A table of filters to which a test may add."""
+    table = Table("filter")
+    for name, each in FILTERS.present.items():
+        table.add(name, each)
+    monkeypatch.setattr(filters, "FILTERS", table)
+    return table
+
+
+def add_floor(name="floor"):
+    """A filter that keeps what is at least so likely."""
+
+    @register(name, setting(0.0, "Least probability of a character.", low=0, below=1))
+    def floor(log_w, p, past):
+        return filters.keep(log_w, np.exp(log_softmax(log_w)) >= p)
+
+    return floor
+
+
+def test_a_filter_that_is_added_acts_after_the_others(own_table):
+    add_floor()
+    np.testing.assert_allclose(probabilities(floor=0.15), normalised(0.4, 0, 0.25, 0, 0.2))
+    # Of 0.4, 0.25 and 0.2 the last is 0.24 of the whole: only the first reaches 0.45.
+    np.testing.assert_allclose(probabilities(floor=0.45, top_k=3), [1, 0, 0, 0, 0])
+    np.testing.assert_allclose(probabilities(top_k=3), probabilities(floor=0.0, top_k=3))
+
+
+def test_a_filter_s_setting_has_its_limits(own_table):
+    add_floor()
+    with pytest.raises(ConfigError, match=r"^`floor` 2.0: must be below 1$"):
+        sampling_config({"floor": 2.0})
+    with pytest.raises(ConfigError, match=r"^`floor` 'x': must be of type"):
+        sampling_config({"floor": "x"})
+
+
+def test_a_filter_that_nobody_added_is_an_unknown_setting():
+    with pytest.raises(ConfigError, match="no such setting: floor"):
+        sampling_config({"floor": 0.5, "top_k": 3})
+
+
+@pytest.mark.parametrize("name", [*FILTERS.present, "length", "floor"])
+def test_a_name_that_is_taken_is_refused(own_table, name):
+    add_floor()
+    message = f"^`filter` '{name}': there is a (filter|setting) of this name already"
+    with pytest.raises(ConfigError, match=message):
+        add_floor(name)
+    assert own_table.get(name) is FILTERS.get(name) or name == "floor"
+
+
+def test_any_setting_may_have_values_that_take_turns(own_table):
+    add_floor()
+    apply = Filters(SamplingConfig(filters={"floor": (0.0, 0.3)}))
+    kept = [np.isfinite(apply(LOGITS, Past(position, NOTHING))).sum() for position in range(4)]
+    assert kept == [5, 1, 5, 1]

@@ -6,8 +6,7 @@ from test_network import CASES, SIZES, batch_of, network
 
 from charrnn.config import Config
 from charrnn.model.backend import tf
-from charrnn.model.network import zero_state
-from charrnn.model.weights import get_weights
+from charrnn.model.network import get_weights, zero_state
 from charrnn.sampling import instant
 from charrnn.sampling.instant import InstantNetwork
 

@@ -7,11 +7,13 @@ import pytest
 
 from charrnn import checkpoints
 from charrnn.cells import CELLS
-from charrnn.checkpoints import Checkpoint, Progress
+from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, SamplingConfig
 from charrnn.model.backend import tf
-from charrnn.model.network import build_network, zero_state
-from charrnn.model.weights import get_weights, initial_weights, set_weights, specify
+from charrnn.model.dropout import drop_recurrent, output_dropout
+from charrnn.model.network import build_network, get_weights, set_weights, zero_state
+from charrnn.network.weights import initial_weights, prefixed, specify
+from charrnn.progress import Progress
 from charrnn.sampling.graph import GraphEngine
 from charrnn.sampling.writing import Writing
 from charrnn.text.streams import Batch
@@ -52,9 +54,8 @@ def batch_of(config, seed=0):
 
 def network(config, weights=None):
     """The model with its first weights, or the ones given."""
-    model = build_network(config.model, VOCABULARY.size)
-    set_weights(model, weights or initial_weights(config.model, VOCABULARY.size, seed=1))
-    return model
+    weights = weights or initial_weights(config.model, VOCABULARY.size, seed=1)
+    return build_network(config.model, VOCABULARY.size, weights)
 
 
 def logits_of(model, config, training=False, seed=0):
@@ -88,7 +89,7 @@ def test_every_weight_is_there_in_its_shape_and_has_a_gradient(config):
 
 def test_a_checkpoint_brings_the_network_back(config, tmp_path):
     weights = initial_weights(config.model, VOCABULARY.size, seed=1)
-    tensors = checkpoints.prefixed("weights", weights)
+    tensors = prefixed("weights", weights)
     checkpoints.save(tmp_path / "a", Checkpoint(config, VOCABULARY, Progress(end=1), tensors))
     stored = checkpoints.load(tmp_path / "a")
     assert stored.config == config
@@ -159,19 +160,16 @@ def test_dropout_is_a_function_of_its_seed_and_of_training(option):
 
 @pytest.mark.parametrize("variational", [False, True])
 def test_variational_dropout_has_one_mask_for_all_time_steps(variational):
-    from charrnn.model.layers import Dropout
-
-    layer = Dropout(0.5, place=1, one_mask=variational)
-    kept = np.asarray(layer(tf.ones((8, 3, 16)), tf.constant([0, 1]), training=True)) != 0
+    config = Config.of(dropout=0.5, variational=variational).model
+    drop_outputs = output_dropout(config, tf.constant([0, 1]))
+    kept = np.asarray(drop_outputs(tf.ones((8, 3, 16)), 0)) != 0
     assert 0.2 < kept.mean() < 0.8
     assert (kept == kept[:1]).all() == variational
     assert not (kept == kept[:, :1]).all()
 
 
 def test_recurrent_dropout_keeps_the_mean_of_the_product():
-    from charrnn.model.layers import Drop
-
-    weights = tf.ones((200, 200))
-    dropped = np.asarray(Drop(0.3, place=65)(weights, tf.constant([0, 1])))
+    config, weights = Config.of(recurrent_dropout=0.3).model, tf.ones((200, 200))
+    dropped = np.asarray(drop_recurrent(config, tf.constant([0, 1]), weights, layer=1))
     assert dropped.mean() == pytest.approx(1, abs=0.02)
     assert (dropped == 0).mean() == pytest.approx(0.3, abs=0.02)

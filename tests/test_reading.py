@@ -158,8 +158,8 @@ def test_an_undecodable_byte_is_named_with_its_offset(encoding: str, data: bytes
     offset = len(data) - len(oracle.value.object) + oracle.value.start
     message = refusal(data, encoding=encoding)
     assert f"byte 0x{data[offset]:02x} at offset {offset} is not {encoding};" in message
-    assert "--encoding" in message
-    assert "--bytes" in message
+    assert "`encoding`" in message
+    assert "`bytes`" in message
 
 
 @in_chunks
@@ -167,15 +167,15 @@ def test_an_undecodable_byte_is_named_with_its_offset(encoding: str, data: bytes
 def test_a_missing_byte_order_mark_is_an_error_that_names_the_file(encoding: str) -> None:
     message = refusal("plain text".encode(f"{encoding}-le"), encoding=encoding)
     assert f"not {encoding}" in message  # with an offset as of Python 3.13
-    assert "--encoding" in message
+    assert "`encoding`" in message
 
 
 @in_chunks
 def test_a_nul_means_a_binary_file() -> None:
     message = refusal(b"MZ\x02\0\x01 and text")
     assert "binary" in message
-    assert "--bytes" in message
-    assert "--encoding" in message
+    assert "`bytes`" in message
+    assert "`encoding`" in message
 
 
 @in_chunks

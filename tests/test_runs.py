@@ -84,7 +84,7 @@ def test_an_unknown_name_is_an_error_where_no_run_is(name: str) -> None:
 
 
 def test_no_run_yet_is_answered_with_how_to_make_one() -> None:
-    with pytest.raises(RunError, match=r"^checkpoints: no run here yet; .*charrnn train"):
+    with pytest.raises(RunError, match=r"^checkpoints: no run here yet; .*`train corpus.txt`"):
         find_run(None, ROOT)
 
 
@@ -98,7 +98,7 @@ def test_a_checkpoint_is_found_by_run_or_by_file() -> None:
 @pytest.mark.parametrize("which", ["best", "worst", "../run/last"])
 def test_a_checkpoint_that_is_not_there_is_named(which: str) -> None:
     make("run")
-    with pytest.raises(RunError, match=r"no checkpoint '.*'; there is: --which last"):
+    with pytest.raises(RunError, match=r"no checkpoint '.*'; give `which last`"):
         find_checkpoint("run", ROOT, which)
 
 
@@ -171,7 +171,7 @@ def test_a_lock_shuts_out_others_until_its_holder_is_killed() -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "locked\n"
         with (
-            pytest.raises(RunError, match=r"^checkpoints/run: another process .*--name"),
+            pytest.raises(RunError, match=r"^checkpoints/run: another process .*`name`"),
             run.locked(),
         ):
             pass

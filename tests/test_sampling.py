@@ -13,13 +13,13 @@ import pytest
 from commands import untrained
 
 import charrnn
-from charrnn import checkpoints
-from charrnn.checkpoints import Checkpoint, Progress
+from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, SamplingConfig
 from charrnn.errors import CharrnnError, CheckpointError, ConfigError
 from charrnn.language_model import LanguageModel
 from charrnn.mixing import Blend
-from charrnn.model.weights import specify
+from charrnn.network.weights import prefixed, specify
+from charrnn.progress import Progress
 from charrnn.sampling import engines
 from charrnn.sampling.endings import Ending
 from charrnn.text.vocabulary import Vocabulary
@@ -35,7 +35,7 @@ def model_of(seed=0, vocabulary=LETTERS, spread=1.0, path="checkpoints/toy/best"
         name: rng.normal(0, spread, weight.shape).astype(np.float32)
         for name, weight in specify(config.model, vocabulary.size).items()
     }
-    tensors = checkpoints.prefixed("weights", weights)
+    tensors = prefixed("weights", weights)
     return LanguageModel(Checkpoint(config, vocabulary, Progress(), tensors), Path(path))
 
 
@@ -145,7 +145,7 @@ def test_allowed_and_forbidden_characters(model):
     assert set(model.generate(forbid="ab\n", length=200, seed=0)) <= set(" c")
     assert set(model.generate(allow="abx", forbid="a", length=20, seed=0)) == {"b"}
     for settings in ({"allow": "xyz"}, {"forbid": LETTERS.characters}, {"allow": ""}):
-        with pytest.raises(ConfigError, match=r"^--allow and --forbid: leave none"):
+        with pytest.raises(ConfigError, match=r"^`allow` and `forbid` leave none"):
             model.generate(**settings)
 
 
@@ -226,15 +226,15 @@ def test_a_match_that_ends_ends_the_text(model):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"match": "(a"}, r"^--match '\(a': missing \)"),
-        ({"stop": ("",)}, "^--stop ''"),
-        ({"temperature": ()}, "^--temperature"),
-        ({"temperature": (1.0, -1.0)}, r"^--temperature -1\.0"),
-        ({"length": -1, "count": 2}, "^--length -1"),
-        ({"beam": 2, "best_of": 2}, "--beam or --best-of"),
-        ({"beam": 2, "count": 3}, "^--count 3"),
-        ({"engine": "steam"}, "^--engine steam"),
-        ({"temperature": (1.0, "a")}, "^--temperature"),
+        ({"match": "(a"}, r"^`match` '\(a': missing \)"),
+        ({"stop": ("",)}, "^`stop` ''"),
+        ({"temperature": ()}, "^`temperature`"),
+        ({"temperature": (1.0, -1.0)}, r"^`temperature` -1\.0"),
+        ({"length": -1, "count": 2}, "^`length` -1"),
+        ({"beam": 2, "best_of": 2}, "`beam` or `best_of`"),
+        ({"beam": 2, "count": 3}, "^`count` 3"),
+        ({"engine": "steam"}, "^`engine` 'steam'"),
+        ({"temperature": (1.0, "a")}, "^`temperature`"),
     ],
 )
 def test_bad_settings_get_a_message(model, settings, message):
@@ -360,7 +360,7 @@ def test_a_state_belongs_to_its_model(model, tmp_path):
     other = replace(model.checkpoint, checksum=1)
     with pytest.raises(CheckpointError, match="the state of another model"):
         LanguageModel(other, model.path).write(state=tmp_path / "state")
-    with pytest.raises(CheckpointError, match="the state of 1 texts; give the same --count"):
+    with pytest.raises(CheckpointError, match="the state of 1 texts; give the same `count`"):
         model.write(state=tmp_path / "state", count=2)
     (tmp_path / "state").write_bytes(b"nonsense")
     with pytest.raises(CheckpointError, match="damaged state"):

@@ -11,10 +11,11 @@ from charrnn.model import linear
 from charrnn.model.backend import keras, tf
 from charrnn.model.by_hand import ByHand, InColumns
 from charrnn.model.by_tape import ByTape
-from charrnn.model.layers import Recurrent
-from charrnn.model.network import build_network, zero_state
-from charrnn.model.scan import way_through
-from charrnn.model.weights import get_weights, initial_weights, set_weights, stored_name
+from charrnn.model.network import build_network, get_weights, run_scan, zero_state
+from charrnn.model.ops import TensorOps
+from charrnn.model.scan import choose_step, scan_cell
+from charrnn.network.stack import Stack
+from charrnn.network.weights import initial_weights
 
 STOCK = {
     "lstm": keras.layers.LSTM,
@@ -42,12 +43,18 @@ def start_of(name, rng, size, dtype="float32"):
 
 
 def ours(name, units, inputs, dtype):
-    """charrnn's layer as a function of x [B, T, D] and the state."""
-    layer = Recurrent(CELLS[name](), units, inputs, dtype=dtype)
-    layer.build()
+    """A layer with a cell's weights, and the scan as a function of x [B, T, D] and the state."""
+    cell, layer = CELLS[name](), keras.layers.Layer(dtype=dtype)
+    for own, weight in cell.weights(inputs, units).items():
+        layer.add_weight(name=own, shape=weight.shape, initializer="zeros")
+    layer.built = True
 
     def run(x, state):
-        outputs, after = layer(tf.transpose(x, [1, 0, 2]), state)
+        ops = TensorOps()
+        weights = {each.name: tf.convert_to_tensor(each) for each in layer.weights}
+        weights = cell.prepare(ops, weights)
+        z = ops.matmul(tf.transpose(x, [1, 0, 2]), weights.pop("kernel"))
+        outputs, after = scan_cell(cell, z, weights, state)
         return tf.transpose(outputs, [1, 0, 2]), after
 
     return layer, run
@@ -102,7 +109,7 @@ WAYS += [(name, InColumns) for name in sorted(STOCK) if name in DIFFERENTIATED]
 @pytest.mark.parametrize(("dtype", "jit", "size"), CASES, ids=str)
 def test_agrees_with_stock_keras(name, way, dtype, jit, size, monkeypatch):
     if way is not None:
-        monkeypatch.setattr("charrnn.model.scan.way_through", lambda cell, z: way)
+        monkeypatch.setattr("charrnn.model.scan.choose_step", lambda cell, z: way)
     batch, steps, units, inputs = size
     rng = np.random.default_rng(1)
     layer, run = ours(name, units, inputs, dtype)
@@ -168,16 +175,16 @@ def test_gradient_equals_central_differences(name):
 
 
 def test_table_of_embeddings_equals_their_product():
-    rng = np.random.default_rng(4)
-    layer, run = ours("lstm", 3, 2, "float32")
-    for variable in layer.weights:
-        variable.assign(rng.normal(0, 0.5, variable.shape))
-    table = tf.constant(rng.normal(size=(7, 2)), tf.float32)
-    ids = tf.constant(rng.integers(0, 7, (2, 5)), tf.int32)
-    state = (tf.zeros((2, 3)), tf.zeros((2, 3)))
-    folded, _ = layer(tf.transpose(ids), state, table=table)
-    expected, _ = run(tf.gather(table, ids), state)
-    np.testing.assert_allclose(tf.transpose(folded, [1, 0, 2]), expected, atol=1e-6)
+    config = ModelConfig(units=3, embedding=2)
+    weights = {name: tf.constant(w) for name, w in initial_weights(config, 7, seed=4).items()}
+    ids = tf.constant(np.random.default_rng(4).integers(0, 7, (5, 2)), tf.int32)
+    folded, expected = (
+        Stack(TensorOps(), config, weights, table=table).features(
+            ids, zero_state(config, 2), run_scan
+        )[0]
+        for table in (True, False)
+    )
+    np.testing.assert_allclose(folded, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("embedding", [0, 3])
@@ -188,13 +195,12 @@ def test_stock_layers_for_cudnn_give_the_same_network(name, embedding, monkeypat
     ids = tf.constant(np.random.default_rng(5).integers(0, 7, (6, 4)), tf.int32)
     results, names = [], []
     for on_cudnn in (False, True):
-        monkeypatch.setattr("charrnn.model.layers.on_cudnn", lambda cell, here=on_cudnn: here)
+        monkeypatch.setattr("charrnn.model.network.on_cudnn", lambda cell, here=on_cudnn: here)
         keras.backend.clear_session()
-        model = build_network(config, 7)
-        set_weights(model, weights)
+        model = build_network(config, 7, weights)
         optimizer = keras.optimizers.AdamW(name="adamw")
         optimizer.build(model.trainable_variables)
-        names.append({stored_name(slot) for slot in optimizer.variables})
+        names.append({slot.path for slot in optimizer.variables})
         assert get_weights(model).keys() == weights.keys()
         start = tuple(part + 0.5 for part in zero_state(config, 4))
         with tf.GradientTape() as tape:
@@ -210,12 +216,12 @@ def test_stock_layers_for_cudnn_give_the_same_network(name, embedding, monkeypat
 def test_large_vocabulary_is_gathered_alike(monkeypatch):
     config = ModelConfig(units=5, embedding=3)
     weights = initial_weights(config, 11, seed=0)
-    model = build_network(config, 11)
-    set_weights(model, weights)
+    model = build_network(config, 11, weights)
     ids = tf.constant(np.random.default_rng(5).integers(0, 11, (6, 4)), tf.int32)
     results = []
     for limit in (1024, 1):
-        monkeypatch.setattr("charrnn.model.layers.TABLE_CHARACTERS", limit)
+        monkeypatch.setattr("charrnn.model.network.TABLE_CHARACTERS", limit)
+        monkeypatch.setattr("charrnn.model.ops.TABLE_CHARACTERS", limit)
         with tf.GradientTape() as tape:
             logits, _ = model((ids, zero_state(config, 4), tf.zeros(2, tf.int32)))
             loss = tf.reduce_sum(tf.sin(logits))
@@ -239,7 +245,7 @@ def test_every_way_through_the_loop_gives_the_same(name, way, jit, monkeypatch):
     x = tf.constant(rng.normal(size=(2, 5, 3)))
     state = start_of(name, rng, (2, 4), "float64")
     in_rows = value_and_gradients(layer, run, x, state, weights, jit=False)
-    monkeypatch.setattr("charrnn.model.scan.way_through", lambda cell, z: way)
+    monkeypatch.setattr("charrnn.model.scan.choose_step", lambda cell, z: way)
     other_way = value_and_gradients(layer, run, x, state, weights, jit)
     for other, rows in zip(other_way, in_rows, strict=True):
         np.testing.assert_allclose(other, rows, atol=1e-10)
@@ -261,7 +267,7 @@ def test_every_way_through_the_loop_gives_the_same(name, way, jit, monkeypatch):
 def test_columns_are_for_weights_beyond_the_cache_and_full_vectors(name, batch, units, way):
     cell = CELLS[name]()
     z = keras.Input(batch_shape=(7, batch, cell.gates * units))
-    assert way_through(cell, z) is way
+    assert choose_step(cell, z) is way
 
 
 @pytest.mark.parametrize("name", sorted(CELLS))

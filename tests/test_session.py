@@ -11,9 +11,10 @@ import pytest
 from conftest import SMALL
 
 from charrnn import checkpoints
-from charrnn.checkpoints import Checkpoint, Progress
+from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config
 from charrnn.errors import DivergedError
+from charrnn.progress import Progress
 from charrnn.runs import Run
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.sources import select

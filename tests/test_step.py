@@ -1,21 +1,22 @@
-"""The training step: a batch in halves is the whole batch; clipping and decay are as they say."""
+"""The training step: a batch in parts is the whole batch; clipping and decay are as they say."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from charrnn import checkpoints
-from charrnn.checkpoints import Checkpoint, Progress
+from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config
 from charrnn.evaluation import Evaluator
 from charrnn.language_model import LanguageModel
 from charrnn.model.backend import tf
-from charrnn.model.network import build_network, zero_state
-from charrnn.model.weights import set_weights, specify
+from charrnn.model.network import build_network, set_weights, zero_state
+from charrnn.network.weights import prefixed, specify
+from charrnn.progress import Progress
 from charrnn.text.streams import Batch
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training import step
+from charrnn.training.parts import choose_parts, cut
 from charrnn.training.step import Trainer
 
 VOCABULARY = Vocabulary("\nabcde")
@@ -52,27 +53,55 @@ def after_steps(config, count=2, alike=False):
     return outcome, trainer.tensors(state)
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 3, 7])
-def test_halves_side_by_side_are_the_whole_batch(batch_size, monkeypatch):
-    config = Config.of(**SIZES, batch_size=batch_size)
-    outcomes, tensors = [], []
-    for limit in (0, 1 << 20):
-        monkeypatch.setattr(step, "HALVES_UP_TO", limit)
-        assert Trainer(config, VOCABULARY.size).parts == (2 if limit and batch_size > 1 else 1)
-        outcome, after = after_steps(config)
-        outcomes.append(outcome)
-        tensors.append(after)
-    np.testing.assert_allclose(*outcomes, rtol=1e-5)
-    assert tensors[0].keys() == tensors[1].keys()
-    for name, whole in tensors[0].items():
-        np.testing.assert_allclose(tensors[1][name], whole, atol=1e-5, err_msg=name)
+@pytest.mark.parametrize("batch_size", [1, 2, 7, 8, 9])
+def test_parts_side_by_side_are_the_whole_batch(batch_size):
+    (whole, expected), *others = (
+        after_steps(Config.of(**SIZES, batch_size=batch_size, parts=parts)) for parts in range(1, 9)
+    )
+    for outcome, tensors in others:
+        np.testing.assert_allclose(outcome, whole, rtol=1e-5)
+        assert tensors.keys() == expected.keys()
+        for name, value in expected.items():
+            np.testing.assert_allclose(tensors[name], value, atol=1e-5, err_msg=name)
 
 
-def test_each_half_has_dropout_masks_of_its_own():
-    config = Config.of(**SIZES | {"dropout": 0.5}, batch_size=2)
+@pytest.mark.parametrize("parts", range(1, 9))
+def test_a_batch_is_cut_into_as_many_parts_as_asked_for_and_it_has_sequences(parts):
+    for batch_size in (1, 5, 8, 100):
+        config = Config.of(**SIZES, batch_size=batch_size, parts=parts)
+        assert Trainer(config, VOCABULARY.size).parts == min(parts, batch_size)
+        edges = [len(part) for (part,) in cut((np.zeros(batch_size),), min(parts, batch_size))]
+        assert sum(edges) == batch_size
+        assert max(edges) - min(edges) <= 1
+
+
+def test_each_part_has_dropout_masks_of_its_own():
+    config = Config.of(**SIZES | {"dropout": 0.5}, batch_size=4, parts=4)
     _, tensors = after_steps(config, alike=True)
-    first, second = tensors["state/2/h"]
-    assert np.abs(first - second).max() > 0.01
+    states = tensors["state/2/h"]
+    for one, other in itertools.combinations(states, 2):
+        assert np.abs(one - other).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("cores", "batch_size", "units", "parts"),
+    [
+        (1, 16, 384, 1),
+        (2, 16, 384, 2),
+        (2, 2, 384, 2),
+        (2, 1, 384, 1),
+        (2, 64, 1024, 2),
+        (2, 64, 1025, 1),  # its time steps are large: nearly all is in the products
+        (8, 16, 384, 2),  # at least 8 sequences a part
+        (8, 64, 384, 8),
+        (8, 64, 4096, 8),
+        (8, 64, 4097, 1),
+        (64, 1000, 8, 32),
+    ],
+)
+def test_parts_are_chosen_by_cores_and_sizes(cores, batch_size, units, parts):
+    config = Config.of(units=(8, units), batch_size=batch_size)
+    assert choose_parts(config, cores) == parts
 
 
 @pytest.mark.parametrize("clip_norm", [0.01, 1000.0])
@@ -99,9 +128,8 @@ def test_evaluation_is_numpy_s_sum_character_by_character(cell):
     """On more than one stream and many windows of each."""
     config = Config.of(**SIZES, cell=cell)
     weights = weights_of(config)
-    model = build_network(config.model, VOCABULARY.size)
-    set_weights(model, weights)
-    tensors = checkpoints.prefixed("weights", weights)
+    model = build_network(config.model, VOCABULARY.size, weights)
+    tensors = prefixed("weights", weights)
     oracle = LanguageModel(Checkpoint(config, VOCABULARY, Progress(end=1), tensors), Path("last"))
     text = "".join(np.random.default_rng(3).choice(list("\nabcde"), 1500))
     ids = VOCABULARY.encode("\n" + text)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ import charrnn
 from charrnn import checkpoints
 from charrnn.errors import ConfigError, CorpusError, DivergedError, RunError
 from charrnn.runs import Run
-from charrnn.training import events
+from charrnn.training import begin, events
 from charrnn.training.rollback import MOST_ROLLBACKS, PATIENCE
 
 pytestmark = pytest.mark.usefixtures("eagerly")
@@ -99,6 +100,38 @@ def test_killed_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninte
     assert rows(tmp_path) == uninterrupted[1]
 
 
+@pytest.mark.compiled
+def test_a_run_keeps_its_parts_on_a_machine_with_other_cores(train, corpus, tmp_path, monkeypatch):
+    options = PLAN | {"batch_size": 32, "steps": 4, "eval_every": 2}
+    monkeypatch.setattr(begin, "cores", lambda: 4)
+    train(corpus, name="whole", **options)
+    stream = charrnn.train(corpus, checkpoints=tmp_path / "checkpoints", **SMALL | options)
+    next(event for event in stream if isinstance(event, events.Stepped) and event.step == 2)
+    stream.close()
+    monkeypatch.setattr(begin, "cores", lambda: 1)
+    list(charrnn.train(checkpoints=tmp_path / "checkpoints", name="corpus", resume=True))
+    assert last(tmp_path).config.training.parts == 4
+    assert_same(last(tmp_path), last(tmp_path, "whole"))
+
+
+def test_a_run_from_before_parts_were_kept_has_those_of_two_cores(
+    train, corpus, tmp_path, monkeypatch
+):
+    train(corpus, steps=1, parts=1)
+    early = last(tmp_path)
+    path = run_of(tmp_path).last
+    checkpoints.save(path, replace(early, config=early.config.changed({"parts": None})))
+    monkeypatch.setattr(begin, "cores", lambda: 8)
+    train(resume=True, steps=1)
+    assert last(tmp_path).config.training.parts == 2
+
+
+def test_the_parts_of_a_run_cannot_change(train, corpus):
+    train(corpus, steps=1, parts=3)
+    with pytest.raises(ConfigError, match="`parts` 2: the run has 3"):
+        train(resume=True, steps=1, parts=2)
+
+
 AS_USERS_RUN_IT = """
 import sys, charrnn
 from charrnn.model import by_hand
@@ -142,7 +175,7 @@ def test_epochs_reset_the_state_only_where_streams_start(train, corpus, tmp_path
 def test_a_finished_run_says_so_and_takes_a_new_plan(train, corpus, tmp_path):
     train(corpus, steps=3)
     note, finished = train(resume=True)
-    assert "--time" in note.message
+    assert "`time 5m`" in note.message
     assert isinstance(finished, events.Finished)
     history = train(resume=True, steps=2)
     assert [step.step for step in only(events.Stepped, history)] == [4, 5]
@@ -151,7 +184,7 @@ def test_a_finished_run_says_so_and_takes_a_new_plan(train, corpus, tmp_path):
 
 def test_resume_refuses_another_network(train, corpus):
     train(corpus, steps=1)
-    with pytest.raises(ConfigError, match="--units is 8"):
+    with pytest.raises(ConfigError, match="`units` 9: the run has 8"):
         train(resume=True, units=9)
 
 
@@ -179,7 +212,7 @@ def test_resume_without_the_corpus_s_files(train, corpus, tmp_path):
 def test_a_run_without_its_last_checkpoint_cannot_be_resumed(train, corpus, tmp_path):
     train(corpus, steps=1)
     run_of(tmp_path).last.unlink()
-    with pytest.raises(RunError, match=r"last\.safetensors: missing.*--init-from corpus"):
+    with pytest.raises(RunError, match=r"last\.safetensors: missing.*`init_from corpus`"):
         train(resume=True, steps=1)
 
 
@@ -341,7 +374,7 @@ def test_going_back_keeps_the_best_weights_and_one_row_a_step(train, corpus, tmp
 @pytest.mark.compiled
 def test_hopeless_divergence_gives_up(train, corpus, poison):
     poison(lambda seed, rate: seed >= 4)
-    with pytest.raises(DivergedError, match="--learning-rate"):
+    with pytest.raises(DivergedError, match="`learning_rate`"):
         train(corpus, steps=40, eval_every=2)
     assert MOST_ROLLBACKS == 3
 
@@ -349,7 +382,7 @@ def test_hopeless_divergence_gives_up(train, corpus, poison):
 def test_a_run_is_never_overwritten_unasked(train, corpus, tmp_path):
     train(corpus, steps=1)
     before = run_of(tmp_path).last.read_bytes()
-    with pytest.raises(RunError, match="--overwrite"):
+    with pytest.raises(RunError, match="`overwrite`"):
         train(corpus, steps=2)
     assert run_of(tmp_path).last.read_bytes() == before
     train(corpus, steps=2, overwrite=True)
@@ -358,7 +391,7 @@ def test_a_run_is_never_overwritten_unasked(train, corpus, tmp_path):
 
 @pytest.mark.parametrize("name", ["", " ", ".", "..", "a/b", "/a"])
 def test_a_name_is_that_of_a_folder_below(train, corpus, name):
-    with pytest.raises(ConfigError, match="--name"):
+    with pytest.raises(ConfigError, match="`name`"):
         train(corpus, name=name, steps=1)
 
 
@@ -442,5 +475,5 @@ def test_init_from_matches_characters_not_indices(train, tmp_path):
 
 def test_init_from_refuses_another_network(train, corpus):
     train(corpus, steps=1)
-    with pytest.raises(ConfigError, match="--units 9"):
+    with pytest.raises(ConfigError, match="`units` 9"):
         train(corpus, name="other", steps=1, init_from="corpus", units=9)

@@ -1,7 +1,8 @@
 """Recurrent cells: equations, weights and citations, free of any framework.
 
 A new cell is a new file in this folder with a class under `@register`; every file
-here is imported, so nothing else needs to name it.
+here is imported, so nothing else needs to name it. A user's own cell is registered by the
+same decorator, or by an entry point (see `charrnn.tables`).
 """
 
 from importlib import import_module
@@ -13,9 +14,8 @@ from charrnn.cells.base import (
     Cell,
     Differentiated,
     Linear,
-    State,
     Weight,
-    Weights,
+    register,
 )
 
 for _module in sorted(module.name for module in iter_modules(__path__)):
@@ -27,7 +27,6 @@ __all__ = [
     "Cell",
     "Differentiated",
     "Linear",
-    "State",
     "Weight",
-    "Weights",
+    "register",
 ]

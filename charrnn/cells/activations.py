@@ -1,9 +1,10 @@
 """Activation functions that a cell may leave to the user, with their derivatives."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Array = Any
+from charrnn.types import Array, ArrayOps
+
 LEAK = 0.01
 """Slope of `leaky_relu` below zero (Maas et al. 2013)."""
 
@@ -11,10 +12,10 @@ LEAK = 0.01
 class Activation(NamedTuple):
     """A function of x, and its derivative told from its value y; both take (ops, array)."""
 
-    function: Callable[[Any, Array], Array]
-    slope: Callable[[Any, Array], Array]
+    function: Callable[[ArrayOps, Array], Array]
+    slope: Callable[[ArrayOps, Array], Array]
 
-    def __call__(self, ops: Any, x: Array) -> Array:
+    def __call__(self, ops: ArrayOps, x: Array) -> Array:
         return self.function(ops, x)
 
 

@@ -1,38 +1,42 @@
-"""The few array functions that a cell may use, for NumPy arrays.
+"""`charrnn.types.ArrayOps` for NumPy arrays.
 
 `keras.ops` has functions of the same names and meaning: a cell takes either of the two as
 its argument `ops`, and its lines serve both.
 """
-
-from typing import Any
 
 import numpy as np
 
 concatenate = np.concatenate
 matmul = np.matmul
 maximum = np.maximum
+mean = np.mean
 minimum = np.minimum
 mod = np.mod
 sign = np.sign
+sqrt = np.sqrt
+square = np.square
+take = np.take
 tanh = np.tanh
+transpose = np.transpose
 zeros_like = np.zeros_like
 
 
-def split(x: Any, sections: int, axis: int) -> list[Any]:
+def split(x: np.ndarray, sections: int, axis: int) -> list[np.ndarray]:
     """Equal parts along the last axis, as views; NumPy's own takes ten times as long."""
     assert axis == -1, "NumPy's states are rows"
     width = x.shape[-1] // sections
     return [x[..., start : start + width] for start in range(0, sections * width, width)]
 
 
-def sigmoid(x: Any) -> Any:
+def sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x)), written with tanh so that no x overflows."""
-    y = np.tanh(0.5 * x)
+    y: np.ndarray = np.tanh(0.5 * x)
     y *= 0.5
     y += 0.5
     return y
 
 
-def softplus(x: Any) -> Any:
+def softplus(x: np.ndarray) -> np.ndarray:
     """log(1 + exp(x)), which no x overflows."""
-    return np.logaddexp(x, x.dtype.type(0))
+    y: np.ndarray = np.logaddexp(x, x.dtype.type(0))
+    return y

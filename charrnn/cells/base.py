@@ -14,18 +14,18 @@ weighted sum, which needs no loop.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeVar
 
 from charrnn.cells import initializers
-from charrnn.cells.activations import ACTIVATIONS
+from charrnn.cells.activations import ACTIVATIONS, Activation
 from charrnn.cells.initializers import Initializer
 from charrnn.errors import ConfigError
+from charrnn.tables import Table
+from charrnn.types import Array, ArrayOps, State, Weights
 
-Array = Any  # a NumPy array or a tensor: cells know neither
-State = tuple[Array, ...]
 Gates = tuple[Array, ...]
+"""An array [B, U] for each gate."""
 Saved = tuple[Array, ...]
-Weights = Mapping[str, Array]
 
 RECURRENT_KERNEL = "recurrent_kernel"
 """The weight U [U, …] that the last output is multiplied with."""
@@ -40,12 +40,20 @@ class Weight(NamedTuple):
 
 
 class Cell(ABC):
-    """A recurrent cell. A subclass sets the class attributes and writes `step`."""
+    """A recurrent cell. A subclass sets the class attributes and writes `step`.
+
+    Args:
+        activation: One of `activations`; by default the first.
+        recurrent_activation: One of `recurrent_activations`; by default the first.
+
+    Raises:
+        ConfigError: The cell leaves no such choice.
+    """
 
     name: ClassVar[str]
-    """What `--cell` calls it."""
+    """What the setting `cell` calls it."""
     summary: ClassVar[str]
-    """A line for `--help` and the docs."""
+    """A line for the help and the docs."""
     source: ClassVar[str]
     """Authors and year of the paper."""
     gates: ClassVar[int] = 1
@@ -53,29 +61,36 @@ class Cell(ABC):
     state_names: ClassVar[tuple[str, ...]] = ("h",)
     """Parts of the state, each [B, U]; the first is the cell's output."""
     activations: ClassVar[tuple[str, ...]] = ()
-    """Choices of `--activation`, the default first; empty where the cell leaves none."""
+    """Choices of the setting `activation`, the default first; empty where the cell leaves none."""
     recurrent_activations: ClassVar[tuple[str, ...]] = ()
-    """The same of `--recurrent-activation`: the gates' function."""
-    defaults: ClassVar[Mapping[str, Any]] = {}
+    """The same of the setting `recurrent_activation`, the gates' function."""
+    defaults: ClassVar[Mapping[str, object]] = {}
     """Settings by name that suit this cell better than the common defaults."""
 
-    def __init__(self, activation: str | None = None, recurrent_activation: str | None = None):
-        self.activation = self._choose("activation", activation, self.activations)
-        self.recurrent_activation = self._choose(
-            "recurrent-activation", recurrent_activation, self.recurrent_activations
-        )
+    activation: Activation
+    """The function chosen, where the cell leaves a choice."""
+    recurrent_activation: Activation
+    """The gates' function chosen, where the cell leaves a choice."""
 
-    def _choose(self, option: str, asked: str | None, choices: tuple[str, ...]) -> Any:
+    def __init__(self, activation: str | None = None, recurrent_activation: str | None = None):
+        self._choose("activation", activation, self.activations)
+        self._choose("recurrent_activation", recurrent_activation, self.recurrent_activations)
+
+    def _choose(self, setting: str, asked: str | None, choices: tuple[str, ...]) -> None:
         if asked is not None and asked not in choices:
             way_out = f"choose {' or '.join(choices)}" if choices else "leave it out"
-            raise ConfigError(
-                f"--{option} {asked}: not a choice of the cell {self.name}; {way_out}"
-            )
-        chosen = asked or next(iter(choices), None)
-        return chosen and ACTIVATIONS[chosen]
+            why = f"not a choice of the cell {self.name}"
+            raise ConfigError(why, {setting: asked}, way_out=way_out)
+        if choices:
+            setattr(self, setting, ACTIVATIONS[asked or choices[0]])
 
     def weights(self, inputs: int, units: int) -> dict[str, Weight]:
-        """Shapes and initialisers by Keras's names: W [D, G], U [U, G], b [G]."""
+        """Every weight by its name in Keras: W [D, G], U [U, G] and b [G], or more.
+
+        Args:
+            inputs: D, the width of what the layer reads.
+            units: U.
+        """
         columns = self.gates * units
         return {
             "kernel": Weight((inputs, columns), initializers.glorot_uniform),
@@ -83,19 +98,35 @@ class Cell(ABC):
             "bias": Weight((columns,), initializers.zeros),
         }
 
-    def prepare(self, ops: Any, weights: Weights) -> dict[str, Array]:
+    def prepare(self, ops: ArrayOps, weights: Weights) -> dict[str, Array]:
         """The weights as `step` wants them, made once before the loop.
 
-        `kernel` [D, G] and `bias` [G] make z and are what a step does not see; it multiplies
-        with the other matrices as they stand here, never with parts of them.
+        Args:
+            ops: The array functions, NumPy's or Keras's.
+            weights: Those of `weights`, by name.
+
+        Returns:
+            `kernel` [D, G] and `bias` [G], which make z and are what a step does not see, and
+            the weights that it does see. A step multiplies with its matrices as they stand
+            here, never with parts of them.
         """
         return dict(weights)
 
     @abstractmethod
-    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
-        """The equations, from z [B, G] and the state before to the state after."""
+    def step(self, ops: ArrayOps, z: Array, state: State, weights: Weights) -> State:
+        """The equations of one time step.
 
-    def split(self, ops: Any, wide: Array, axis: int = -1) -> Gates:
+        Args:
+            ops: The array functions, NumPy's or Keras's.
+            z: x_t W + b, [B, G].
+            state: The parts of the state before, [B, U] each, in the order of `state_names`.
+            weights: What `prepare` has made, without `kernel` and `bias`.
+
+        Returns:
+            The parts of the state after, in the same order and shapes.
+        """
+
+    def split(self, ops: ArrayOps, wide: Array, axis: int = -1) -> Gates:
         """[B, G] as an array [B, U] for each gate; G stands at `axis`."""
         return tuple(ops.split(wide, self.gates, axis))
 
@@ -110,25 +141,44 @@ class Differentiated(Cell):
     """Whether z and u enter only as their sum: then that comes as z, and u is empty."""
 
     @abstractmethod
-    def forward(self, ops: Any, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
-        """The state after, and the arrays [B, U] that `backward` wants to see again."""
+    def forward(self, ops: ArrayOps, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
+        """One time step.
+
+        Args:
+            ops: The array functions.
+            z: An array [B, U] for each gate: x_t W + b, or where `additive` the sum with u.
+            u: An array [B, U] for each gate: h_{t-1} U + b'; empty where `additive`.
+            state: The state before.
+
+        Returns:
+            The state after, and the arrays [B, U] that `backward` wants to see again.
+        """
 
     @abstractmethod
     def backward(
-        self, ops: Any, saved: Saved, before: State, after: State, d_after: State
+        self, ops: ArrayOps, saved: Saved, before: State, after: State, d_after: State
     ) -> tuple[Gates, Gates, State]:
-        """Gradients of z, u and the state before, from that of the state after.
+        """The gradient of one time step.
 
-        Where z is the sum, its gradient is also u's, and none is given for u.
+        Args:
+            ops: The array functions.
+            saved: What `forward` saved.
+            before: The state before.
+            after: The state after.
+            d_after: The gradient of the state after.
+
+        Returns:
+            The gradients of z, of u (none where `additive`: there it is that of z) and of
+            the state before.
         """
 
-    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
+    def step(self, ops: ArrayOps, z: Array, state: State, weights: Weights) -> State:
         u = ops.matmul(state[0], weights[RECURRENT_KERNEL])
         if "recurrent_bias" in weights:
             u = u + weights["recurrent_bias"]
         return self.forward(ops, *self.arguments(ops, z, u), state)[0]
 
-    def arguments(self, ops: Any, z: Array, u: Array, axis: int = -1) -> tuple[Gates, Gates]:
+    def arguments(self, ops: ArrayOps, z: Array, u: Array, axis: int = -1) -> tuple[Gates, Gates]:
         """z and u for `forward`, from [B, G] each; G stands at `axis`."""
         if self.additive:
             return self.split(ops, z + u, axis), ()
@@ -146,19 +196,25 @@ class Linear(Cell):
         return {name: weights[name] for name in ("kernel", "bias")}
 
     @abstractmethod
-    def coefficients(self, ops: Any, z: Array) -> tuple[Array, Array]:
+    def coefficients(self, ops: ArrayOps, z: Array) -> tuple[Array, Array]:
         """a and b [..., U] from z [..., G], elementwise: for one time step or for all."""
 
-    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
+    def step(self, ops: ArrayOps, z: Array, state: State, weights: Weights) -> State:
         a, b = self.coefficients(ops, z)
         return (a * state[0] + b,)
 
 
-CELLS: dict[str, type[Cell]] = {}
+CELLS: Table[type[Cell]] = Table("cell")
 """Every cell by name."""
 
+CellType = TypeVar("CellType", bound=type[Cell])
 
-def register(cell: type[Cell]) -> type[Cell]:
-    """Put a cell into the registry, and so into `--cell`, `--help`, the docs and the tests."""
-    CELLS[cell.name] = cell
+
+def register(cell: CellType) -> CellType:
+    """Put a cell into the table, and so into the choices of `cell`, the help and the tests.
+
+    Raises:
+        ConfigError: There is a cell of this name already.
+    """
+    CELLS.add(cell.name, cell)
     return cell

@@ -1,10 +1,9 @@
 """The network whose modules run at different clock rates."""
 
-from typing import Any
-
 import numpy as np
 
-from charrnn.cells.base import Array, Cell, State, Weights, register
+from charrnn.cells.base import Cell, register
+from charrnn.types import Array, ArrayOps, State, Weights
 
 MODULES = 4
 
@@ -27,17 +26,14 @@ class Clockwork(Cell):
     source = "Koutník et al. 2014"
     state_names = ("h", "beat")
 
-    def prepare(self, ops: Any, weights: Weights) -> dict[str, Array]:
+    def prepare(self, ops: ArrayOps, weights: Weights) -> dict[str, Array]:
         recurrent_kernel = weights["recurrent_kernel"]
-        period = periods(recurrent_kernel.shape[0])
-        seen = (period[:, None] >= period).astype(np.float32)
         like = ops.zeros_like(recurrent_kernel[0])  # for constants of the weights' type
-        return dict(weights) | {
-            "recurrent_kernel": recurrent_kernel * (like + seen),
-            "period": like + period,
-        }
+        period = like + periods(recurrent_kernel.shape[0])
+        seen = ops.maximum(ops.sign(period[:, None] - period + 0.5), 0)
+        return dict(weights) | {"recurrent_kernel": recurrent_kernel * seen, "period": period}
 
-    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
+    def step(self, ops: ArrayOps, z: Array, state: State, weights: Weights) -> State:
         h, beat = state
         idle = ops.sign(beat)
         candidate = ops.tanh(z + ops.matmul(h, weights["recurrent_kernel"]))

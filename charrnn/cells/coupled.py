@@ -1,9 +1,8 @@
 """Long short-term memory with one gate for input and forgetting."""
 
-from typing import Any
-
 from charrnn.cells import initializers
-from charrnn.cells.base import Differentiated, Gates, Saved, State, Weight, register
+from charrnn.cells.base import Differentiated, Gates, Saved, Weight, register
+from charrnn.types import ArrayOps, State
 
 
 @register
@@ -31,7 +30,7 @@ class Coupled(Differentiated):
         bias = Weight((3 * units,), initializers.forget_bias(gate=0, gates=3))
         return super().weights(inputs, units) | {"bias": bias}
 
-    def forward(self, ops: Any, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
+    def forward(self, ops: ArrayOps, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
         _, c = state
         f, g, o = z
         f, g, o = ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
@@ -40,7 +39,7 @@ class Coupled(Differentiated):
         return (h, c), (f, g, o)
 
     def backward(
-        self, ops: Any, saved: Saved, before: State, after: State, d_after: State
+        self, ops: ArrayOps, saved: Saved, before: State, after: State, d_after: State
     ) -> tuple[Gates, Gates, State]:
         f, g, o = saved
         _, c_before = before

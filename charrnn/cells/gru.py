@@ -1,18 +1,8 @@
 """Gated recurrent unit."""
 
-from typing import Any
-
 from charrnn.cells import initializers
-from charrnn.cells.base import (
-    Array,
-    Differentiated,
-    Gates,
-    Saved,
-    State,
-    Weight,
-    Weights,
-    register,
-)
+from charrnn.cells.base import Differentiated, Gates, Saved, Weight, register
+from charrnn.types import Array, ArrayOps, State, Weights
 
 
 @register
@@ -37,11 +27,11 @@ class GRU(Differentiated):
         bias = Weight((2, 3 * units), initializers.zeros)
         return super().weights(inputs, units) | {"bias": bias}
 
-    def prepare(self, ops: Any, weights: Weights) -> dict[str, Array]:
+    def prepare(self, ops: ArrayOps, weights: Weights) -> dict[str, Array]:
         bias = weights["bias"]
         return dict(weights) | {"bias": bias[0], "recurrent_bias": bias[1]}
 
-    def forward(self, ops: Any, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
+    def forward(self, ops: ArrayOps, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
         (h,) = state
         (z_z, z_r, z_g), (u_z, u_r, u_g) = z, u
         update = ops.sigmoid(z_z + u_z)
@@ -50,7 +40,7 @@ class GRU(Differentiated):
         return (update * h + (1 - update) * g,), (update, reset, g, u_g)
 
     def backward(
-        self, ops: Any, saved: Saved, before: State, after: State, d_after: State
+        self, ops: ArrayOps, saved: Saved, before: State, after: State, d_after: State
     ) -> tuple[Gates, Gates, State]:
         update, reset, g, u_g = saved
         (h,), (dh,) = before, d_after

@@ -1,8 +1,7 @@
 """Gated recurrent unit with the reset before the product."""
 
-from typing import Any
-
-from charrnn.cells.base import Array, Cell, State, Weights, register
+from charrnn.cells.base import Cell, register
+from charrnn.types import Array, ArrayOps, State, Weights
 
 
 @register
@@ -14,7 +13,7 @@ class GRUClassic(Cell):
         g_t = φ(x_t W_g + (r_t ⊙ h_{t-1}) U_g + b_g)
         h_t = z_t ⊙ h_{t-1} + (1 - z_t) ⊙ g_t
 
-    φ = tanh, or as `--activation` says; σ the sigmoid, or as `--recurrent-activation` says.
+    φ = tanh, or as the setting `activation` says; σ the sigmoid, or as `recurrent_activation` says.
     Gate order z, r, g, as in Keras with `reset_after=False`. W [D, 3U] starts Glorot
     uniform, U [U, 3U] orthogonal, b [3U] zero.
     """
@@ -26,12 +25,12 @@ class GRUClassic(Cell):
     activations = ("tanh", "relu", "leaky_relu")
     recurrent_activations = ("sigmoid", "hard_sigmoid")
 
-    def prepare(self, ops: Any, weights: Weights) -> dict[str, Array]:
+    def prepare(self, ops: ArrayOps, weights: Weights) -> dict[str, Array]:
         u_z, u_r, u_g = ops.split(weights["recurrent_kernel"], 3, -1)
         weights = {name: weights[name] for name in ("kernel", "bias")}
         return weights | {"U_zr": ops.concatenate([u_z, u_r], -1), "U_g": u_g}
 
-    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
+    def step(self, ops: ArrayOps, z: Array, state: State, weights: Weights) -> State:
         (h,) = state
         z_z, z_r, z_g = self.split(ops, z)
         u_z, u_r = ops.split(ops.matmul(h, weights["U_zr"]), 2, -1)

@@ -1,10 +1,11 @@
 """The independently recurrent network."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from charrnn.cells import initializers
-from charrnn.cells.base import Array, Cell, State, Weight, Weights, register
+from charrnn.cells.base import Cell, Weight, register
+from charrnn.types import Array, ArrayOps, State, Weights
 
 BOUND = 0.999
 
@@ -22,7 +23,7 @@ class IndRNN(Cell):
     name = "indrnn"
     summary = "elementwise recurrence"
     source = "Li et al. 2018"
-    defaults: ClassVar[Mapping[str, Any]] = {"layers": 2}
+    defaults: ClassVar[Mapping[str, object]] = {"layers": 2}
 
     def weights(self, inputs: int, units: int) -> dict[str, Weight]:
         weights = super().weights(inputs, units)
@@ -32,5 +33,5 @@ class IndRNN(Cell):
             "bias": weights["bias"],
         }
 
-    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
+    def step(self, ops: ArrayOps, z: Array, state: State, weights: Weights) -> State:
         return (ops.maximum(z + weights["recurrent_weight"] * state[0], 0),)

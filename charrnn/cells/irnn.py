@@ -1,7 +1,7 @@
 """The recurrent network of rectified linear units that starts as the identity."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from charrnn.cells import initializers
 from charrnn.cells.base import Weight, register
@@ -21,7 +21,7 @@ class IRNN(RNN):
     summary = "ReLU network that starts as the identity"
     source = "Le, Jaitly and Hinton 2015"
     activations = ("relu",)
-    defaults: ClassVar[Mapping[str, Any]] = {}
+    defaults: ClassVar[Mapping[str, object]] = {}
 
     def weights(self, inputs: int, units: int) -> dict[str, Weight]:
         return super().weights(inputs, units) | {

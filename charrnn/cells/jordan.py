@@ -1,10 +1,11 @@
 """The network that feeds its output back."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from charrnn.cells import initializers
-from charrnn.cells.base import Array, Cell, State, Weight, Weights, register
+from charrnn.cells.base import Cell, Weight, register
+from charrnn.types import Array, ArrayOps, State, Weights
 
 
 @register
@@ -22,7 +23,7 @@ class Jordan(Cell):
     summary = "feeds the layer's output back, not its hidden layer"
     source = "Jordan 1986"
     state_names = ("y",)
-    defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 0.003}
+    defaults: ClassVar[Mapping[str, object]] = {"learning_rate": 0.003}
 
     def weights(self, inputs: int, units: int) -> dict[str, Weight]:
         return super().weights(inputs, units) | {
@@ -30,7 +31,7 @@ class Jordan(Cell):
             "output_bias": Weight((units,), initializers.zeros),
         }
 
-    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
+    def step(self, ops: ArrayOps, z: Array, state: State, weights: Weights) -> State:
         (y,) = state
         h = ops.tanh(z + ops.matmul(y, weights["recurrent_kernel"]))
         return (ops.tanh(ops.matmul(h, weights["output_kernel"]) + weights["output_bias"]),)

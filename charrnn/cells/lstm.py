@@ -1,9 +1,8 @@
 """Long short-term memory."""
 
-from typing import Any
-
 from charrnn.cells import initializers
-from charrnn.cells.base import Differentiated, Gates, Saved, State, Weight, register
+from charrnn.cells.base import Differentiated, Gates, Saved, Weight, register
+from charrnn.types import ArrayOps, State
 
 
 @register
@@ -32,7 +31,7 @@ class LSTM(Differentiated):
         bias = Weight((4 * units,), initializers.forget_bias(gate=1, gates=4))
         return super().weights(inputs, units) | {"bias": bias}
 
-    def forward(self, ops: Any, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
+    def forward(self, ops: ArrayOps, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
         _, c = state
         i, f, g, o = z
         i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
@@ -41,7 +40,7 @@ class LSTM(Differentiated):
         return (h, c), (i, f, g, o)
 
     def backward(
-        self, ops: Any, saved: Saved, before: State, after: State, d_after: State
+        self, ops: ArrayOps, saved: Saved, before: State, after: State, d_after: State
     ) -> tuple[Gates, Gates, State]:
         i, f, g, o = saved
         _, c_before = before

@@ -1,8 +1,7 @@
 """Minimal gated unit."""
 
-from typing import Any
-
-from charrnn.cells.base import Array, Cell, State, Weights, register
+from charrnn.cells.base import Cell, register
+from charrnn.types import Array, ArrayOps, State, Weights
 
 
 @register
@@ -21,11 +20,11 @@ class MGU(Cell):
     source = "Zhou et al. 2016"
     gates = 2
 
-    def prepare(self, ops: Any, weights: Weights) -> dict[str, Array]:
+    def prepare(self, ops: ArrayOps, weights: Weights) -> dict[str, Array]:
         u_f, u_g = ops.split(weights["recurrent_kernel"], 2, -1)
         return {name: weights[name] for name in ("kernel", "bias")} | {"U_f": u_f, "U_g": u_g}
 
-    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
+    def step(self, ops: ArrayOps, z: Array, state: State, weights: Weights) -> State:
         (h,) = state
         z_f, z_g = self.split(ops, z)
         f = ops.sigmoid(z_f + ops.matmul(h, weights["U_f"]))

@@ -1,9 +1,10 @@
 """The gated recurrent unit without a recurrent product."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from charrnn.cells.base import Array, Linear, register
+from charrnn.cells.base import Linear, register
+from charrnn.types import Array, ArrayOps
 
 
 @register
@@ -21,14 +22,14 @@ class MinGRU(Linear):
     summary = "GRU without a recurrent product"
     source = "Feng et al. 2024"
     gates = 2
-    defaults: ClassVar[Mapping[str, Any]] = {
+    defaults: ClassVar[Mapping[str, object]] = {
         "layers": 3,
         "units": 192,
         "residual": True,
         "dropout": 0.0,
     }
 
-    def coefficients(self, ops: Any, z: Array) -> tuple[Array, Array]:
+    def coefficients(self, ops: ArrayOps, z: Array) -> tuple[Array, Array]:
         z_z, g = self.split(ops, z)
         update = ops.sigmoid(z_z)
         return 1 - update, update * g

@@ -1,10 +1,11 @@
 """The LSTM without a recurrent product."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from charrnn.cells import initializers
-from charrnn.cells.base import Array, Linear, Weight, register
+from charrnn.cells.base import Linear, Weight, register
+from charrnn.types import Array, ArrayOps
 
 
 @register
@@ -23,7 +24,7 @@ class MinLSTM(Linear):
     summary = "LSTM without a recurrent product"
     source = "Feng et al. 2024"
     gates = 3
-    defaults: ClassVar[Mapping[str, Any]] = {
+    defaults: ClassVar[Mapping[str, object]] = {
         "layers": 3,
         "units": 192,
         "residual": True,
@@ -34,7 +35,7 @@ class MinLSTM(Linear):
         bias = Weight((3 * units,), initializers.forget_bias(gate=0, gates=3))
         return super().weights(inputs, units) | {"bias": bias}
 
-    def coefficients(self, ops: Any, z: Array) -> tuple[Array, Array]:
+    def coefficients(self, ops: ArrayOps, z: Array) -> tuple[Array, Array]:
         z_f, z_i, g = self.split(ops, z)
         # f / (f + i) = σ(log f - log i), which holds where both underflow.
         forget = ops.sigmoid(ops.softplus(-z_i) - ops.softplus(-z_f))

@@ -1,9 +1,8 @@
 """Long short-term memory whose gates see the cell state."""
 
-from typing import Any
-
 from charrnn.cells import initializers
-from charrnn.cells.base import Array, Cell, State, Weight, Weights, register
+from charrnn.cells.base import Cell, Weight, register
+from charrnn.types import Array, ArrayOps, State, Weights
 
 
 @register
@@ -36,7 +35,7 @@ class Peephole(Cell):
             "output_peephole": peephole,
         }
 
-    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
+    def step(self, ops: ArrayOps, z: Array, state: State, weights: Weights) -> State:
         h, c = state
         p_i, p_f, p_o = (weights[f"{gate}_peephole"] for gate in ("input", "forget", "output"))
         i, f, g, o = self.split(ops, z + ops.matmul(h, weights["recurrent_kernel"]))

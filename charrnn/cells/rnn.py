@@ -1,16 +1,17 @@
 """The simple recurrent network."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from charrnn.cells.base import Differentiated, Gates, Saved, State, register
+from charrnn.cells.base import Differentiated, Gates, Saved, register
+from charrnn.types import ArrayOps, State
 
 
 @register
 class RNN(Differentiated):
     """Elman 1990.
 
-        h_t = φ(x_t W + h_{t-1} U + b)        φ = tanh, or as `--activation` says
+        h_t = φ(x_t W + h_{t-1} U + b)        φ = tanh, or as the setting `activation` says
 
     W [D, U] starts Glorot uniform, U [U, U] orthogonal, b [U] zero.
     """
@@ -20,13 +21,13 @@ class RNN(Differentiated):
     source = "Elman 1990"
     additive = True
     activations: ClassVar[tuple[str, ...]] = ("tanh", "relu", "leaky_relu")
-    defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 0.003}
+    defaults: ClassVar[Mapping[str, object]] = {"learning_rate": 0.003}
 
-    def forward(self, ops: Any, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
+    def forward(self, ops: ArrayOps, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
         return (self.activation(ops, z[0]),), ()
 
     def backward(
-        self, ops: Any, saved: Saved, before: State, after: State, d_after: State
+        self, ops: ArrayOps, saved: Saved, before: State, after: State, d_after: State
     ) -> tuple[Gates, Gates, State]:
         (h,), (dh,) = after, d_after
         dz = (dh * self.activation.slope(ops, h),)

@@ -1,9 +1,8 @@
 """The structurally constrained recurrent network."""
 
-from typing import Any
-
 from charrnn.cells import initializers
-from charrnn.cells.base import Array, Cell, State, Weight, Weights, register
+from charrnn.cells.base import Cell, Weight, register
+from charrnn.types import Array, ArrayOps, State, Weights
 
 ALPHA = 0.95
 CONTEXT_SHARE = 8
@@ -33,7 +32,7 @@ class SCRN(Cell):
             "bias": Weight((fast,), initializers.zeros),
         }
 
-    def prepare(self, ops: Any, weights: Weights) -> dict[str, Array]:
+    def prepare(self, ops: ArrayOps, weights: Weights) -> dict[str, Array]:
         kernel, recurrent_kernel = weights["kernel"], weights["recurrent_kernel"]
         fast = recurrent_kernel.shape[1]
         a, b = kernel[:, :fast], (1 - ALPHA) * kernel[:, fast:]
@@ -44,7 +43,7 @@ class SCRN(Cell):
             "recurrent_kernel": ops.concatenate([r, ALPHA * p], 0),
         }
 
-    def step(self, ops: Any, z: Array, state: State, weights: Weights) -> State:
+    def step(self, ops: ArrayOps, z: Array, state: State, weights: Weights) -> State:
         u = ops.matmul(state[0], weights["recurrent_kernel"])
         fast = u.shape[1]
         h = ops.sigmoid(z[:, :fast] + u)

@@ -2,15 +2,28 @@
 
 import click
 
+import charrnn.cli.commands  # noqa: F401  (each command registers itself)
 from charrnn import __version__
-from charrnn.cli.boundary import ReportingGroup
-from charrnn.cli.evaluate import evaluate_command
-from charrnn.cli.info import info_command
-from charrnn.cli.sample import sample_command
-from charrnn.cli.train import train_command
+from charrnn.cli.boundary import ReportingGroup, line_of
+from charrnn.cli.registry import COMMANDS
+from charrnn.errors import PluginError
 
 
-@click.group(cls=ReportingGroup, context_settings={"help_option_names": ["-h", "--help"]})
+class TableGroup(ReportingGroup):
+    """A group whose commands are those of the table, looked up when they are wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        try:
+            return sorted(COMMANDS)
+        except PluginError as error:
+            click.echo(f"charrnn: {line_of(error)}", err=True)
+            return sorted(COMMANDS.present)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        return COMMANDS.get(name)
+
+
+@click.group(cls=TableGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="charrnn")
 def main() -> None:
     """Learn a text character by character, then write in its voice.
@@ -20,7 +33,3 @@ def main() -> None:
     charrnn sample --temperature 0.8    write in its voice
     charrnn train --resume              go on exactly where it stopped
     """
-
-
-for command in (train_command, sample_command, evaluate_command, info_command):
-    main.add_command(command)

@@ -4,10 +4,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import click
 
+from charrnn.cli.wording import option_with, spoken
 from charrnn.errors import CharrnnError
 from charrnn.files import explain
 
@@ -18,7 +18,7 @@ OUT_OF_MEMORY = "out of memory; lower --units, --batch-size, --seq-length or --c
 class ReportingGroup(click.Group):
     """A group whose commands end in a message, never in a traceback, where the user can help it."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         with reported():
             return super().invoke(ctx)
 
@@ -32,7 +32,7 @@ def reported() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except CharrnnError as error:
-        fail(str(error))
+        fail(line_of(error))
     except BrokenPipeError:  # the reader has gone (`| head`): nothing is left to say
         drop_output()
         sys.exit(0)
@@ -47,6 +47,11 @@ def reported() -> Iterator[None]:
         if not out_of_memory(error):
             raise
         fail(OUT_OF_MEMORY)
+
+
+def line_of(error: CharrnnError) -> str:
+    """An error of the library in the command line's words: options in place of settings."""
+    return error.line(named=option_with, worded=spoken)
 
 
 def fail(message: str) -> None:

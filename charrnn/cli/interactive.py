@@ -1,7 +1,8 @@
 """`charrnn sample --interactive`: a text written by turns."""
 
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
 from prompt_toolkit import PromptSession
@@ -13,6 +14,11 @@ from charrnn.cli.signals import stop_signals
 from charrnn.errors import ConfigError
 from charrnn.sampling.noise import random_seed
 
+if TYPE_CHECKING:
+    from prompt_toolkit.output import Output
+
+    from charrnn.text_model import TextModel
+
 HELP = (
     "Enter: the model goes on, after what you type. Tab: another text in place of its last."
     " Ctrl-Z: take the last back. Ctrl-D: end."
@@ -21,7 +27,12 @@ TURN = 200
 
 
 def interact(
-    model: Any, prompt: str, seed: int | None, page: Page, screen: Any = None, **settings: Any
+    model: "TextModel",
+    prompt: str,
+    seed: int | None,
+    page: Page,
+    screen: "Output | None" = None,
+    **settings: object,
 ) -> None:
     """Write with the user until they end it, then give out the story.
 
@@ -29,7 +40,8 @@ def interact(
     same terminal.
     """
     if model.backward:
-        raise ConfigError("--interactive: this run writes backward, from the end; leave it out")
+        why = "this run writes backward, from the end"
+        raise ConfigError(why, {"interactive": None}, way_out="leave it out")
     settings = {"length": TURN, **settings}
     output = screen or create_output(stdout=sys.stderr)
     session: PromptSession = PromptSession(key_bindings=key_bindings(), output=output)
@@ -37,7 +49,7 @@ def interact(
     click.echo(f"{model.name}, --seed {story.seed}\n{HELP}\n{prompt}", err=True, nl=False)
     while True:
         try:
-            answer: Any = session.prompt("\n> ")
+            answer: object = session.prompt("\n> ")
         except (EOFError, KeyboardInterrupt):
             break
         story.turn(answer)
@@ -67,7 +79,9 @@ class Story:
     ANOTHER, UNDO = object(), object()
     """Answers that are not text: a key was pressed."""
 
-    def __init__(self, model: Any, prompt: str, seed: int, settings: dict[str, Any]) -> None:
+    def __init__(
+        self, model: "TextModel", prompt: str, seed: int, settings: Mapping[str, object]
+    ) -> None:
         self._model, self.seed, self._settings = model, seed, settings
         self._parts: list[tuple[str, bool]] = [(prompt, False)]
         self._turns = 0
@@ -77,7 +91,7 @@ class Story:
         """All that is written."""
         return "".join(part for part, _ in self._parts)
 
-    def turn(self, answer: Any) -> None:
+    def turn(self, answer: object) -> None:
         """What the user's answer asks for."""
         if answer is self.UNDO:
             if len(self._parts) > 1:
@@ -87,7 +101,7 @@ class Story:
         if answer is self.ANOTHER:
             if self._parts[-1][1]:
                 self._parts.pop()
-        elif answer:
+        elif isinstance(answer, str) and answer:
             self._parts.append((answer, False))
         self._write_on()
 

@@ -5,73 +5,82 @@ import typing
 from collections.abc import Callable, Iterable
 from dataclasses import Field, fields
 from pathlib import Path
-from typing import Any
 
 import click
 
-from charrnn.config import parse_duration
-from charrnn.config.settings import flag
+from charrnn.cli.wording import option, spoken
+from charrnn.config.settings import looked_up, name_of
 from charrnn.errors import ConfigError
 from charrnn.runs import DEFAULT_ROOT, WHICH
 
-Command = Callable[..., Any]
 
+class SettingsCommand(click.Command):
+    """A command with an option for every setting of some groups.
 
-class Duration(click.ParamType):
-    """A length of time: 90s, 5m, 2h."""
+    The options are made when the command runs, since users may add settings and choices.
 
-    name = "duration"
+    Args:
+        groups: Classes of settings.
+        added: Looks up settings that users have added. It is told whether to ask the installed
+            packages too, which takes a while: that happens for the help, and where an
+            option is not known.
+    """
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+    def __init__(
+        self,
+        *arguments: typing.Any,
+        groups: Iterable[type] = (),
+        added: Callable[[bool], Iterable[Field]] = lambda everywhere: (),
+        **options: typing.Any,
+    ) -> None:
+        super().__init__(*arguments, **options)
+        self._groups, self._added = tuple(groups), added
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        *own, last = super().get_params(ctx)  # the last is --help
+        settings = [each for group in self._groups for each in fields(group)]
+        settings += self._added(False)
+        shown = (each for each in settings if not each.metadata.get("hidden"))
+        return [*own, *map(setting_option, shown), last]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
-            return value if isinstance(value, float) else parse_duration(value)
+            return super().parse_args(ctx, list(args))
+        except click.NoSuchOption:
+            self._added(True)
+            return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self._added(True)
+        super().format_options(ctx, formatter)
+
+
+class Parsed(click.ParamType):
+    """What a setting's own parser makes of a text."""
+
+    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
+        self.name, self._parse = name, parse
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
         except ConfigError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(error.why, param, ctx)
 
 
-class Numbers(click.ParamType):
-    """One number, or several with commas between them."""
-
-    def __init__(self, kind: type, hint: str) -> None:
-        self.kind, self.hint = kind, hint
-        self.name = f"{'integer' if kind is int else 'float'}[,…]"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        try:
-            numbers = tuple(map(self.kind, str(value).split(",")))
-        except ValueError:
-            self.fail(f"{value!r}: write one number, or {self.hint}", param, ctx)
-        return numbers if len(numbers) > 1 else numbers[0]
-
-
-SIZES = Numbers(int, "one a layer: 512,256")
-TEMPERATURES = Numbers(float, "several: 1.0,0.5,0.2")
-
-
-def settings_options(groups: Iterable[type]) -> Callable[[Command], Command]:
-    """Options for every field of the groups of settings."""
-
-    def decorate(command: Command) -> Command:
-        for group in reversed(list(groups)):
-            hints = typing.get_type_hints(group)
-            for field in reversed(fields(group)):
-                command = setting_option(field, hints[field.name])(command)
-        return command
-
-    return decorate
-
-
-def setting_option(field: Field, hint: Any) -> Callable[[Command], Command]:
+def setting_option(field: Field) -> click.Option:
     """The option of one field; absent on the command line, it is None."""
-    if hint is bool:
-        either = f"{flag(field)}/{flag(field).replace('--', '--no-', 1)}"
-        return click.option(either, field.name, default=None, help=help_of(field))
-    if hint is tuple:
-        return click.option(
-            flag(field), field.name, multiple=True, metavar="TEXT", help=help_of(field)
-        )
-    kind = option_type(field, hint)
-    return click.option(flag(field), field.name, type=kind, default=None, help=help_of(field))
+    flag, dest, words = option(name_of(field)), name_of(field), help_of(field)
+    if field.type is bool:
+        either = f"{flag}/{flag.replace('--', '--no-', 1)}"
+        return click.Option([either, dest], default=None, help=words)
+    if field.type is tuple:
+        return click.Option([flag, dest], multiple=True, metavar="TEXT", help=words)
+    return click.Option([flag, dest], type=option_type(field), default=None, help=words)
 
 
 def help_of(field: Field) -> str:
@@ -79,23 +88,21 @@ def help_of(field: Field) -> str:
     default = field.metadata.get("shown", field.default)
     nothing = default is None or default is False or default in ("", ())
     shown = "" if nothing else f"  [default: {default}]"
-    return f"{field.metadata['help']}{shown}"
+    return spoken(f"{looked_up(field.metadata['help'])}{shown}")
 
 
-def option_type(field: Field, hint: Any) -> Any:
+def option_type(field: Field) -> object:
     """Click's type for a field; limits are the settings' own affair."""
     if "choices" in field.metadata:
-        return click.Choice(field.metadata["choices"])
-    if flag(field) == "--time":
-        return Duration()
-    if tuple in typing.get_args(hint):
-        return SIZES if int in typing.get_args(hint) else TEMPERATURES
-    if isinstance(hint, types.UnionType):
-        (hint,) = set(typing.get_args(hint)) - {type(None)}
-    return hint
+        return click.Choice(tuple(looked_up(field.metadata["choices"])))
+    if "parse" in field.metadata:
+        return Parsed(field.metadata["metavar"], field.metadata["parse"])
+    if isinstance(field.type, types.UnionType):
+        return next(kind for kind in typing.get_args(field.type) if kind is not types.NoneType)
+    return field.type
 
 
-def given(options: dict[str, Any]) -> dict[str, Any]:
+def given(options: dict[str, object]) -> dict[str, typing.Any]:
     """The options that the user gave."""
     return {name: value for name, value in options.items() if value not in (None, ())}
 

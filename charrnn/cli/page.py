@@ -4,11 +4,15 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from charrnn.cli.signals import stop_signals
+
+if TYPE_CHECKING:
+    from charrnn.sampling.novelty import Novelty
+    from charrnn.sampling.track import Text
 
 UNWATCHED = 64
 """Characters between flushes where no terminal is watched."""
@@ -24,7 +28,7 @@ class Page:
     def __enter__(self) -> "Page":
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self.flush()
         if self._file is not None and self._path is not None:
             self._file.close()
@@ -71,8 +75,8 @@ def print_texts(
     page: Page,
     backward: bool,
     prompt: str,
-    texts: list[Any],
-    novelties: list[Any] | None,
+    texts: "list[Text]",
+    novelties: "list[Novelty] | None",
     *,
     as_json: bool,
 ) -> None:
@@ -90,7 +94,7 @@ def print_texts(
             click.echo(describe(found), err=True)
 
 
-def facts(prompt: str, text: Any, found: Any) -> dict[str, Any]:
+def facts(prompt: str, text: "Text", found: "Novelty | None") -> dict[str, object]:
     """What --json tells of a text."""
     told = {
         "prompt": prompt,
@@ -107,7 +111,7 @@ def facts(prompt: str, text: Any, found: Any) -> dict[str, Any]:
     return told
 
 
-def describe(found: Any) -> str:
+def describe(found: "Novelty") -> str:
     """A novelty in words."""
     return (
         f"copied: {found.copied_share:.0%} of its 20-grams; the longest stretch has"

@@ -9,6 +9,7 @@ from types import TracebackType
 import click
 from tqdm import tqdm
 
+from charrnn.cli.wording import spoken
 from charrnn.runs import DEFAULT_ROOT
 from charrnn.training import events
 from charrnn.training.events import Event
@@ -42,7 +43,7 @@ class Display:
 
     @show.register
     def _(self, event: events.Note) -> None:
-        self._line(event.message)
+        self._line(spoken(event.message))
 
     @show.register
     def _(self, event: events.Started) -> None:

@@ -8,11 +8,12 @@ from charrnn.config.model import MOST_LAYERS, ModelConfig
 from charrnn.config.run import GROUPS, Config
 from charrnn.config.sampling import SamplingConfig
 from charrnn.config.text import TextConfig
-from charrnn.config.training import Plan, TrainingConfig, parse_duration
+from charrnn.config.training import MOST_PARTS, Plan, TrainingConfig, parse_duration
 
 __all__ = [
     "GROUPS",
     "MOST_LAYERS",
+    "MOST_PARTS",
     "Config",
     "ModelConfig",
     "Plan",

@@ -1,25 +1,31 @@
 """The network's shape."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from charrnn.cells import CELLS, RECURRENT_KERNEL, Cell
-from charrnn.config.settings import Settings, as_options, setting, shown
+from charrnn.config.settings import Settings, in_words, setting, several
 from charrnn.errors import ConfigError
 
-SUMMARIES = "; ".join(f"{name}, {cell.summary}" for name, cell in CELLS.items())
-OWN_DEFAULTS = "; ".join(
-    f"{name}, {' '.join(as_options(cell.defaults))}"
-    for name, cell in CELLS.items()
-    if cell.defaults
-)
 EMBEDDING = 64
 MOST_LAYERS = 64
+SIZES = several(int, "one a layer: 512,256")
+
+
+def cells_in_words() -> str:
+    """The help of the setting `cell`: every cell with its summary and defaults of its own."""
+    summaries = "; ".join(f"{name}, {cell.summary}" for name, cell in CELLS.items())
+    own = {name: cell.defaults for name, cell in CELLS.items() if cell.defaults}
+    defaults = "; ".join(f"{name}, {in_words(settings)}" for name, settings in own.items())
+    return f"Recurrent cell: {summaries}. Defaults of their own: {defaults}."
 
 
 def choices_of(kind: str) -> tuple[str, ...]:
-    """Every choice of activation that some cell leaves, in order, each once."""
-    return tuple(dict.fromkeys(name for cell in CELLS.values() for name in getattr(cell, kind)))
+    """Every choice of activation that some cell leaves, in order, each once.
+
+    The installed packages are not asked: that would take longer than a first letter.
+    """
+    cells = CELLS.present.values()
+    return tuple(dict.fromkeys(name for cell in cells for name in getattr(cell, kind)))
 
 
 def leaving(kind: str) -> str:
@@ -32,40 +38,41 @@ def leaving(kind: str) -> str:
 class ModelConfig(Settings):
     """The network's shape."""
 
-    cell: str = setting(
-        "lstm",
-        f"Recurrent cell: {SUMMARIES}. Defaults of their own: {OWN_DEFAULTS}.",
-        shape=True,
-        choices=tuple(CELLS),
-    )
+    cell: str = setting("lstm", cells_in_words, shape=True, choices=lambda: CELLS)
     activation: str | None = setting(
         None,
-        f"The cell's function, where it leaves a choice: {leaving('activations')}.",
+        lambda: f"The cell's function, where it leaves a choice: {leaving('activations')}.",
         shape=True,
-        choices=choices_of("activations"),
+        choices=lambda: choices_of("activations"),
     )
     recurrent_activation: str | None = setting(
         None,
-        f"The same of its gates: {leaving('recurrent_activations')}.",
+        lambda: f"The same of its gates: {leaving('recurrent_activations')}.",
         shape=True,
-        choices=choices_of("recurrent_activations"),
+        choices=lambda: choices_of("recurrent_activations"),
     )
     layers: int | None = setting(
         None,
         "Recurrent layers.",
         shape=True,
-        shown="one for each of --units",
+        shown="one for each of `units`",
         low=1,
         high=MOST_LAYERS,
     )
     units: int | tuple = setting(
-        384, "Hidden units: one number, or one a layer: 512,256.", shape=True, low=1, high=65536
+        384,
+        "Hidden units: one number, or one a layer: 512,256.",
+        shape=True,
+        low=1,
+        high=65536,
+        parse=SIZES,
+        metavar="INTEGER[,…]",
     )
     embedding: int | None = setting(
         None,
         "Width of the character embedding; 0: one-hot.",
         shape=True,
-        shown=f"{EMBEDDING}, or the last layer's units with --tie-embeddings",
+        shown=f"{EMBEDDING}, or the last layer's units with `tie_embeddings`",
         low=0,
         high=65536,
     )
@@ -86,20 +93,22 @@ class ModelConfig(Settings):
     )
 
     def __post_init__(self) -> None:
+        if isinstance(self.units, str):
+            self._set(units=SIZES(self.units))
         if isinstance(self.units, (list, tuple)):
             self._set(units=self._sizes(tuple(self.units)))
         super().__post_init__()
         self._fill_in()
         self._check_together()
 
-    def _set(self, **values: Any) -> None:
+    def _set(self, **values: object) -> None:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
     def _sizes(self, units: tuple) -> int | tuple[int, ...]:
         """The units of each layer, as one number where all are the same."""
         if not units or not all(type(size) is int for size in units):
-            raise ConfigError(f"--units {shown(units)}: must be whole numbers, one a layer")
+            raise ConfigError("must be whole numbers, one a layer", {"units": units})
         if self.layers is None:
             self._set(layers=len(units))
         same = len(set(units)) == 1 and len(units) == self.layers
@@ -122,24 +131,29 @@ class ModelConfig(Settings):
         units = self.layer_units
         if len(units) != self.layers:
             raise ConfigError(
-                f"--units {shown(self.units)}: {len(units)} numbers for {self.layers} layers;"
-                " give one, or one a layer"
+                f"{len(units)} numbers for {self.layers} layers",
+                {"units": self.units},
+                way_out="give one, or one a layer",
             )
         if self.residual and len(set(units)) > 1:
             raise ConfigError(
-                f"--residual --units {shown(self.units)}: a layer can only be added to one of its"
-                " own size; give all layers the same"
+                "a layer can only be added to one of its own size",
+                {"residual": True, "units": self.units},
+                way_out="give all layers the same",
             )
         if self.tie_embeddings and self.embedding != units[-1]:
             raise ConfigError(
-                f"--tie-embeddings --embedding {self.embedding}: the last layer has {units[-1]}"
-                " units; make them equal, or leave --embedding out"
+                f"the last layer has {units[-1]} units",
+                {"tie_embeddings": True, "embedding": self.embedding},
+                way_out="make them equal, or leave `embedding` out",
             )
-        cell = self.make_cell()
-        if self.recurrent_dropout and RECURRENT_KERNEL not in cell.weights(1, 1):
+        if self.recurrent_dropout and RECURRENT_KERNEL not in self.make_cell().weights(1, 1):
             raise ConfigError(
-                f"--recurrent-dropout: the cell {self.cell} has no recurrent product; leave it out"
+                f"the cell {self.cell} has no recurrent product",
+                {"recurrent_dropout": None},
+                way_out="leave it out",
             )
+        self.make_cell()
 
     @property
     def layer_units(self) -> tuple[int, ...]:

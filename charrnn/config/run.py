@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
-from typing import Any
 
 from charrnn.cells import CELLS
 from charrnn.config.model import ModelConfig
-from charrnn.config.settings import flag, shown
+from charrnn.config.settings import name_of, refuse_unknown, shown
 from charrnn.config.text import TextConfig
 from charrnn.config.training import TrainingConfig
 from charrnn.errors import ConfigError
@@ -23,29 +22,27 @@ class Config:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     @classmethod
-    def of(cls, **settings: Any) -> "Config":
+    def of(cls, **settings: object) -> "Config":
         """From settings by name; those absent keep the cell's defaults, or the common ones."""
         settings = {**own_defaults(settings), **settings}
         return cls(**{name: GROUPS[name](**own) for name, own in cls.grouped(settings).items()})
 
-    def changed(self, settings: Mapping[str, Any]) -> "Config":
+    def changed(self, settings: Mapping[str, object]) -> "Config":
         """With other values of some settings."""
         grouped = self.grouped(settings).items()
         return Config(**{name: replace(getattr(self, name), **own) for name, own in grouped})
 
     @classmethod
-    def grouped(cls, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    def grouped(cls, settings: Mapping[str, object]) -> dict[str, dict[str, object]]:
         """Settings by name under the name of their group; ConfigError for a name unknown."""
-        unknown = set(settings) - {each.name for _, each in cls.fields()}
-        if unknown:
-            raise ConfigError(f"no such setting: {', '.join(sorted(unknown))}")
-        grouped: dict[str, dict[str, Any]] = {name: {} for name in GROUPS}
+        refuse_unknown(settings, (each.name for _, each in cls.fields()))
+        grouped: dict[str, dict[str, object]] = {name: {} for name in GROUPS}
         for group, each in cls.fields():
             if each.name in settings:
                 grouped[group][each.name] = settings[each.name]
         return grouped
 
-    def resumed(self, settings: Mapping[str, Any]) -> "Config":
+    def resumed(self, settings: Mapping[str, object]) -> "Config":
         """With changes a run may take when it goes on; ConfigError for any other change."""
         for group, each in self.fields():
             if each.metadata.get("resumable") or each.name not in settings:
@@ -54,8 +51,9 @@ class Config:
             asked = settings[each.name]
             if not unchanged(getattr(self, group), each.name, asked):
                 raise ConfigError(
-                    f"{flag(each)} is {shown(kept)} in this run and cannot become {shown(asked)};"
-                    " leave it out, or start a new run under another --name"
+                    f"the run has {shown(kept)}, which cannot change",
+                    {name_of(each): asked},
+                    way_out="leave it out, or start a new run under another `name`",
                 )
         return self.changed(settings)
 
@@ -66,30 +64,30 @@ class Config:
             for each in fields(settings):
                 yield group, each
 
-    def to_json(self) -> dict[str, dict[str, Any]]:
+    def to_json(self) -> dict[str, dict[str, object]]:
         """Plain data, a dictionary for each group."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Mapping[str, Any]]) -> "Config":
+    def from_json(cls, data: Mapping[str, Mapping[str, object]]) -> "Config":
         """Back from `to_json`."""
         return cls(**{group: GROUPS[group](**values) for group, values in data.items()})
 
 
-def unchanged(group: Any, name: str, asked: Any) -> bool:
+def unchanged(group: TextConfig | ModelConfig | TrainingConfig, name: str, asked: object) -> bool:
     """Whether a setting has the value asked for, in whatever way it is written."""
     try:
-        return bool(replace(group, **{name: asked}) == group)
+        return bool(replace(group, **{name: asked}) == group)  # type: ignore[arg-type]
     except ConfigError:
         return False
 
 
-def own_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
+def own_defaults(settings: Mapping[str, object]) -> dict[str, object]:
     """What the cell sets otherwise than the common defaults.
 
     Units given for each layer also say how many there are; different ones have no residual.
     """
-    cell = CELLS.get(settings.get("cell", ModelConfig.cell))
+    cell = CELLS.get(str(settings.get("cell", ModelConfig.cell)))
     own = dict(cell.defaults) if cell else {}
     units = settings.get("units")
     if isinstance(units, (tuple, list)):

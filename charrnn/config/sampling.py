@@ -1,9 +1,10 @@
 """What is to be written."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
 
-from charrnn.config.settings import Settings, setting
+from charrnn.config.settings import Settings, setting, several
 from charrnn.errors import ConfigError
 
 ENGINES = ("auto", "numpy", "tensorflow")
@@ -18,6 +19,8 @@ class SamplingConfig(Settings):
         "Below 1 safer, above 1 wilder; 0 is greedy. Several, 1.0,0.5,0.2, take turns.",
         low=0,
         high=1e6,
+        parse=several(float, "several: 1.0,0.5,0.2"),
+        metavar="FLOAT[,…]",
     )
     greedy: bool = setting(False, "Always the likeliest character: temperature 0.")
     top_k: int = setting(0, "Only the likeliest so many characters; 0: all.", low=0)
@@ -31,6 +34,9 @@ class SamplingConfig(Settings):
         1.0, "Above 1, recent characters become less likely.", above=0, high=1e6
     )
     repetition_window: int = setting(64, "How many characters are recent.", low=1, high=1 << 20)
+    filters: Mapping | None = setting(
+        None, "Values of the filters that a user has added, by name.", hidden=True
+    )
     allow: str | None = setting(None, "Write with these characters alone.")
     forbid: str = setting("", "Never write these characters.")
     match: str | None = setting(
@@ -38,7 +44,7 @@ class SamplingConfig(Settings):
     )
     length: int = setting(500, "New characters to write; -1: until stopped.", low=-1)
     stop: tuple = setting((), "End before this text; may be given several times.")
-    keep_stop: bool = setting(False, "End after the text of --stop, not before it.")
+    keep_stop: bool = setting(False, "End after the text of `stop`, not before it.")
     lines: int | None = setting(None, "End after so many lines.", low=1)
     words: int | None = setting(None, "End after so many words.", low=1)
     count: int = setting(
@@ -61,27 +67,30 @@ class SamplingConfig(Settings):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         if isinstance(self.stop, str):
             object.__setattr__(self, "stop", (self.stop,))
-        if not all(isinstance(each, Real) for each in self.temperatures):
-            raise ConfigError(f"--temperature {self.temperature}: must be numbers")
+        if not isinstance(self.temperature, str) and not all(
+            isinstance(each, Real) for each in self.temperatures
+        ):
+            raise ConfigError("must be numbers", {"temperature": self.temperature})
         super().__post_init__()
         self._check_together()
 
     def _check_together(self) -> None:
         """Raise ConfigError where settings contradict one another."""
         if not self.temperatures:
-            raise ConfigError("--temperature: give at least one")
+            raise ConfigError("give at least one", {"temperature": None})
         if not all(each and isinstance(each, str) for each in self.stop):
-            raise ConfigError("--stop '': an empty text or none at all; leave it out")
+            raise ConfigError("an empty text or none at all", {"stop": ""}, way_out="leave it out")
         if self.endless and (self.count > 1 or self.best_of > 1 or self.beam):
             raise ConfigError(
-                "--length -1: an endless text is written alone; leave out --count, --best-of"
-                " and --beam"
+                "an endless text is written alone",
+                {"length": -1},
+                way_out="leave out `count`, `best_of` and `beam`",
             )
         if self.beam and self.best_of > 1:
-            raise ConfigError("give --beam or --best-of, not both")
+            raise ConfigError("give `beam` or `best_of`, not both")
         if self.beam and self.count > self.beam:
             raise ConfigError(
-                f"--count {self.count}: a search with --beam {self.beam} finds no more than that"
+                f"a search with `beam` {self.beam} finds no more than that", {"count": self.count}
             )
 
     @property

@@ -1,84 +1,136 @@
 """What a setting is: a dataclass field with its help and limits, checked when it is made."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, field, fields
-from typing import Any
+from typing import TypeVar
 
 from charrnn.errors import ConfigError
 
+Value = TypeVar("Value")
+Group = TypeVar("Group", bound="Settings")
+Late = Callable[[], Value]
+"""What is looked up only when it is wanted, since users may add to it."""
 
-def setting(default: Any, help: str, **limits: Any) -> Any:
+
+def setting(default: Value, help: str | Late[str], **limits: object) -> Value:
     """A dataclass field with `help` and limits.
 
-    Limits: `low`, `high` (inclusive), `above`, `below` (exclusive), `choices`;
-    `shown` is the default in words, where it is not a value;
-    `resumable` marks what may change when a run goes on, `shape` what `--init-from` hands on;
-    `flag` renames the option.
+    Args:
+        default: The value where none is given.
+        help: A line of help; other settings stand in backquotes in it, as in `units`.
+        limits: `low` and `high` (inclusive), `above` and `below` (exclusive), `choices` (or a
+            function that looks them up); `parse` makes the value from a text; `metavar`
+            names such texts; `shown` is the default in words, where it is not a value;
+            `resumable` marks what may change when a run is continued, `shape` what a run
+            that starts from another's weights takes over; `called` is the name by which
+            users know the setting, where it is not the field's.
     """
-    return field(default=default, metadata={"help": help, **limits})
+    made: Value = field(default=default, metadata={"help": help, **limits})
+    return made
 
 
-def shown(value: Any) -> str:
+def looked_up(value: Value | Late[Value]) -> Value:
+    """The value, or what the function that stands in its place returns now."""
+    return value() if callable(value) else value
+
+
+def shown(value: object) -> str:
     """A setting's value as the command line writes it."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def as_options(settings: Mapping[str, Any]) -> list[str]:
-    """Settings by name as the command line writes them."""
-    names = {name: "--" + name.replace("_", "-") for name in settings}
-    return [
-        names[name] if value is True else f"{names[name]} {shown(value)}"
+def in_words(settings: Mapping[str, object]) -> str:
+    """Settings by name with their values, for a line of help."""
+    return " ".join(
+        f"`{name}`" if value is True else f"`{name}` {shown(value)}"
         for name, value in settings.items()
-    ]
+    )
 
 
-def flag(setting: Field) -> str:
-    """The option's name on the command line."""
-    return str(setting.metadata.get("flag", "--" + setting.name.replace("_", "-")))
+def name_of(setting: Field) -> str:
+    """The name by which users know a setting."""
+    return str(setting.metadata.get("called", setting.name))
 
 
-BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
+BOUNDS: dict[str, tuple[Callable, str]] = {
     "low": (lambda value, bound: value >= bound, "at least"),
     "high": (lambda value, bound: value <= bound, "at most"),
     "above": (lambda value, bound: value > bound, "above"),
     "below": (lambda value, bound: value < bound, "below"),
-    "choices": (lambda value, bound: value in bound, "one of"),
 }
 
 
 class Settings:
-    """Base of the groups of settings: checks every field when it is made."""
+    """Base of the groups of settings: parses and checks every field when it is made."""
+
+    @classmethod
+    def of(cls: type[Group], **settings: object) -> Group:
+        """From settings by name; ConfigError for a name that is unknown."""
+        refuse_unknown(settings, (each.name for each in fields(cls)))  # type: ignore[arg-type]
+        return cls(**settings)
 
     def __post_init__(self) -> None:
         for each in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, each.name)
-            if hasattr(value, "item"):  # a number of NumPy's
-                value = value.item()
-                object.__setattr__(self, each.name, value)
+            value = parsed(each, getattr(self, each.name))
+            object.__setattr__(self, each.name, value)
             if value is not None:
                 check(each, value)
 
 
-def check(setting: Field, value: Any) -> None:
+def refuse_unknown(settings: Iterable[str], known: Iterable[str]) -> None:
+    """Raise ConfigError where a setting has a name that is not known."""
+    unknown = set(settings) - set(known)
+    if unknown:
+        raise ConfigError(f"no such setting: {', '.join(sorted(unknown))}")
+
+
+def parsed(setting: Field, value: object) -> object:
+    """The value as its setting keeps it: text parsed, NumPy's numbers as Python's."""
+    if isinstance(value, str) and "parse" in setting.metadata:
+        return setting.metadata["parse"](value)
+    return value.item() if hasattr(value, "item") else value
+
+
+def check(setting: Field, value: object) -> None:
     """Raise ConfigError where the value is of another type or outside the setting's limits."""
-    if not isinstance(value, accepted(setting.type)):
-        raise ConfigError(f"{flag(setting)} {value!r}: must be of type {setting.type}")
+    if not isinstance(value, accepted(setting.type)):  # type: ignore[arg-type]
+        raise ConfigError(f"must be of type {setting.type}", {name_of(setting): value})
     for each in value if isinstance(value, tuple) else (value,):
         check_limits(setting, each)
 
 
-def check_limits(setting: Field, value: Any) -> None:
+def check_limits(setting: Field, value: object) -> None:
     """Raise ConfigError where one value is outside the setting's limits."""
     if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"{flag(setting)} {value}: must be a finite number")
+        raise ConfigError("must be a finite number", {name_of(setting): value})
     for name, (holds, words) in BOUNDS.items():
         bound = setting.metadata.get(name)
         if bound is not None and not holds(value, bound):
-            shown = ", ".join(bound) if name == "choices" else bound
-            raise ConfigError(f"{flag(setting)} {value}: must be {words} {shown}")
+            raise ConfigError(f"must be {words} {bound}", {name_of(setting): value})
+    choices = looked_up(setting.metadata.get("choices"))
+    if choices is not None and value not in choices:
+        raise ConfigError(f"must be one of {', '.join(choices)}", {name_of(setting): value})
 
 
-def accepted(kind: Any) -> Any:
+def accepted(kind: type) -> tuple[type, ...]:
     """What a setting of the type takes: a whole number is also a real one."""
-    return kind | int if isinstance(1.0, kind) else kind
+    return (kind, int) if isinstance(1.0, kind) else (kind,)
+
+
+def several(kind: type[int] | type[float], hint: str) -> Callable[[str], object]:
+    """A parser of one number, or of several with commas between them.
+
+    Args:
+        kind: int or float.
+        hint: What several numbers mean, with an example.
+    """
+
+    def parse(text: str) -> object:
+        try:
+            numbers = tuple(map(kind, text.split(",")))
+        except ValueError:
+            raise ConfigError(f"{text!r}: write one number, or {hint}") from None
+        return numbers if len(numbers) > 1 else numbers[0]
+
+    return parse

@@ -20,10 +20,15 @@ class TextConfig(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.val_fraction + self.test_fraction >= 1:
-            raise ConfigError("--val-fraction and --test-fraction leave nothing to train on")
+            raise ConfigError(
+                "together they leave nothing to train on",
+                {"val_fraction": self.val_fraction, "test_fraction": self.test_fraction},
+            )
         try:
             "".encode(self.encoding)
         except (LookupError, ValueError):
             raise ConfigError(
-                f"--encoding {self.encoding}: unknown; try utf-8, utf-16, latin-1 or gb18030"
+                "unknown",
+                {"encoding": self.encoding},
+                way_out="try utf-8, utf-16, latin-1 or gb18030",
             ) from None

@@ -6,6 +6,18 @@ from dataclasses import asdict, dataclass
 from charrnn.config.settings import Settings, setting
 from charrnn.errors import ConfigError
 
+MOST_PARTS = 32
+DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in '90', '90s', '5m', '2h' or '1h30m'; ConfigError for anything else."""
+    match = DURATION.fullmatch(text.strip().lower())
+    if not text.strip() or match is None:
+        raise ConfigError("write it as 90s, 5m, 2h or 1h30m", {"time": text})
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return 3600 * hours + 60 * minutes + seconds
+
 
 @dataclass(frozen=True)
 class TrainingConfig(Settings):
@@ -17,6 +29,14 @@ class TrainingConfig(Settings):
     weight_decay: float = setting(0.05, "Decoupled weight decay.", low=0, below=10)
     warmup_steps: int = setting(100, "Steps over which the rate rises (a tenth at most).", low=0)
     clip_norm: float = setting(1.0, "Largest global norm of the gradient.", above=0)
+    optimizer: str = setting("adamw", "Optimizer.")
+    parts: int | None = setting(
+        None,
+        "Parts that a batch is cut into, each computed by a core; a run keeps the number.",
+        shown="chosen by the sizes and the cores",
+        low=1,
+        high=MOST_PARTS,
+    )
     seed: int = setting(0, "Seed of weights and dropout.", low=0, below=1 << 31)
     eval_every: int | None = setting(
         None, "Steps between evaluations.", shown="up to 20 in a plan", low=1, resumable=True
@@ -39,13 +59,19 @@ class Plan(Settings):
     epochs: float | None = setting(None, "Train for this many passes.", above=0, high=1e6)
     steps: int | None = setting(None, "Train for this many steps.", low=1, high=10**12)
     seconds: float | None = setting(
-        None, "Train for this long: 90s, 5m, 2h.", above=0, high=1e8, flag="--time"
+        None,
+        "Train for this long: 90s, 5m, 2h.",
+        above=0,
+        high=1e8,
+        called="time",
+        parse=parse_duration,
+        metavar="DURATION",
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if sum(value is not None for value in asdict(self).values()) > 1:
-            raise ConfigError("give one of --epochs, --steps and --time, not several")
+            raise ConfigError("give one of `epochs`, `steps` and `time`, not several")
 
     @property
     def empty(self) -> bool:
@@ -56,15 +82,3 @@ class Plan(Settings):
     def needs_speed(self) -> bool:
         """Whether the steps follow from how long one takes."""
         return self.seconds is not None or self.empty
-
-
-DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
-
-
-def parse_duration(text: str) -> float:
-    """Seconds in '90', '90s', '5m', '2h' or '1h30m'; ConfigError for anything else."""
-    match = DURATION.fullmatch(text.strip().lower())
-    if not text.strip() or match is None:
-        raise ConfigError(f"--time {text}: write it as 90s, 5m, 2h or 1h30m")
-    hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return 3600 * hours + 60 * minutes + seconds

@@ -1,1 +1,1 @@
-"""The network in TensorFlow and Keras: scan → layers → network."""
+"""The network in TensorFlow and Keras: scan → network."""

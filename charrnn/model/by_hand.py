@@ -1,14 +1,14 @@
-"""The step of a cell whose author wrote its gradient: one recurrent product, h U.
-
-Shapes: T time, B batch, U units, G the cell's gates · U.
-"""
+"""The step of a cell whose author wrote its gradient: one recurrent product, h U."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from charrnn.cells import RECURRENT_KERNEL, Differentiated, State
-from charrnn.model.backend import has_gpu, keras, tf
-from charrnn.model.steps import Step, Tensor, Tensors, gradient_of_product
+from charrnn.cells import RECURRENT_KERNEL, Differentiated
+from charrnn.model.backend import has_gpu, tf
+from charrnn.model.ops import TensorOps
+from charrnn.model.steps import Parts, Step, gradient_of_product
+from charrnn.types import State, Tensor
+
+OPS = TensorOps()
 
 COLUMNS_FROM = 1 << 19
 """Numbers in U from which on columns pay: 2 MB in float32, a core's L2 where it was measured."""
@@ -19,6 +19,7 @@ LANES = 8
 class ByHand(Step):
     """States [B, U], as everywhere else."""
 
+    cell: Differentiated
     axis = -1
     """Where the units stand in a state, and the gates in z."""
 
@@ -27,30 +28,30 @@ class ByHand(Step):
         self._kernel = weights[RECURRENT_KERNEL]
         self._transposed = tf.transpose(self._kernel)
 
-    def forward(self, t: Tensor, state: State) -> tuple[State, Tensors]:
+    def forward(self, t: Tensor, state: State) -> tuple[State, Parts]:
         u = self.product(state[0])
         if "recurrent_bias" in self.weights:
             u = u + self.vector("recurrent_bias")
         z = self.z[t] + self.vector("bias")
-        z_gates, u_gates = self.cell.arguments(keras.ops, z, u, self.axis)
-        state, saved = self.cell.forward(keras.ops, z_gates, u_gates, state)
+        z_gates, u_gates = self.cell.arguments(OPS, z, u, self.axis)
+        state, saved = self.cell.forward(OPS, z_gates, u_gates, state)
         return state, saved
 
     def backward(
-        self, t: Tensor, saved: Tensors, before: State, after: State, d_after: State, summed: Any
-    ) -> tuple[State, Tensors, Tensors]:
-        *gates, d_state = self.cell.backward(keras.ops, saved, before, after, d_after)
-        kept = tuple(self.join(each) for each in gates if each)
-        d_state = (d_state[0] + self.product_back(kept[-1]), *d_state[1:])
-        return d_state, kept, summed
+        self, t: Tensor, saved: Parts, before: State, after: State, d_after: State, summed: Parts
+    ) -> tuple[State, Parts, Parts]:
+        *gates, d_state = self.cell.backward(OPS, saved, before, after, d_after)
+        step_gradients = tuple(self.join(each) for each in gates if each)
+        d_state = (d_state[0] + self.product_back(step_gradients[-1]), *d_state[1:])
+        return d_state, step_gradients, summed
 
     def gradients(
-        self, history: Tensors, kept: Tensors, summed: Tensors
+        self, history: Parts, step_gradients: Parts, summed: Parts
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        d_z, d_u = self.turn(kept[0]), self.turn(kept[-1])
+        d_z, d_u = self.transpose(step_gradients[0]), self.transpose(step_gradients[-1])
         by_name = {
             "bias": tf.reduce_sum(d_z, [0, 1]),
-            RECURRENT_KERNEL: gradient_of_product(self.turn(history[0])[:-1], d_u),
+            RECURRENT_KERNEL: gradient_of_product(self.transpose(history[0])[:-1], d_u),
             "recurrent_bias": tf.reduce_sum(d_u, [0, 1]),
         }
         return d_z, {name: by_name[name] for name in self.weights}
@@ -67,7 +68,7 @@ class ByHand(Step):
         """d_u U^T, the gradient of h."""
         return tf.matmul(d_u, self._transposed)
 
-    def join(self, gates: Tensors) -> Tensor:
+    def join(self, gates: Parts) -> Tensor:
         """An array for each gate, side by side."""
         return tf.concat(gates, -1)
 
@@ -82,10 +83,10 @@ class InColumns(ByHand):
     axis = 0
 
     def __init__(self, cell: Differentiated, z: Tensor, weights: Mapping[str, Tensor]) -> None:
-        super().__init__(cell, self.turn(z), weights)
+        super().__init__(cell, self.transpose(z), weights)
 
     @staticmethod
-    def turn(tensor: Tensor) -> Tensor:
+    def transpose(tensor: Tensor) -> Tensor:
         return tf.linalg.matrix_transpose(tensor)
 
     def vector(self, name: str) -> Tensor:
@@ -97,7 +98,7 @@ class InColumns(ByHand):
     def product_back(self, d_u: Tensor) -> Tensor:
         return tf.matmul(self._kernel, d_u)
 
-    def join(self, gates: Tensors) -> Tensor:
+    def join(self, gates: Parts) -> Tensor:
         """Each gate is written into its place: XLA is slow at putting rows under rows."""
         joined = tf.TensorArray(gates[0].dtype, len(gates), element_shape=gates[0].shape)
         for place, gate in enumerate(gates):

@@ -1,11 +1,12 @@
 """The step of any other cell, differentiated by machine."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
-from charrnn.cells import Cell, State
-from charrnn.model.backend import keras, tf
-from charrnn.model.steps import Step, Tensor, Tensors, gradient_of_product
+from charrnn.cells import Cell
+from charrnn.model.backend import tf
+from charrnn.model.ops import TensorOps
+from charrnn.model.steps import Parts, Step, gradient_of_product
+from charrnn.types import State, Tensor
 
 
 class ByTape(Step):
@@ -25,19 +26,19 @@ class ByTape(Step):
         self._matrices: list[str] = []
 
     @property
-    def zero_sums(self) -> Tensors:
+    def zero_sums(self) -> Parts:
         return tuple(tf.zeros_like(vector) for vector in self._vectors.values())
 
-    def forward(self, t: Tensor, state: State) -> tuple[State, Tensors]:
-        ops = Recording()
+    def forward(self, t: Tensor, state: State) -> tuple[State, Parts]:
+        ops = NotedProducts()
         state = self.cell.step(ops, self._z(t), state, self.weights)
         self._matrices = [self._name(matrix) for matrix in ops.matrices]
         return state, tuple(ops.products)
 
     def backward(
-        self, t: Tensor, saved: Tensors, before: State, after: State, d_after: State, summed: Any
-    ) -> tuple[State, Tensors, Tensors]:
-        ops, z = Replay(saved), self._z(t)
+        self, t: Tensor, saved: Parts, before: State, after: State, d_after: State, summed: Parts
+    ) -> tuple[State, Parts, Parts]:
+        ops, z = ReplayedProducts(saved), self._z(t)
         vectors = {name: tf.identity(value) for name, value in self._vectors.items()}
         with tf.GradientTape() as tape:
             tape.watch((z, before, vectors))
@@ -52,9 +53,9 @@ class ByTape(Step):
         return d_state, (d_z, *ops.factors, *d_products), summed
 
     def gradients(
-        self, history: Tensors, kept: Tensors, summed: Tensors
+        self, history: Parts, step_gradients: Parts, summed: Parts
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        d_z, *rest = kept
+        d_z, *rest = step_gradients
         factors, d_products = rest[: len(rest) // 2], rest[len(rest) // 2 :]
         by_name = dict(zip(self._vectors, summed, strict=True))
         by_name["bias"] = tf.reduce_sum(d_z, [0, 1])
@@ -70,36 +71,30 @@ class ByTape(Step):
         return next(name for name, value in self.weights.items() if value is matrix)
 
 
-class Recording:
-    """`keras.ops`, with note taken of every product."""
+class NotedProducts(TensorOps):
+    """The array functions, with note taken of every product."""
 
     def __init__(self) -> None:
         self.matrices: list[Tensor] = []
         self.products: list[Tensor] = []
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(keras.ops, name)
-
-    def matmul(self, factor: Tensor, matrix: Tensor) -> Tensor:
+    def matmul(self, factor: Tensor, matrix: Tensor) -> Tensor:  # type: ignore[override]
         self.matrices.append(matrix)
         self.products.append(tf.matmul(factor, matrix))
         return self.products[-1]
 
 
-class Replay:
-    """`keras.ops`, with the products of a recording, in its order."""
+class ReplayedProducts(TensorOps):
+    """The array functions, with the products that `NotedProducts` noted, in its order."""
 
-    def __init__(self, recorded: Tensors) -> None:
+    def __init__(self, recorded: Parts) -> None:
         self.factors: list[Tensor] = []
         self.products: list[Tensor] = []
         self._recorded = iter(recorded)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(keras.ops, name)
-
-    def matmul(self, factor: Tensor, matrix: Tensor) -> Tensor:
+    def matmul(self, factor: Tensor, matrix: Tensor) -> Tensor:  # type: ignore[override]
         @tf.custom_gradient
-        def again(factor: Tensor) -> Any:
+        def again(factor: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
             return tf.identity(recorded), lambda d: tf.matmul(d, matrix, transpose_b=True)
 
         recorded = next(self._recorded)

@@ -8,10 +8,13 @@ Two ways lead to the same h: step by step, T elementwise operations on [B, U]; o
 sums (Blelloch 1990), log2 T on [T, B, U], which a GPU does side by side.
 """
 
-from typing import Any
+from collections.abc import Callable
 
 from charrnn.model.backend import has_gpu, tf
-from charrnn.model.steps import Tensor, time_steps
+from charrnn.model.steps import time_steps
+from charrnn.types import Tensor
+
+Gradient = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
 
 
 def linear_scan(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
@@ -20,10 +23,10 @@ def linear_scan(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
     recur = by_prefix_sums if by_prefix else step_by_step
 
     @tf.custom_gradient
-    def differentiable(a: Tensor, b: Tensor, first: Tensor) -> Any:
+    def differentiable(a: Tensor, b: Tensor, first: Tensor) -> tuple[Tensor, Gradient]:
         h = recur(a, b, first)
 
-        def gradient(d_h: Tensor) -> Any:
+        def gradient(d_h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             next_a = tf.concat([a[1:], tf.zeros_like(a[:1])], 0)
             g = tf.reverse(recur(tf.reverse(next_a, [0]), tf.reverse(d_h, [0]), first * 0), [0])
             return g * tf.concat([first[None], h[:-1]], 0), g, a[0] * g[0]
@@ -37,7 +40,7 @@ def step_by_step(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
     """The recurrence as a loop over T."""
     steps = time_steps(a)
 
-    def body(t: Tensor, h: Tensor, outputs: Any) -> tuple:
+    def body(t: Tensor, h: Tensor, outputs: tf.TensorArray) -> tuple:
         h = a[t] * h + b[t]
         return t + 1, h, outputs.write(t, h)
 

@@ -1,73 +1,132 @@
-"""The network, built by one function for training, evaluation and sampling alike.
+"""The network in Keras, one for training, evaluation and sampling alike.
 
-    logits, state = model((ids, state, seed), training=…)
+    logits, state = network((ids, state, seed), training=…)
 
-ids int32 [T, B]; state: the cells' parts, layer after layer, each [B, U]; seed int32 [2],
-(seed, step), which fixes the dropout masks; logits [T, B, V]. T and B are free.
+The layers are those of `charrnn.network.stack`; what is added here are variables, dropout
+and the scan over time.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
+import numpy as np
+
+from charrnn.cells import RECURRENT_KERNEL, Weight
 from charrnn.config import ModelConfig
 from charrnn.model.backend import keras, tf
-from charrnn.model.layers import Dropout, Embedding, TiedLogits, on_cudnn, recurrent_layer
-from charrnn.model.weights import NORM_EPSILON, layers_of
-
-Tensor = Any
-
-
-def build_network(config: ModelConfig, vocabulary_size: int) -> keras.Model:
-    """The functional model; its weights are zero until `set_weights`."""
-    ids = keras.Input((None,), dtype="int32", name="ids")
-    seed = keras.Input(batch_shape=(2,), dtype="int32", name="seed")
-    states = [[keras.Input((units,)) for _ in names] for units, names in layers_of(config)]
-    table = None
-    if config.embedding:
-        table = Embedding(vocabulary_size, config.embedding, name="embedding")(ids)
-    features, after = recurrent_stack(config, vocabulary_size, ids, states, table, seed)
-    if config.tie_embeddings:
-        logits = TiedLogits(vocabulary_size, name="logits")(features, table)
-    else:
-        dense = keras.layers.Dense(vocabulary_size, kernel_initializer="zeros", name="logits")
-        logits = dense(features)
-    return keras.Model(
-        (ids, tuple(part for parts in states for part in parts), seed), (logits, after)
-    )
+from charrnn.model.cudnn import StockLayers, on_cudnn
+from charrnn.model.dropout import drop_recurrent, output_dropout
+from charrnn.model.ops import TABLE_CHARACTERS, TensorOps
+from charrnn.model.scan import scan_cell
+from charrnn.network.stack import Run, Stack
+from charrnn.network.weights import below, recurrent, specify, state_widths
+from charrnn.types import State, Tensor, Tensors
 
 
-def recurrent_stack(
-    config: ModelConfig, vocabulary_size: int, ids: Tensor, states: list, table: Tensor, seed: Any
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Features [T, B, U] and the new state, from ids [T, B].
+class Network(keras.Model):
+    """The Keras model of a configuration; its weights are zero until `set_weights`.
 
-    Layer l reads x and leaves Dropout(Recurrent(x)), with --residual added to what it read;
-    with --layer-norm, that is normalised wherever it is read (Xiong et al. 2020).
+    Args:
+        config: The network's shape.
+        vocabulary_size: V, the unknown symbol included.
     """
-    x, read, after = None, ids, []
-    width = config.embedding or vocabulary_size
-    for layer, units in enumerate(config.layer_units, start=1):
-        options = {"table": table} if layer == 1 and table is not None else {}
-        state = tuple(states[layer - 1])
-        y, state = recurrent_layer(config, layer, width)(read, state, seed, **options)
-        y = Dropout(config.dropout, layer, config.variational)(y, seed)
-        x = x + y if config.residual and layer > 1 else y
-        read = norm(layer)(x) if config.layer_norm else x
-        after.extend(state)
-        width = units
-    return read, tuple(after)
+
+    def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
+        super().__init__(name="network")
+        self.config, self.vocabulary_size = config, vocabulary_size
+        specified = specify(config, vocabulary_size)
+        names = dict.fromkeys(name.split("/")[0] for name in specified)
+        self.groups = [Group(name, below(specified, name)) for name in names]
+        self.built = True
+        self._make_run = make_run(config, vocabulary_size)
+
+    def call(
+        self, inputs: tuple[Tensor, State, Tensor], training: bool = False
+    ) -> tuple[Tensor, State]:
+        """Logits of the characters that follow, for every time step.
+
+        Args:
+            inputs: ids int32 [T, B]; the state, the cells' parts layer after layer, each
+                [B, U]; and seed int32 [2], the run's seed and the step, which fixes the
+                dropout masks. T and B are free.
+            training: Whether there is dropout.
+
+        Returns:
+            Logits [T, B, V] and the state after the last time step.
+        """
+        ids, state, seed = inputs
+        weights = {each.path: tf.convert_to_tensor(each) for each in self.weights}
+        if training and self.config.recurrent_dropout:
+            for layer, _ in enumerate(self.config.layer_units, start=1):
+                name = f"{recurrent(layer)}/{RECURRENT_KERNEL}"
+                weights[name] = drop_recurrent(self.config, seed, weights[name], layer)
+        table = self.vocabulary_size <= TABLE_CHARACTERS
+        stack = Stack(TensorOps(), self.config, weights, table=table)
+        drop = output_dropout(self.config, seed) if training else None
+        features, after = stack.features(ids, tuple(state), self._make_run(weights), drop)
+        return stack.logits(features), after
 
 
-def norm(layer: int) -> keras.layers.Layer:
-    """Layer normalisation after layer number `layer` (Ba et al. 2016)."""
-    return keras.layers.LayerNormalization(epsilon=NORM_EPSILON, name=f"norm_{layer}")
+class Group(keras.layers.Layer):
+    """The variables of one layer of the stack, under its name."""
+
+    def __init__(self, name: str, specified: Mapping[str, Weight]) -> None:
+        super().__init__(name=name)
+        for own, weight in specified.items():
+            bound = None if weight.bound is None else Clipped(weight.bound)
+            self.add_weight(name=own, shape=weight.shape, initializer="zeros", constraint=bound)
+        self.built = True
 
 
-def compile_function(function: Callable[..., Any], config: ModelConfig) -> Any:
+class Clipped(keras.constraints.Constraint):
+    """No entry above the bound or below its negative: taken back there after each step."""
+
+    def __init__(self, bound: float) -> None:
+        self.bound = bound
+
+    def __call__(self, value: Tensor) -> Tensor:
+        return keras.ops.clip(value, -self.bound, self.bound)
+
+
+def make_run(config: ModelConfig, vocabulary_size: int) -> Callable[[Mapping[str, Tensor]], Run]:
+    """What carries the layers over time here, from the weights of a call."""
+    if on_cudnn(config):
+        return StockLayers(config, vocabulary_size).run
+    return lambda weights: run_scan
+
+
+def run_scan(stack: Stack, place: int, read: Tensor, state: State) -> tuple[Tensor, State]:
+    """A `Run` over all time steps [T, B, …]."""
+    layer = stack.layers[place]
+    return scan_cell(layer.cell, stack.products(place, read), layer.weights, state)
+
+
+def get_weights(model: keras.Model) -> Tensors:
+    """Copies of the model's weights by name."""
+    return {weight.path: weight.numpy() for weight in model.weights}
+
+
+def set_weights(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
+    """Assign every weight of the model by name."""
+    for weight in model.weights:
+        weight.assign(weights[weight.path])
+
+
+def build_network(
+    config: ModelConfig, vocabulary_size: int, weights: Mapping[str, np.ndarray] | None = None
+) -> Network:
+    """The Keras model of a configuration, with these weights if given, else zeros."""
+    network = Network(config, vocabulary_size)
+    if weights is not None:
+        set_weights(network, weights)
+    return network
+
+
+def compile_function(function: Callable, config: ModelConfig) -> Callable:
     """The function compiled for a network of this configuration."""
-    return tf.function(function, jit_compile=not on_cudnn(config), autograph=False)
+    compiled: Callable = tf.function(function, jit_compile=not on_cudnn(config), autograph=False)
+    return compiled
 
 
 def zero_state(config: ModelConfig, batch_size: int) -> tuple[Tensor, ...]:
     """The state where a text starts."""
-    return tuple(tf.zeros((batch_size, units)) for units, parts in layers_of(config) for _ in parts)
+    return tuple(tf.zeros((batch_size, units)) for units in state_widths(config))

@@ -6,61 +6,67 @@ the gradient of U is one large product after it:
 
     dU = Σ_t h_{t-1}^T du_t = [h_0 … h_{T-1}]^T [du_1 … du_T]
 
-Shapes: T time, B batch, U units, G the cell's gates · U. Time stands first, so that a
-step's slice is contiguous. z and its gradient stay one wide tensor [T, B, G], as the
-products before and after the loop want it; what the forward loop saves is a tensor
-[T, B, …] for each part, which the backward loop's pointwise work reads fastest. A step that
-works on columns instead `turn`s all of it, to [T, G, B] and states [U, B].
+Time stands first, so that a step's slice is contiguous. z and its gradient stay one wide
+tensor [T, B, G], as the products before and after the loop want it; what the forward loop
+saves is a tensor [T, B, …] for each part, which the backward loop's pointwise work reads
+fastest. A step that works on columns instead transposes all of it, to [T, G, B] and states
+[U, B].
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
 
-from charrnn.cells import Cell, Differentiated, Linear, State
-from charrnn.model.backend import keras, tf
+from charrnn.cells import Cell, Differentiated, Linear
+from charrnn.model.backend import tf
 from charrnn.model.by_hand import ByHand, InColumns, columns_pay
 from charrnn.model.by_tape import ByTape
 from charrnn.model.linear import linear_scan
-from charrnn.model.steps import Step, Tensor, Tensors, time_steps
+from charrnn.model.ops import TensorOps
+from charrnn.model.steps import Parts, Step, time_steps
+from charrnn.types import State, Tensor, Weights
 
 
-def scan_cell(
-    cell: Cell, z: Tensor, weights: Mapping[str, Tensor], state: State
-) -> tuple[Tensor, State]:
-    """Outputs [T, B, U] and the last state, from the input products x_t W [T, B, G].
+def scan_cell(cell: Cell, z: Tensor, weights: Weights, state: State) -> tuple[Tensor, State]:
+    """A cell run over all time steps.
 
-    `weights` are the cell's, prepared, without its kernel.
+    Args:
+        cell: The cell.
+        z: The input products x_t W, [T, B, G].
+        weights: The cell's weights, prepared, with its bias and without its kernel.
+        state: The state before, [B, U] each part.
+
+    Returns:
+        The outputs [T, B, U] and the state after the last time step.
     """
     if isinstance(cell, Linear):
-        a, b = cell.coefficients(keras.ops, z + weights["bias"])
+        a, b = cell.coefficients(TensorOps(), z + weights["bias"])
         outputs = linear_scan(a, b, state[0])
         return outputs, (outputs[-1],)
 
     @tf.custom_gradient
-    def differentiable(z: Tensor, state: Tensors, *values: Tensor) -> Any:
-        step = way_through(cell, z)(cell, z, dict(zip(weights, values, strict=True)))
-        history, saved, last = run_forward(step, turned(step, state))
+    def differentiable(z: Tensor, state: Parts, *values: Tensor) -> tuple[Parts, Callable]:
+        step = choose_step(cell, z)(cell, z, dict(zip(weights, values, strict=True)))
+        history, saved, last = run_forward(step, transposed(step, state))
 
-        def gradient(d_outputs: Tensor, *d_last: Tensor) -> Any:
-            d_outputs, d_last = step.turn(d_outputs), turned(step, d_last)
-            d_state, kept, summed = run_backward(step, history, saved, d_outputs, d_last)
-            d_z, d_weights = step.gradients(history, kept, summed)
-            return d_z, turned(step, d_state), *(d_weights[name] for name in weights)
+        def gradient(d_outputs: Tensor, *d_last: Tensor) -> Parts:
+            d_outputs, d_last = step.transpose(d_outputs), transposed(step, d_last)
+            d_state, own, summed = run_backward(step, history, saved, d_outputs, d_last)
+            d_z, d_weights = step.gradients(history, own, summed)
+            return d_z, transposed(step, d_state), *(d_weights[name] for name in weights)
 
-        return (step.turn(history[0])[1:], *turned(step, last)), gradient
+        return (step.transpose(history[0])[1:], *transposed(step, last)), gradient
 
     outputs, *last = differentiable(z, state, *weights.values())
     return outputs, tuple(last)
 
 
-def way_through(cell: Cell, z: Tensor) -> type[Step]:
+def choose_step(cell: Cell, z: Tensor) -> type[Step]:
     """The kind of step that is fastest for a cell and z [T, B, G]."""
     if not isinstance(cell, Differentiated):
         return ByTape
     return InColumns if columns_pay(cell, z) else ByHand
 
 
-def run_forward(step: Step, state: State) -> tuple[Tensors, Tensors, State]:
+def run_forward(step: Step, state: State) -> tuple[Parts, Parts, State]:
     """The forward loop.
 
     Returns every state [T + 1, B, U] with the first, what the step saves [T, …], and the
@@ -82,49 +88,49 @@ def run_forward(step: Step, state: State) -> tuple[Tensors, Tensors, State]:
 
 
 def run_backward(
-    step: Step, history: Tensors, saved: Tensors, d_outputs: Tensor, d_last: State
-) -> tuple[State, Tensors, Tensors]:
-    """The backward loop: the gradient of the first state, what the step keeps, and its sums."""
+    step: Step, history: Parts, saved: Parts, d_outputs: Tensor, d_last: State
+) -> tuple[State, Parts, Parts]:
+    """The backward loop: the gradient of the first state, the steps' gradients, and the sums."""
     steps = time_steps(d_outputs)
 
-    def retreat(t: Tensor, d_state: State, summed: Tensors) -> tuple[State, Tensors, Tensors]:
+    def retreat(t: Tensor, d_state: State, summed: Parts) -> tuple[State, Parts, Parts]:
         d_after = (d_state[0] + d_outputs[t], *d_state[1:])
         before, after = at(history, t), at(history, t + 1)
         return step.backward(t, at(saved, t), before, after, d_after, summed)
 
-    def body(t: Tensor, d_state: State, summed: Tensors, kept: list) -> tuple:
+    def body(t: Tensor, d_state: State, summed: Parts, gathered: list) -> tuple:
         d_state, values, summed = retreat(t, d_state, summed)
-        return t - 1, d_state, summed, write(kept, t, values)
+        return t - 1, d_state, summed, write(gathered, t, values)
 
     d_last, summed = tuple(d_last), step.zero_sums
     _, values, _ = retreat(0, d_last, summed)
     loop = (steps - 1, d_last, summed, buffers(values, steps))
-    _, d_state, summed, kept = tf.while_loop(
+    _, d_state, summed, gathered = tf.while_loop(
         lambda t, *_: t >= 0, body, loop, maximum_iterations=steps
     )
-    return d_state, stack(kept), summed
+    return d_state, stack(gathered), summed
 
 
-def turned(step: Step, tensors: Tensors) -> Tensors:
+def transposed(step: Step, tensors: Parts) -> Parts:
     """States [..., B, U] as the step has them, and back."""
-    return tuple(step.turn(tensor) for tensor in tensors)
+    return tuple(step.transpose(tensor) for tensor in tensors)
 
 
-def buffers(like: Tensors, size: Tensor) -> list:
+def buffers(like: Parts, size: Tensor) -> list:
     """For each tensor a TensorArray of `size` such tensors, each written once."""
     return [tf.TensorArray(each.dtype, size, element_shape=each.shape) for each in like]
 
 
-def write(arrays: list, t: Tensor, values: Tensors) -> list:
+def write(arrays: list, t: Tensor, values: Parts) -> list:
     """The arrays with a value each at place t."""
     return [array.write(t, value) for array, value in zip(arrays, values, strict=True)]
 
 
-def stack(arrays: list) -> Tensors:
+def stack(arrays: list) -> Parts:
     """The arrays' tensors, [T, …] each."""
     return tuple(array.stack() for array in arrays)
 
 
-def at(tensors: Tensors, t: Tensor) -> Tensors:
+def at(tensors: Parts, t: Tensor) -> Parts:
     """Each tensor's slice at time t."""
     return tuple(tensor[t] for tensor in tensors)

@@ -1,56 +1,91 @@
 """One time step of a cell and its gradient, as the scan's loops call them.
 
     state, saved = step.forward(t, state)
-    d_state, kept, summed = step.backward(t, saved, before, after, d_after, summed)
+    d_state, step_gradients, summed = step.backward(t, saved, before, after, d_after, summed)
 
-`saved` is what `backward` wants to see again, a tensor for each time step. From `kept`, also a
-tensor for each time step, `gradients` makes the gradients of z and of the matrices after
-the loop, each as one large product; `summed` holds the gradients of vectors, added up on
-the way. Shapes: T time, B batch, U units, G the cell's gates · U.
+`saved` is what `backward` wants to see again, a tensor for each time step. From the
+`step_gradients`, also a tensor for each time step, `gradients` makes the gradients of z and
+of the matrices after the loop, each as one large product; `summed` holds the gradients of
+vectors, added up on the way.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
 
-from charrnn.cells import State
+from charrnn.cells import Cell
 from charrnn.model.backend import tf
+from charrnn.types import State, Tensor
 
-Tensor = Any
-Tensors = tuple[Tensor, ...]
+Parts = tuple[Tensor, ...]
 
 
 class Step(ABC):
-    """A cell with the input products x_t W [T, B, G] and its prepared weights."""
+    """A cell in training, a time step after the other.
 
-    def __init__(self, cell: Any, z: Tensor, weights: Mapping[str, Tensor]) -> None:
+    Args:
+        cell: The cell.
+        z: The input products x_t W of all time steps, [T, B, G].
+        weights: The cell's weights, prepared, and its bias.
+    """
+
+    def __init__(self, cell: Cell, z: Tensor, weights: Mapping[str, Tensor]) -> None:
         self.cell, self.z, self.weights = cell, z, weights
 
     @property
-    def zero_sums(self) -> Tensors:
+    def zero_sums(self) -> Parts:
         """`summed` before the first call of `backward`."""
         return ()
 
     @staticmethod
-    def turn(tensor: Tensor) -> Tensor:
+    def transpose(tensor: Tensor) -> Tensor:
         """From [..., B, U] to what this step calls a state, and back."""
         return tensor
 
     @abstractmethod
-    def forward(self, t: Tensor, state: State) -> tuple[State, Tensors]:
-        """The state after time t, and what to save."""
+    def forward(self, t: Tensor, state: State) -> tuple[State, Parts]:
+        """One time step forward.
+
+        Args:
+            t: Which one.
+            state: The state before, as `transpose` has it.
+
+        Returns:
+            The state after, and what to save for `backward`.
+        """
 
     @abstractmethod
     def backward(
-        self, t: Tensor, saved: Tensors, before: State, after: State, d_after: State, summed: Any
-    ) -> tuple[State, Tensors, Tensors]:
-        """The gradient of the state before, what to keep, and the sums."""
+        self, t: Tensor, saved: Parts, before: State, after: State, d_after: State, summed: Parts
+    ) -> tuple[State, Parts, Parts]:
+        """One time step backward.
+
+        Args:
+            t: Which one.
+            saved: What `forward` saved at this time.
+            before: The state before it.
+            after: The state after it.
+            d_after: The gradient of the state after.
+            summed: The gradients of vectors, added up over the later time steps.
+
+        Returns:
+            The gradient of the state before, the step's gradients, and the sums with this
+            time step's share.
+        """
 
     @abstractmethod
     def gradients(
-        self, history: Tensors, kept: Tensors, summed: Tensors
+        self, history: Parts, step_gradients: Parts, summed: Parts
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Gradients of z and of each weight by name, from every state [T + 1, B, U]."""
+        """The gradients after the loop.
+
+        Args:
+            history: Every state, [T + 1, B, U].
+            step_gradients: Those of `backward`, [T, …] each.
+            summed: The sums of `backward`.
+
+        Returns:
+            The gradients of z [T, B, G] and of each weight by name.
+        """
 
 
 def gradient_of_product(factors: Tensor, d_products: Tensor) -> Tensor:
@@ -58,6 +93,6 @@ def gradient_of_product(factors: Tensor, d_products: Tensor) -> Tensor:
     return tf.tensordot(factors, d_products, [[0, 1], [0, 1]])
 
 
-def time_steps(z: Tensor) -> Any:
+def time_steps(z: Tensor) -> "int | Tensor":
     """T of a tensor [T, …], as a number where it is known."""
     return z.shape[0] if z.shape[0] is not None else tf.shape(z)[0]

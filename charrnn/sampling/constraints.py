@@ -1,6 +1,6 @@
 """Which characters may be written next, whatever their probability."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,15 +8,18 @@ from charrnn.config import SamplingConfig
 from charrnn.errors import ConfigError
 from charrnn.text.vocabulary import Vocabulary
 
+if TYPE_CHECKING:
+    from regex import Pattern
+
 
 class Allowed:
-    """The characters of --allow without those of --forbid, the same at every place."""
+    """The characters of the setting `allow` without those of `forbid`, the same at every place."""
 
     def __init__(self, config: SamplingConfig, vocabulary: Vocabulary) -> None:
         if vocabulary.byte_level and not f"{config.allow or ''}{config.forbid}".isascii():
             raise ConfigError(
-                "--allow and --forbid: this model writes bytes; only ASCII characters can be told"
-                " apart"
+                "this model writes bytes; only ASCII characters can be told apart",
+                {"allow": config.allow, "forbid": config.forbid},
             )
         allowed = set(vocabulary.characters)
         if config.allow is not None:
@@ -24,7 +27,7 @@ class Allowed:
         allowed -= set(config.forbid)
         if not allowed:
             raise ConfigError(
-                "--allow and --forbid: leave none of the characters that the model knows"
+                "`allow` and `forbid` leave none of the characters that the model knows"
             )
         self._mask = np.array([character in allowed for character in vocabulary.characters])
 
@@ -34,17 +37,19 @@ class Allowed:
 
 
 class Matching:
-    """Only characters with which a text can still become a full match of --match."""
+    """Only characters with which a text can still become a full match of the setting `match`."""
 
     def __init__(self, pattern: str, vocabulary: Vocabulary) -> None:
         import regex  # several tenths of a second, for those alone who ask for it
 
         if vocabulary.byte_level:
-            raise ConfigError("--match: this model writes bytes, not characters; leave it out")
+            raise ConfigError(
+                "this model writes bytes, not characters", {"match": None}, way_out="leave it out"
+            )
         try:
-            self._pattern: Any = regex.compile(pattern)
+            self._pattern: Pattern[str] = regex.compile(pattern)
         except regex.error as error:
-            raise ConfigError(f"--match {pattern!r}: {error}") from error
+            raise ConfigError(str(error), {"match": pattern}) from error
         self._characters = vocabulary.characters
 
     def __call__(self, texts: list[str]) -> np.ndarray:
@@ -72,10 +77,11 @@ class Rules:
         if self.matching is not None:
             self._rules.append(self.matching)
 
-    def __call__(self, texts: list[str]) -> Any:
+    def __call__(self, texts: list[str]) -> np.ndarray | None:
         """Which of V characters may follow each text, bool [B, V]; None where all may."""
         masks = [rule(texts) for rule in self._rules]
-        return np.logical_and.reduce(masks) if masks else None
+        allowed: np.ndarray | None = np.logical_and.reduce(masks) if masks else None
+        return allowed
 
     def complete(self, text: str) -> bool:
         """Whether nothing is missing from the text."""

@@ -5,11 +5,11 @@ from typing import Protocol
 
 import numpy as np
 
-from charrnn.cells import State
 from charrnn.checkpoints import Checkpoint
 from charrnn.config.sampling import ENGINES
 from charrnn.errors import ConfigError
 from charrnn.sampling.instant import InstantNetwork
+from charrnn.types import State
 
 GRAPH_TEXTS = 1024
 """From this many texts on, the graph is a little ahead of NumPy on a CPU …"""
@@ -24,25 +24,43 @@ class Engine(Protocol):
     """A network that carries the states of B texts from call to call."""
 
     state: State
-    """The cells' parts [B, U], in the order of `charrnn.model.weights.state_names`."""
+    """The cells' parts [B, U], in the order of `charrnn.network.weights.state_names`."""
+
+    @property
+    def takes_any_size(self) -> bool:
+        """Whether the number of texts changes at no cost, because no graph is built for it."""
 
     def start(self, count: int) -> None:
-        """Put so many texts at the zero state."""
+        """Begin so many texts, each at the zero state."""
 
     def read(self, ids: np.ndarray) -> np.ndarray:
-        """Logits [B, V] after the last of ids [T, B]."""
+        """Read characters, and carry the states along.
+
+        Args:
+            ids: int [T, B], T characters of each text.
+
+        Returns:
+            Logits [B, V] of the character that follows the last one.
+        """
 
     def select(self, rows: np.ndarray) -> None:
-        """Go on with the texts of these numbers, each as often as it is named."""
+        """Continue with the texts of these rows, int [N], each as often as it is named."""
 
 
 def make_engine(checkpoint: Checkpoint, name: str, count: int, length: int) -> Engine:
-    """The engine of that name, or with "auto" the one that is done first.
+    """The engine that computes the logits for some texts.
 
-    `count` texts of `length` characters are to be written.
+    Args:
+        checkpoint: The model.
+        name: "numpy", "tensorflow", or "auto" for the one that is done first.
+        count: How many texts are to be written.
+        length: How many characters each of them has.
+
+    Raises:
+        ConfigError: There is no engine of that name.
     """
     if name not in ENGINES:
-        raise ConfigError(f"--engine {name}: must be one of {', '.join(ENGINES)}")
+        raise ConfigError(f"must be one of {', '.join(ENGINES)}", {"engine": name})
     if name == "tensorflow" or (name == "auto" and graph_is_faster(count, length)):
         from charrnn.sampling.graph import GraphEngine
 

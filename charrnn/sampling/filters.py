@@ -1,16 +1,92 @@
 """From logits to the distribution that the next character is drawn from.
 
-The order is: repetition penalty, temperature, top-k, top-p, min-p, and each sees what the one
-before has left. Everything happens on logarithms of weights, float64 [B, V], that sum to
-anything; a filter sets to -inf what is not to be drawn. So no temperature overflows. B
-texts, V characters.
+A filter is a function of logarithms of weights, float64 [B, V], which sum to anything; it
+sets to -inf what is not to be drawn. `FILTERS` has all of them, in the order in which they
+are applied, so that each sees what the one before has left. A filter whose setting has its
+default is passed over. B texts, V characters.
 """
+
+from collections.abc import Callable, Mapping
+from dataclasses import Field as Setting
+from dataclasses import dataclass, fields, make_dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from charrnn.config import SamplingConfig
+from charrnn.config.settings import check, parsed
+from charrnn.errors import ConfigError
+from charrnn.tables import Table
 
 NEVER = -np.inf
+
+
+class Past(NamedTuple):
+    """What a filter may know of the texts beside the logits."""
+
+    position: int = 0
+    """How many characters have been drawn for each text."""
+    recent: np.ndarray = np.zeros((1, 0), np.int32)
+    """The last ids of each text, int [B, N]; the unknown symbol may be among them."""
+
+
+Apply = Callable[..., np.ndarray]
+"""From (log-weights [B, V], the setting's value, `Past`) to log-weights [B, V]."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A function of log-weights with the setting that controls it; called like the function."""
+
+    setting: Setting
+    apply: Apply
+
+    def __call__(self, log_w: np.ndarray, value: object, past: Past) -> np.ndarray:
+        """Log-weights [B, V] from log-weights [B, V]."""
+        return self.apply(log_w, value, past)
+
+
+FILTERS: Table[Filter] = Table("filter")
+"""Every filter by the name of its setting, in the order in which they are applied."""
+OWN = {each.name: each for each in fields(SamplingConfig)}
+
+
+def register(name: str, setting: object = None) -> Callable[[Apply], Filter]:
+    """Make a function a filter, and put it into the table, as the last one.
+
+    Args:
+        name: What the setting is called.
+        setting: Its default, help and limits, made with `charrnn.config.settings.setting`. The
+            filters of this file leave it out: theirs are fields of `SamplingConfig`.
+
+    Raises:
+        ConfigError: There is a filter or setting of this name already.
+    """
+    if setting is not None and name in OWN:
+        raise ConfigError("there is a setting of this name already", {"filter": name})
+    declared = OWN[name] if setting is None else named(name, setting)
+    return lambda apply: FILTERS.add(name, Filter(declared, apply))
+
+
+def named(name: str, setting: object) -> Setting:
+    """A setting with its name, and with the type of its default."""
+    kind = type(getattr(setting, "default", None))
+    (declared,) = fields(make_dataclass(name, [(name, kind, setting)]))
+    return declared
+
+
+def sampling_config(settings: Mapping[str, object]) -> SamplingConfig:
+    """The settings by name, those of added filters among them, checked.
+
+    Raises:
+        ConfigError: A setting is unknown, or its value impossible.
+    """
+    added = {name: settings[name] for name in settings if name not in OWN and name in FILTERS}
+    for name, value in added.items():
+        added[name] = parsed(FILTERS[name].setting, value)
+        check(FILTERS[name].setting, added[name])
+    own = {name: value for name, value in settings.items() if name not in added}
+    return SamplingConfig.of(**own, **({"filters": added} if added else {}))
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -20,55 +96,61 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return normalised
 
 
-def distribution(
-    logits: np.ndarray, config: SamplingConfig, temperature: float, recent: np.ndarray
-) -> np.ndarray:
-    """Log-weights as the settings want them; `recent` int [B, N] are the last ids.
+class Filters:
+    """The filters that the settings turn on.
 
-    Temperature 0 leaves the likeliest character alone.
+    A setting with several values takes them in turn, position after position.
     """
-    if config.repetition_penalty != 1:
-        logits = penalise(logits, recent, config.repetition_penalty)
-    if temperature == 0:
-        return likeliest(logits)
-    log_w: np.ndarray = logits - np.maximum.reduce(logits, -1, keepdims=True)
-    if temperature != 1:
-        log_w /= temperature
-    if config.top_k:
-        log_w = top_k(log_w, config.top_k)
-    if config.top_p < 1:
-        log_w = top_p(log_w, config.top_p)
-    if config.min_p:
-        log_w = min_p(log_w, config.min_p)
-    return log_w
+
+    def __init__(self, config: SamplingConfig) -> None:
+        own = {name: getattr(config, name) for name in OWN if name in FILTERS.present}
+        values = own | {"temperature": config.temperatures} | dict(config.filters or {})
+        self._steps: list[tuple[Apply, tuple]] = []
+        for name, each in FILTERS.present.items():
+            turns = values.get(name, each.setting.default)
+            turns = turns if isinstance(turns, tuple) else (turns,)
+            if any(value != each.setting.default for value in turns):
+                self._steps.append((each.apply, turns))
+
+    def __call__(self, logits: np.ndarray, past: Past) -> np.ndarray:
+        """Log-weights [B, V] from logits [B, V]."""
+        for apply, turns in self._steps:
+            logits = apply(logits, turns[past.position % len(turns)], past)
+        return logits
 
 
-def penalise(logits: np.ndarray, recent: np.ndarray, penalty: float) -> np.ndarray:
+@register("repetition_penalty")
+def repetition_penalty(logits: np.ndarray, penalty: float, past: Past) -> np.ndarray:
     """Logits of recent ids made smaller: divided if positive, else multiplied.
 
-    Keskar et al. 2019. The unknown symbol may be among the ids, and is passed over.
+    Keskar et al. 2019.
     """
-    logits = np.pad(logits, ((0, 0), (0, 1)))
+    logits = np.pad(logits, ((0, 0), (0, 1)))  # a column for the unknown symbol
     penalised = logits.copy()
     rows = np.arange(len(logits))[:, None]
-    values = logits[rows, recent]
-    penalised[rows, recent] = np.where(values > 0, values / penalty, values * penalty)
+    values = logits[rows, past.recent]
+    penalised[rows, past.recent] = np.where(values > 0, values / penalty, values * penalty)
     return penalised[:, :-1]
 
 
-def likeliest(logits: np.ndarray) -> np.ndarray:
-    """All probability for the first of the largest logits."""
-    log_p = np.full(logits.shape, NEVER)
-    log_p[np.arange(len(logits)), logits.argmax(-1)] = 0
-    return log_p
+@register("temperature")
+def temperature(logits: np.ndarray, temperature: float, past: Past) -> np.ndarray:
+    """Log-weights divided by the temperature; at 0 the first of the largest alone is left."""
+    if temperature == 0:
+        return likeliest(logits)
+    # Centred first, so that no temperature overflows.
+    log_w: np.ndarray = (logits - logits.max(-1, keepdims=True)) / temperature
+    return log_w
 
 
-def top_k(log_w: np.ndarray, k: int) -> np.ndarray:
+@register("top_k")
+def top_k(log_w: np.ndarray, k: int, past: Past) -> np.ndarray:
     """The k likeliest characters; of equals, those that come first."""
     return keep(log_w, ranks(log_w) < k)
 
 
-def top_p(log_w: np.ndarray, p: float) -> np.ndarray:
+@register("top_p")
+def top_p(log_w: np.ndarray, p: float, past: Past) -> np.ndarray:
     """The smallest set of likeliest characters whose probability reaches p (Holtzman et al. 2020).
 
     The character that crosses p belongs to it.
@@ -80,9 +162,17 @@ def top_p(log_w: np.ndarray, p: float) -> np.ndarray:
     return keep(log_w, kept)
 
 
-def min_p(log_w: np.ndarray, p: float) -> np.ndarray:
+@register("min_p")
+def min_p(log_w: np.ndarray, p: float, past: Past) -> np.ndarray:
     """Characters at least p times as likely as the likeliest (Nguyen et al. 2024)."""
     return keep(log_w, log_w >= log_w.max(-1, keepdims=True) + np.log(p))
+
+
+def likeliest(logits: np.ndarray) -> np.ndarray:
+    """All probability for the first of the largest logits."""
+    log_p = np.full(logits.shape, NEVER)
+    log_p[np.arange(len(logits)), logits.argmax(-1)] = 0
+    return log_p
 
 
 def keep(log_w: np.ndarray, kept: np.ndarray) -> np.ndarray:
@@ -98,6 +188,6 @@ def ranks(log_w: np.ndarray) -> np.ndarray:
 
 def draw(log_w: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """An id for each row, by inverting the cumulative distribution at noise [B] in [0, 1)."""
-    cumulative = np.exp(log_w).cumsum(-1)
+    cumulative = np.exp(log_w - log_w.max(-1, keepdims=True)).cumsum(-1)
     drawn: np.ndarray = (cumulative > noise[:, None] * cumulative[:, -1:]).argmax(-1)
     return drawn

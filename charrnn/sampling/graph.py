@@ -1,22 +1,20 @@
 """The Keras network as an engine, its graph rebuilt for the batch size asked for."""
 
-from typing import Any
-
 import numpy as np
 
 from charrnn.checkpoints import Checkpoint
 from charrnn.config import ModelConfig
 from charrnn.model.backend import tf
-from charrnn.model.network import build_network, compile_function, zero_state
-from charrnn.model.weights import set_weights
-
-Tensor = Any
+from charrnn.model.network import Network, build_network, compile_function, zero_state
+from charrnn.types import State, Tensor
 
 
 class GraphEngine:
     """An engine (see `charrnn.sampling.engines`) on TensorFlow."""
 
-    def __init__(self, model: Any, config: ModelConfig) -> None:
+    takes_any_size = False
+
+    def __init__(self, model: Network, config: ModelConfig) -> None:
         self._model, self._config = model, config
         self._step = compile_function(self._traced_step, config)
         self._state: tuple[Tensor, ...] = ()
@@ -25,9 +23,8 @@ class GraphEngine:
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> "GraphEngine":
         """With a network of its own, from a checkpoint."""
-        model = build_network(checkpoint.config.model, checkpoint.vocabulary.size)
-        set_weights(model, checkpoint.weights)
-        return cls(model, checkpoint.config.model)
+        config = checkpoint.config.model
+        return cls(build_network(config, checkpoint.vocabulary.size, checkpoint.weights), config)
 
     @property
     def state(self) -> tuple[np.ndarray, ...]:
@@ -49,6 +46,6 @@ class GraphEngine:
             logits, self._state = self._step(tf.constant(row, tf.int32), self._state)
         return np.asarray(logits)
 
-    def _traced_step(self, ids: Tensor, state: Any) -> Any:
+    def _traced_step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
         logits, state = self._model((ids[None], state, tf.zeros(2, tf.int32)), training=False)
         return logits[0], state

@@ -80,7 +80,7 @@ def beam_search(writing: Writing, prompt: str) -> list[Text]:
     """The `count` likeliest texts that a beam search finds, the likeliest first.
 
     At every place the `beam` likeliest continuations are kept. Neither chance nor temperature
-    is in it; the rules and ends of the writing's settings hold. Where --match cannot be
+    is in it; the rules and ends of the writing's settings hold. Where the setting `match` cannot be
     fulfilled, what comes of it is empty or incomplete.
     """
     config = writing.config

@@ -41,10 +41,14 @@ def restore_state(path: Path, writing: Writing, model: object) -> Writing:
     """Let the writing go on where the text in the file stopped."""
     facts, tensors = read(path)
     if facts["model"] != plain(model):
-        raise CheckpointError(f"{path}: the state of another model; name the run that wrote it")
+        raise CheckpointError(
+            "the state of another model", where=path, way_out="name the run that wrote it"
+        )
     count = tensors["unread"].shape[1]
     if count != writing.count:
-        raise CheckpointError(f"{path}: the state of {count} texts; give the same --count")
+        raise CheckpointError(
+            f"the state of {count} texts", where=path, way_out="give the same `count`"
+        )
     parts = (name for name in tensors if name.startswith("state/"))
     writing.engine.start(count)
     writing.engine.state = tuple(tensors[name] for name in sorted(parts, key=number_of))
@@ -69,11 +73,14 @@ def read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
         with safe_open(path, "numpy") as file:
             facts = (file.metadata() or {}).get(KEY)
             if facts is None:
-                raise CheckpointError(f"{path}: not a text's state; --state-out writes one")
+                raise CheckpointError(
+                    "not a text's state", where=path, way_out="`state_out` writes one"
+                )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             facts = json.loads(facts)
             [facts[name] for name in ("seed", "position", "model")]
             [tensors[name] for name in ("unread", "recent")]
             return facts, tensors
     except (SafetensorError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{path}: damaged state: {error}; write it anew") from error
+        why = f"damaged state: {error}"
+        raise CheckpointError(why, where=path, way_out="write it anew") from error

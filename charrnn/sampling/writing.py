@@ -5,11 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from charrnn.config import SamplingConfig
-from charrnn.sampling.blending import BlendedEngine
 from charrnn.sampling.constraints import Rules
 from charrnn.sampling.engines import Engine
-from charrnn.sampling.filters import NEVER, distribution, draw, log_softmax
-from charrnn.sampling.instant import InstantNetwork
+from charrnn.sampling.filters import NEVER, Filters, Past, draw, log_softmax
 from charrnn.sampling.noise import Noise
 from charrnn.sampling.track import Text, TextFormat, Track
 from charrnn.text.streams import directed
@@ -55,6 +53,7 @@ class Writing:
         """Ids [T, B] that are written or given, but not yet read by the engine."""
         self.recent = np.zeros((self.count, 0), np.int32)
         """The last ids [B, N] of each text, for the repetition penalty."""
+        self._filters = Filters(config)
         self._scored = scored or config.searched
         self._format = TextFormat(vocabulary, config, self.rules, backward, raw)
         self._tracks = [self.new_track(number) for number in range(self.count)]
@@ -108,13 +107,11 @@ class Writing:
         """Log-weights [B, V] of the next characters by the settings; texts that are stuck end."""
         allowed = self.rules([track.drawn for track in self._going])
         if allowed is not None:
-            stuck = ~allowed.any(-1)
+            stuck = np.logical_not(allowed.any(-1))
             for place in np.flatnonzero(stuck):
                 self._going[place].done = True
             logits = np.where(allowed | stuck[:, None], logits, NEVER)
-        temperatures = self.config.temperatures
-        temperature = temperatures[self.position % len(temperatures)]
-        return distribution(logits, self.config, temperature, pick(self.recent, self._rows))
+        return self._filters(logits, Past(self.position, pick(self.recent, self._rows)))
 
     def _take(self, ids: np.ndarray, logits: np.ndarray) -> list[str]:
         """The pieces that new ids [B] of the texts that go on add to all texts."""
@@ -154,20 +151,13 @@ class Writing:
         """
         size = self.unread.shape[1]
         resting = size - len(self._rows)
-        worth_it = resting * left >= REBUILD_CHARACTERS or takes_any_size(self.engine)
+        worth_it = resting * left >= REBUILD_CHARACTERS or self.engine.takes_any_size
         return 2 * resting >= size and worth_it
 
     def _remember(self, ids: np.ndarray) -> None:
         if self.config.repetition_penalty != 1:
             recent = np.concatenate([self.recent, ids.T], 1)
             self.recent = recent[:, -self.config.repetition_window :]
-
-
-def takes_any_size(engine: Engine) -> bool:
-    """Whether the engine changes its batch size at no cost, because it builds no graph."""
-    if isinstance(engine, BlendedEngine):
-        return all(map(takes_any_size, engine.engines))
-    return isinstance(engine, InstantNetwork)
 
 
 def pick(values: np.ndarray, rows: np.ndarray) -> np.ndarray:

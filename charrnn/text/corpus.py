@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,6 +25,8 @@ from charrnn.text.vocabulary import Vocabulary
 
 IDS_FILE = "corpus.ids"
 INFO_FILE = "corpus.json"
+AGAIN = "start again with `overwrite`"
+"""The way out where a run's own copy of its text is lost."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def encode_corpus(
         for chunk in characters(sources, config):
             spool.add(chunk)
         info, vocabulary = renumber(spool, sources, config, vocabulary)
-        record: dict[str, Any] = {"corpus": asdict(info), "vocabulary": vocabulary.to_json()}
+        record: dict[str, object] = {"corpus": asdict(info), "vocabulary": vocabulary.to_json()}
         record["checksum"] = record_checksum(record)
         write_atomically(folder / INFO_FILE, json.dumps(record).encode())
     except BaseException:
@@ -109,8 +110,9 @@ def renumber(
     """The second pass: choose the vocabulary and turn the provisional ids into its ids."""
     if spool.length < 2:
         raise CorpusError(
-            f"{describe(sources)}: {spool.length or 'no'} character{'s' * (spool.length != 1)};"
-            " a corpus needs at least 2, and a model wants thousands"
+            f"{spool.length or 'no'} character{'s' * (spool.length != 1)}",
+            where=describe(sources),
+            way_out="a corpus needs at least 2, and a model wants thousands",
         )
     train_end, val_end = split(spool.length, config)
     folded = 0
@@ -166,7 +168,7 @@ def choose(seen: list[int], counts: np.ndarray, config: TextConfig) -> Vocabular
     ]
     if not kept:
         raise CorpusError(
-            f"--min-count {config.min_count}: no character is that frequent; lower it"
+            "no character is that frequent", {"min_count": config.min_count}, way_out="lower it"
         )
     return Vocabulary.of(kept, config.bytes)
 
@@ -209,10 +211,10 @@ def open_corpus(folder: Path, verify: bool = True) -> Corpus:
     path = folder / IDS_FILE
     expected = info.length * np.dtype(info.dtype).itemsize
     if not path.exists() or path.stat().st_size != expected:
-        raise CorpusError(f"{path}: missing or cut short; start again with --overwrite")
+        raise CorpusError("missing or cut short", where=path, way_out=AGAIN)
     ids = np.memmap(path, info.dtype, "r")
     if verify and crc32(ids) != info.checksum:
-        raise CorpusError(f"{path}: altered (its checksum differs); start again with --overwrite")
+        raise CorpusError("altered (its checksum differs)", where=path, way_out=AGAIN)
     return Corpus(info, vocabulary, ids)
 
 
@@ -227,12 +229,12 @@ def read_info(folder: Path) -> tuple[CorpusInfo, Vocabulary]:
         info |= {"sources": tuple(info["sources"]), "stamps": tuple(map(tuple, info["stamps"]))}
         return CorpusInfo(**info), Vocabulary.from_json(record["vocabulary"])
     except FileNotFoundError:
-        raise CorpusError(f"{path}: missing; start again with --overwrite") from None
+        raise CorpusError("missing", where=path, way_out=AGAIN) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CorpusError(f"{path}: damaged; start again with --overwrite") from error
+        raise CorpusError("damaged", where=path, way_out=AGAIN) from error
 
 
-def record_checksum(record: dict[str, Any]) -> int:
+def record_checksum(record: dict[str, object]) -> int:
     """CRC-32 of the record as it is written."""
     return zlib.crc32(json.dumps(record).encode())
 

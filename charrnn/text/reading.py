@@ -28,9 +28,10 @@ def chunks(source: Source) -> Iterator[bytes]:
             while chunk := stream.read(CHUNK_BYTES):
                 yield chunk
     except (EOFError, lzma.LZMAError, zlib.error) as error:
-        raise CorpusError(f"{source.name}: damaged compressed file ({error})") from error
+        raise CorpusError(f"damaged compressed file ({error})", where=source.name) from error
     except OSError as error:
-        raise CorpusError(f"{source.name}: cannot be read: {error.strerror or error}") from error
+        why = f"cannot be read: {error.strerror or error}"
+        raise CorpusError(why, where=source.name) from error
 
 
 def decode(source: Source, encoding: str) -> Iterator[str]:
@@ -45,8 +46,9 @@ def decode(source: Source, encoding: str) -> Iterator[str]:
             raise undecodable(source, encoding, offset, error) from error
         if "\0" in text:
             raise CorpusError(
-                f"{source.name}: holds NUL characters and looks like a binary file;"
-                " use --bytes, or name its --encoding (utf-16?)"
+                "holds NUL characters and looks like a binary file",
+                where=source.name,
+                way_out="use `bytes`, or name its `encoding` (utf-16?)",
             )
         yield text
 
@@ -64,9 +66,8 @@ def undecodable(source: Source, encoding: str, end: int, error: UnicodeError) ->
     if isinstance(error, UnicodeDecodeError):  # its object ends where reading has got to
         offset = end - len(error.object) + error.start
         what = f"byte 0x{error.object[error.start]:02x} at offset {offset} is not {encoding}"
-    return CorpusError(
-        f"{source.name}: {what}; name the file's --encoding (latin-1, gb18030, …), or model --bytes"
-    )
+    way_out = "name the file's `encoding` (latin-1, gb18030, …), or model `bytes`"
+    return CorpusError(what, where=source.name, way_out=way_out)
 
 
 def without_mark(text: Iterable[str]) -> Iterator[str]:

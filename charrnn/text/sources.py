@@ -16,8 +16,7 @@ from typing import IO
 
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
-
-PathLike = str | os.PathLike[str]
+from charrnn.types import PathLike
 
 OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 SNIFFED_BYTES = 8192
@@ -46,7 +45,11 @@ class Source:
         """The uncompressed bytes; standard input is not ours to close."""
         if self.path is None:
             if sys.stdin is None:  # closed by the caller: `<&-`
-                raise CorpusError("standard input: closed; name a file, or send text with a pipe")
+                raise CorpusError(
+                    "closed",
+                    where="standard input",
+                    way_out="name a file, or send text with a pipe",
+                )
             return nullcontext(sys.stdin.buffer)
         opener = OPENERS.get(self.path.suffix.lower(), open)
         return opener(self.path, "rb")  # type: ignore[operator, no-any-return]
@@ -74,7 +77,8 @@ def select(corpus: Sequence[PathLike], config: TextConfig = DEFAULT) -> Selectio
     binary = {path for path in met if path and looks_binary(path)}
     sources = tuple(Source(path) for path in found if path not in binary)
     if not sources:
-        raise CorpusError(f"{corpus[0]}: no text file in this folder; name files, or use --bytes")
+        way_out = "name files, or use `bytes`"
+        raise CorpusError("no text file in this folder", where=corpus[0], way_out=way_out)
     skipped = tuple(path for path in found if path and path in binary)
     return Selection(sources, run_name(corpus), skipped)
 
@@ -95,7 +99,7 @@ def expand(argument: str) -> list[Path | None]:
         return [path]
     matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
     if not matches:
-        raise CorpusError(f"{argument}: no such file or folder; check the path")
+        raise CorpusError("no such file or folder", where=argument, way_out="check the path")
     # `**` matches folders and the files in them: each is taken once.
     return list(dict.fromkeys(file for match in matches for file in expand(match)))
 
@@ -128,7 +132,7 @@ def first_visit(folder: Path, visited: set[Path]) -> bool:
 def refuse(error: OSError) -> None:
     """Stop at a folder that cannot be listed: its text would be lost in silence."""
     raise CorpusError(
-        f"{error.filename}: cannot be listed: {error.strerror}; name files instead"
+        f"cannot be listed: {error.strerror}", where=error.filename, way_out="name files instead"
     ) from error
 
 

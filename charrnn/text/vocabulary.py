@@ -1,9 +1,8 @@
 """The characters a model knows, and their ids."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -71,11 +70,11 @@ class Vocabulary:
             return text
         return text.encode("latin-1").decode("utf-8", "replace")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain data."""
         return {"characters": self.characters, "byte_level": self.byte_level}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Vocabulary":
+    def from_json(cls, data: Mapping[str, str]) -> "Vocabulary":
         """Back from `to_json`."""
-        return cls(**data)
+        return cls(data["characters"], bool(data["byte_level"]))

@@ -9,26 +9,32 @@ from charrnn import checkpoints
 from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, Plan
 from charrnn.config.run import unchanged
-from charrnn.config.settings import flag, shown
+from charrnn.config.settings import shown
 from charrnn.errors import ConfigError, CorpusError, RunError
-from charrnn.model.weights import initial_weights, set_weights
+from charrnn.model.network import set_weights
+from charrnn.network.weights import initial_weights
 from charrnn.runs import Run
 from charrnn.text import corpus as corpora
 from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
-from charrnn.text.sources import STANDARD_LIBRARY, PathLike, Selection, Source, select
+from charrnn.text.sources import Selection, Source, select
 from charrnn.text.streams import fit
 from charrnn.training import history
-from charrnn.training.events import Event, Finished, Note
+from charrnn.training.events import Event, Note
 from charrnn.training.folder import settle, staging
+from charrnn.training.notes import already_finished, announce, describe, describe_fit
+from charrnn.training.parts import choose_parts, cores
 from charrnn.training.plan import plan_steps
 from charrnn.training.session import Session
 from charrnn.training.speed import measure
 from charrnn.training.step import Trainer
 from charrnn.training.transfer import warm_start
+from charrnn.types import PathLike
 
 Beginning = Generator[Event, None, Session | None]
 SAMPLES = 4
 """Samples shown in a plan, where the user asks for no other number."""
+CORES_ONCE = 2
+"""Checkpoints of format 1 do not tell the batch's parts: they were those for so many cores."""
 
 
 def new(
@@ -57,12 +63,14 @@ def resumed(
     begin = time.perf_counter()
     if not run.last.exists():
         raise RunError(
-            f"{run.last}: missing, and only it can be resumed; start a new run from the best"
-            f" weights with --init-from {run.name}"
+            "missing, and only it can be resumed",
+            where=run.last,
+            way_out=f"start a new run from the best weights with `init_from {run.name}`",
         )
     checkpoint = checkpoints.load(run.last)
     corpus = open_corpus(run.folder)
-    config = checkpoint.config.resumed(refitted(corpus, checkpoint.config, settings))
+    old = with_parts(checkpoint.config, CORES_ONCE)
+    config = old.resumed(refitted(corpus, old, settings))
     refuse_changed(run, corpus, config, select(paths, config.text).sources if paths else ())
     if checkpoint.progress.finished and plan.empty:
         yield from already_finished(run, checkpoint)
@@ -85,48 +93,25 @@ def inherit(old: Config, settings: Mapping[str, object]) -> Config:
     for each in handed_on:
         if each.name in settings and not unchanged(old.model, each.name, settings[each.name]):
             raise ConfigError(
-                f"{flag(each)} {shown(settings[each.name])}: the run in --init-from has"
-                f" {shown(shape[each.name])}; leave it out"
+                f"the run in `init_from` has {shown(shape[each.name])}",
+                {each.name: settings[each.name]},
+                way_out="leave it out",
             )
     as_read = {"bytes": old.text.bytes, "direction": old.model.direction}
     return Config.of(**{**as_read, **settings, **shape})
 
 
-def announce(selection: Selection) -> Iterator[Note]:
-    """Note which corpus is read where the user named none, and which files are passed over."""
-    if selection.name == STANDARD_LIBRARY:
-        files = len(selection.sources)
-        yield Note(f"no corpus named: learning the Python standard library, {files} files")
-    if selection.skipped:
-        first = ", ".join(str(path) for path in selection.skipped[:3])
-        more = len(selection.skipped) - 3
-        yield Note(
-            f"passing over binary files: {first}" + (f" and {more} more" if more > 0 else "")
-        )
-
-
-def describe(corpus: Corpus, config: Config) -> Iterator[Note]:
-    """Note the sizes of the corpus and of its parts, and how many characters are unknown."""
-    info = corpus.info
-    kind = "bytes" if config.text.bytes else "characters"
-    yield Note(
-        f"{info.length:,} {kind}, {len(corpus.vocabulary.characters):,} distinct;"
-        f" {len(corpus.train):,} train, {len(corpus.validation):,} validate"
-    )
-    if info.folded:
-        yield Note(f"folded {info.folded:,} rare {kind} into the unknown one (--min-count)")
-    elif info.unknown:
-        yield Note(f"{info.unknown:,} {kind} outside the training part count as unknown")
-    limit = config.training.eval_chars
-    if 0 < limit < len(corpus.validation):
-        yield Note(f"validating on the first {limit:,} of them (--eval-chars)")
-
-
 def fitted(corpus: Corpus, config: Config) -> Config:
-    """The settings, with batch and window shrunk to sizes that the corpus can fill."""
+    """The settings as the run keeps them, with sizes that the corpus can fill, and the parts."""
     options = config.training
     batch, window = fit(len(corpus.train), options.batch_size, options.seq_length)
-    return config.changed({"batch_size": batch, "seq_length": window})
+    return with_parts(config.changed({"batch_size": batch, "seq_length": window}), cores())
+
+
+def with_parts(config: Config, cores: int) -> Config:
+    """The settings with a number of parts for the batch, as chosen or as the cores suggest."""
+    parts = config.training.parts or choose_parts(config, cores)
+    return config.changed({"parts": parts})
 
 
 def refitted(corpus: Corpus, config: Config, settings: Mapping[str, object]) -> dict[str, object]:
@@ -134,16 +119,6 @@ def refitted(corpus: Corpus, config: Config, settings: Mapping[str, object]) -> 
     sizes = {name: settings[name] for name in ("batch_size", "seq_length") if name in settings}
     fitting = fitted(corpus, config.changed(sizes)).training
     return {**settings, **{name: getattr(fitting, name) for name in sizes}}
-
-
-def describe_fit(corpus: Corpus, config: Config, asked: Config) -> Iterator[Note]:
-    """Note to what sizes batch and window were shrunk, if they were."""
-    was, now = asked.training, config.training
-    if (was.batch_size, was.seq_length) != (now.batch_size, now.seq_length):
-        yield Note(
-            f"{len(corpus.train):,} characters cannot fill {was.batch_size} streams of"
-            f" {was.seq_length}; using {now.batch_size} of {now.seq_length}"
-        )
 
 
 def build(run: Run, corpus: Corpus, config: Config, old: Checkpoint | None) -> Session:
@@ -191,8 +166,8 @@ def refuse_changed(run: Run, corpus: Corpus, config: Config, named: tuple[Source
     if now != then:
         raise CorpusError(
             f"{corpora.describe(sources)} (fingerprint {now[:12]}) is not the text of"
-            f" {run.folder / corpora.IDS_FILE} (fingerprint {then[:12]}); restore it,"
-            f" or start a new run with --init-from {run.name}"
+            f" {run.folder / corpora.IDS_FILE} (fingerprint {then[:12]})",
+            way_out=f"restore it, or start a new run with `init_from {run.name}`",
         )
 
 
@@ -201,13 +176,3 @@ def known_sources(corpus: Corpus) -> tuple[Source, ...]:
     paths = [Path(location) for location in corpus.info.sources if location != "-"]
     known = len(paths) == len(corpus.info.sources) and all(path.is_file() for path in paths)
     return tuple(map(Source, paths)) if known else ()
-
-
-def already_finished(run: Run, checkpoint: Checkpoint) -> Iterator[Event]:
-    """Note that the plan is carried out already, and how to train further."""
-    progress = checkpoint.progress
-    yield Note(
-        f"{run.folder} has finished its {progress.step:,} steps;"
-        " train it further with --time 5m, --epochs or --steps"
-    )
-    yield Finished(run.folder, progress.step, progress.best_loss_nats)

@@ -2,7 +2,7 @@
 
 import time
 
-from charrnn.checkpoints import Progress
+from charrnn.progress import Progress
 
 
 class Clock:

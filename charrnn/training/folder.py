@@ -43,7 +43,7 @@ def explained(run: Run) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        way_out = "choose another folder with --checkpoints"
+        way_out = "choose another folder with `checkpoints`"
         raise RunError(explain(error, run.folder, way_out)) from error
 
 

@@ -5,8 +5,8 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from charrnn.checkpoints import Progress
 from charrnn.files import write_atomically
+from charrnn.progress import Progress
 from charrnn.training.events import Evaluated
 
 COLUMNS = (

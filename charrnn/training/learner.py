@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 
-from charrnn.checkpoints import Checkpoint, Progress, Tensors, prefixed
+from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config
 from charrnn.model.network import zero_state
+from charrnn.network.weights import prefixed
+from charrnn.progress import Progress
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import Streams, directed
 from charrnn.training.events import Stepped
 from charrnn.training.schedule import learning_rate
-from charrnn.training.step import Outcome, State, Trainer
+from charrnn.training.step import Outcome, Trainer
+from charrnn.types import State, Tensors
 
 
 class Learner:

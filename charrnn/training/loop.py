@@ -8,14 +8,16 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from charrnn.checkpoints import load
-from charrnn.config import Config, Plan, parse_duration
+from charrnn.config import Config, Plan
 from charrnn.errors import ConfigError, RunError
 from charrnn.runs import DEFAULT_ROOT, Run, find_checkpoint, find_run
-from charrnn.text.sources import PathLike, run_name, select
+from charrnn.text.sources import run_name, select
 from charrnn.training import begin
 from charrnn.training.events import Event
 from charrnn.training.folder import locked_folder
+from charrnn.training.optimizers import find_optimizer
 from charrnn.training.session import Session
+from charrnn.types import PathLike
 
 
 def train(
@@ -38,7 +40,7 @@ def train(
         corpus: What to learn; nothing means the interpreter's standard library. To resume, the
             run's name does.
         name: The run's folder below `checkpoints`; by default the corpus's name.
-        resume: Go on with a run, exactly as if it had never stopped.
+        resume: Continue a run, exactly as if it had never stopped.
         overwrite: Delete a run that stands in the way.
         init_from: A run whose weights a new run starts from.
         epochs, steps, time: How long; seconds or '5m'. At most one.
@@ -47,24 +49,29 @@ def train(
     Raises:
         CharrnnError: With a message for the user; nothing is lost or half-written.
     """
-    plan = Plan(epochs, steps, parse_duration(time) if isinstance(time, str) else time)
+    plan = Plan.of(epochs=epochs, steps=steps, seconds=time)
     root = Path(checkpoints)
     if resume:
         if overwrite or init_from is not None:
-            raise ConfigError("--resume goes on with a run; leave out --overwrite and --init-from")
+            why = "continues a run, which is neither new nor to be deleted"
+            way_out = "leave out `overwrite` and `init_from`"
+            raise ConfigError(why, {"resume": True}, way_out=way_out)
         run = find_run(name or (run_name(corpus) if corpus else None), root)
         if corpus == (run.name,) and not Path(run.name).exists():
             corpus = ()  # the run's name, as the other commands take it
         return in_folder(run, begin.resumed(run, corpus, settings, plan))
     if init_from is not None and not corpus:
-        raise ConfigError("--init-from: name the new text to learn")
+        raise ConfigError("name the new text to learn", {"init_from": None})
     old = None if init_from is None else load(find_checkpoint(init_from, root))
     config = Config.of(**settings) if old is None else begin.inherit(old.config, settings)
+    find_optimizer(config.training)  # refused here, before the text is read
     run = Run(root / checked(run_name(corpus) if name is None else name))
     if run.exists and not overwrite:
         raise RunError(
-            f"{run.folder}: holds a run already; go on with --resume,"
-            " choose another --name, or delete it with --overwrite"
+            "holds a run already",
+            where=run.folder,
+            way_out="continue it with `resume`, choose another `name`, or delete it with"
+            " `overwrite`",
         )
     return in_folder(run, begin.new(run, select(corpus, config.text), config, plan, old))
 
@@ -72,7 +79,7 @@ def train(
 def checked(name: str) -> str:
     """The run's name; ConfigError if it is not the name of a folder below `checkpoints`."""
     if name != Path(name).name or not name.strip() or name == "..":
-        raise ConfigError(f"--name {name!r}: must be a plain folder name; see also --checkpoints")
+        raise ConfigError("must be a plain folder name; see also `checkpoints`", {"name": name})
     return name
 
 

@@ -1,8 +1,8 @@
 """What becomes of a run that diverges: it goes back to its last checkpoint, at half the rate."""
 
 from charrnn import checkpoints
-from charrnn.checkpoints import Progress
 from charrnn.errors import DivergedError
+from charrnn.progress import Progress
 from charrnn.runs import Run
 from charrnn.training import history
 from charrnn.training.events import RolledBack
@@ -28,8 +28,9 @@ def roll_back(run: Run, learner: Learner, saver: Saver) -> RolledBack:
     abandoned = learner.progress
     if abandoned.rollbacks == MOST_ROLLBACKS:
         raise DivergedError(
-            f"{run.folder}: training diverged {abandoned.rollbacks + 1} times, at ever lower rates;"
-            " start again with a lower --learning-rate or --clip-norm"
+            f"training diverged {abandoned.rollbacks + 1} times, at ever lower rates",
+            where=run.folder,
+            way_out="start again with a lower `learning_rate` or `clip_norm`",
         )
     learner.restore(checkpoints.load(run.last))
     carry_over(abandoned, learner.progress)

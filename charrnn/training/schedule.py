@@ -2,8 +2,8 @@
 
 import math
 
-from charrnn.checkpoints import Progress
 from charrnn.config import TrainingConfig
+from charrnn.progress import Progress
 
 FLOOR = 0.01
 """The rate at the end of a plan, as a share of the peak."""

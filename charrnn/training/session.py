@@ -1,7 +1,7 @@
 """A run in training, put together from its parts."""
 
-from charrnn.checkpoints import Progress
 from charrnn.config import Config
+from charrnn.progress import Progress
 from charrnn.runs import Run
 from charrnn.text.corpus import Corpus
 from charrnn.training.clock import Clock

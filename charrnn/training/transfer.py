@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from charrnn.checkpoints import Checkpoint, Tensors
-from charrnn.config import ModelConfig
+from charrnn.checkpoints import Checkpoint
 from charrnn.errors import ConfigError
+from charrnn.network.weights import character_axes
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.types import Tensors
 
 
 def warm_start(old: Checkpoint, vocabulary: Vocabulary, fresh: Tensors) -> Tensors:
@@ -15,7 +16,9 @@ def warm_start(old: Checkpoint, vocabulary: Vocabulary, fresh: Tensors) -> Tenso
     its own; a new character takes the fresh row.
     """
     if old.vocabulary.byte_level != vocabulary.byte_level:
-        raise ConfigError("--init-from: one of the two models reads bytes; make --bytes agree")
+        raise ConfigError(
+            "one of the two models reads bytes; make `bytes` agree", {"init_from": None}
+        )
     kept = shared_ids(old.vocabulary, vocabulary)
     weights = dict(old.weights)
     for name, axis in character_axes(old.config.model).items():
@@ -32,15 +35,6 @@ def shared_ids(old: Vocabulary, new: Vocabulary) -> list[tuple[int, int]]:
         if character in places
     ]
     return [*pairs, (new.unknown, old.unknown)]
-
-
-def character_axes(config: ModelConfig) -> dict[str, int]:
-    """The weights that have a row or column for each character, and which axis that is."""
-    inputs = "embedding/embeddings" if config.embedding else "recurrent_1/kernel"
-    axes = {inputs: 0, "logits/kernel": 1, "logits/bias": 0}
-    if config.tie_embeddings:
-        del axes["logits/kernel"]
-    return axes
 
 
 def transplant(

@@ -2,14 +2,19 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from charrnn.cli.options import checkpoints_option, json_option, run_argument
+from charrnn.cli.registry import register
 from charrnn.runs import WHICH, find_checkpoint
 
+if TYPE_CHECKING:
+    from charrnn.checkpoints import Checkpoint
 
+
+@register
 @click.command("info")
 @run_argument
 @checkpoints_option
@@ -27,7 +32,7 @@ def info_command(run: str | None, checkpoints: Path, which: str | None, as_json:
         print_facts(facts)
 
 
-def describe(path: Path, checkpoint: Any) -> dict[str, Any]:
+def describe(path: Path, checkpoint: "Checkpoint") -> dict[str, object]:
     """The checkpoint's facts, as plain data."""
     progress = checkpoint.progress
     return {
@@ -44,7 +49,7 @@ def describe(path: Path, checkpoint: Any) -> dict[str, Any]:
     }
 
 
-def print_facts(facts: dict[str, Any], indent: str = "") -> None:
+def print_facts(facts: dict[str, object], indent: str = "") -> None:
     """A line for each fact, groups indented."""
     for name, value in facts.items():
         if isinstance(value, dict):
@@ -54,7 +59,7 @@ def print_facts(facts: dict[str, Any], indent: str = "") -> None:
             click.echo(f"{indent}{name:{23 - len(indent)}} {readable(value)}")
 
 
-def readable(value: Any) -> str:
+def readable(value: object) -> str:
     """A value for reading."""
     if isinstance(value, bool):
         return "yes" if value else "no"

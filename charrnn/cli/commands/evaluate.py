@@ -7,9 +7,11 @@ import click
 
 from charrnn.cli.allocator import keep_memory
 from charrnn.cli.options import checkpoints_option, json_option, run_argument, which_option
+from charrnn.cli.registry import register
 from charrnn.runs import WHICH
 
 
+@register
 @click.command("evaluate")
 @run_argument
 @click.argument("files", nargs=-1)

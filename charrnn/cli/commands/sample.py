@@ -1,27 +1,43 @@
 """`charrnn sample`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import Field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from charrnn.cli.options import (
+    SettingsCommand,
     checkpoints_option,
     given,
     run_argument,
-    settings_options,
     which_option,
 )
 from charrnn.cli.page import Page, print_stream, print_texts
 from charrnn.cli.prompt import check_standard_input, read_prompt
+from charrnn.cli.registry import register
 from charrnn.config import SamplingConfig
 from charrnn.config.sampling import ENGINES
 from charrnn.runs import WHICH
 
+if TYPE_CHECKING:
+    from charrnn.sampling.track import Text
+    from charrnn.sampling.writing import Writing
+    from charrnn.text_model import TextModel
 
-@click.command("sample")
+
+def added_settings(everywhere: bool) -> Iterable[Field]:
+    """The settings of the filters that a user has added."""
+    from charrnn.sampling.filters import FILTERS, OWN
+
+    filters = FILTERS if everywhere else FILTERS.present
+    return [each.setting for name, each in filters.items() if name not in OWN]
+
+
+@register
+@click.command("sample", cls=SettingsCommand, groups=[SamplingConfig], added=added_settings)
 @run_argument
 @checkpoints_option
 @which_option
@@ -36,7 +52,6 @@ from charrnn.runs import WHICH
     help="Read the prompt from a file.",
 )
 @click.option("--echo/--no-echo", default=True, help="Write the prompt too.  [default: echo]")
-@settings_options([SamplingConfig])
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Write the same text again.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON for each text.")
@@ -83,15 +98,17 @@ def sample_command(
     interactive: bool,
     novelty: bool,
     engine: str,
-    **settings: Any,
+    **settings: object,
 ) -> None:
     """Write text with a run's model: a name below --checkpoints, a path, or the newest run.
 
     The text goes to standard output, everything else to standard error.
     """
-    settings = given(settings)
-    config = SamplingConfig(**settings)
-    check_together(click.get_current_context().params, config)
+    from charrnn.sampling.filters import sampling_config
+
+    chosen, options = given(settings), click.get_current_context().params
+    config = sampling_config(chosen)
+    check_together(options, config)
     prompt = read_prompt(prompt, prompt_file)
     model = open_model(run, blend, checkpoints, which)
     page = Page(output, raw)
@@ -99,20 +116,17 @@ def sample_command(
         check_standard_input("--interactive reads your turns from it")
         from charrnn.cli.interactive import interact
 
-        interact(model, prompt, seed, page, engine=engine, **settings)
+        interact(model, prompt, seed, page, engine=engine, **chosen)
         return
     writing = model.write(
-        prompt, seed=seed, engine=engine, raw=raw, scored=as_json, state=state_in, **settings
+        prompt, seed=seed, engine=engine, raw=raw, scored=as_json, state=state_in, **chosen
     )
     click.echo(f"{model.name}, --seed {writing.seed}", err=True)
     warn_of_missing("".join([prompt, *config.stop, config.allow or ""]), model)
     shown = (model.vocabulary.from_user(prompt) if raw else prompt) if echo else ""
     with page, kept_state(model, writing, state_out):
         if model.backward or told_of_whole(config, as_json, novelty):
-            texts = model.finish(writing, prompt)
-            copied = [model.novelty(text.text) for text in texts] if novelty else None
-            print_texts(page, model.backward, shown, texts, copied, as_json=as_json)
-            complete = all(text.complete for text in texts)
+            complete = write_whole(page, model, model.finish(writing, prompt), shown, options)
         else:
             print_stream(page, shown, writing)
             complete = writing.complete()
@@ -126,13 +140,22 @@ UNFINISHED = (
 )
 
 
-def check_together(options: Mapping[str, Any], config: SamplingConfig) -> None:
+def write_whole(
+    page: Page, model: "TextModel", texts: "list[Text]", shown: str, options: Mapping[str, object]
+) -> bool:
+    """Write texts that are whole; return whether all of them are complete."""
+    copied = [model.novelty(text.text) for text in texts] if options["novelty"] else None
+    print_texts(page, model.backward, shown, texts, copied, as_json=bool(options["as_json"]))
+    return all(text.complete for text in texts)
+
+
+def check_together(options: Mapping[str, object], config: SamplingConfig) -> None:
     """A usage error for options that do not go together, from all of them by name."""
-    as_json, raw, novelty = (options[name] for name in ("as_json", "raw", "novelty"))
+    as_json, raw, novelty = (bool(options[name]) for name in ("as_json", "raw", "novelty"))
     state_in, state_out = options["state_in"], options["state_out"]
     if options["interactive"]:
         alone = {"--json": as_json, "--raw": raw, "--novelty": novelty}
-        alone |= {"--state-out": state_out, "--state-in": state_in}
+        alone |= {"--state-out": bool(state_out), "--state-in": bool(state_in)}
         refuse("--interactive", config.searched or config.count > 1, "--count, --best-of, --beam")
         refuse("--interactive", any(alone.values()), ", ".join(alone))
     refuse("--state-in", state_in and (options["prompt"] or options["prompt_file"]), "--prompt")
@@ -140,7 +163,7 @@ def check_together(options: Mapping[str, Any], config: SamplingConfig) -> None:
     without_end = config.endless and not config.ends
     whole = told_of_whole(config, as_json, novelty)
     refuse("--length -1", without_end and whole, "--json and --novelty")
-    if state_out:
+    if isinstance(state_out, Path):
         check_state_out(state_out, config)
 
 
@@ -149,7 +172,7 @@ def told_of_whole(config: SamplingConfig, as_json: bool, novelty: bool) -> bool:
     return as_json or novelty or config.searched or config.count > 1
 
 
-def refuse(option: str, given: Any, others: str) -> None:
+def refuse(option: str, given: object, others: str) -> None:
     """A usage error for options that do not go together."""
     if given:
         raise click.UsageError(f"{option} does not go together with {others}")
@@ -164,7 +187,7 @@ def check_state_out(path: Path, config: SamplingConfig) -> None:
 
 
 @contextmanager
-def kept_state(model: Any, writing: Any, path: Path | None) -> Iterator[None]:
+def kept_state(model: "TextModel", writing: "Writing", path: Path | None) -> Iterator[None]:
     """Save where the text stands at the end, however that comes."""
     try:
         yield
@@ -175,7 +198,7 @@ def kept_state(model: Any, writing: Any, path: Path | None) -> Iterator[None]:
 
 def open_model(
     run: str | None, blended: tuple[str, ...], checkpoints: Path, which: str | None
-) -> Any:
+) -> "TextModel":
     """The run's model, or the blend of several."""
     from charrnn.language_model import load
     from charrnn.mixing import blend
@@ -199,7 +222,7 @@ def parse_weight(text: str) -> tuple[str, float]:
         raise click.UsageError(f"--blend {text}: write it as RUN=WEIGHT, as in poems=0.5") from None
 
 
-def warn_of_missing(text: str, model: Any) -> None:
+def warn_of_missing(text: str, model: "TextModel") -> None:
     """Name the characters that the user gives and the model does not know."""
     characters = model.missing(text)
     if characters:

@@ -3,24 +3,24 @@
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import click
 
 from charrnn.cli.allocator import keep_memory
-from charrnn.cli.options import checkpoints_option, given, settings_options
+from charrnn.cli.options import SettingsCommand, checkpoints_option, given
+from charrnn.cli.registry import register
 from charrnn.cli.signals import stop_signals
 from charrnn.config import GROUPS, Plan
 
 
-@click.command("train")
+@register
+@click.command("train", cls=SettingsCommand, groups=[Plan, *GROUPS.values()])
 @click.argument("corpus", nargs=-1)
 @click.option("--name", help="The run's name  [default: the corpus's].")
 @checkpoints_option
 @click.option("--resume", is_flag=True, help="Go on with a run exactly where it stopped.")
 @click.option("--init-from", metavar="RUN", help="Start a new run from an old run's weights.")
 @click.option("--overwrite", is_flag=True, help="Delete a run that stands in the way.")
-@settings_options([Plan, *GROUPS.values()])
 def train_command(
     corpus: tuple[str, ...],
     name: str | None,
@@ -28,8 +28,7 @@ def train_command(
     resume: bool,
     init_from: str | None,
     overwrite: bool,
-    seconds: float | None,
-    **settings: Any,
+    **settings: object,
 ) -> None:
     """Learn a text: files, folders, globs, or - for standard input.
 
@@ -50,7 +49,6 @@ def train_command(
                 resume=resume,
                 init_from=init_from,
                 overwrite=overwrite,
-                time=seconds,
                 **given(settings),
             )
         ) as events,

@@ -1,0 +1,48 @@
+"""The array functions of cells and stack (`charrnn.types.ArrayOps`), for tensors."""
+
+from collections.abc import Callable
+
+from charrnn.model.backend import keras, tf
+from charrnn.types import Tensor
+
+TABLE_CHARACTERS = 256
+"""Up to this vocabulary the first layer's input products are looked up in a table of V rows."""
+
+
+class TensorOps:
+    """`keras.ops`, but for what has a faster form of its own here."""
+
+    def __getattr__(self, name: str) -> Callable[..., Tensor]:
+        function: Callable[..., Tensor] = getattr(keras.ops, name)
+        return function
+
+    @staticmethod
+    def matmul(x: Tensor, y: Tensor) -> Tensor:
+        """The product of x [..., D] with a matrix [D, G]: one, however many axes x has."""
+        return tf.tensordot(x, y, 1) if len(x.shape) > 2 else tf.matmul(x, y)
+
+    @staticmethod
+    def take(x: Tensor, indices: Tensor, axis: int) -> Tensor:
+        """The rows [..., G] of a table x [V, G]."""
+        return look_up(x, indices)
+
+
+def look_up(table: Tensor, ids: Tensor) -> Tensor:
+    """Rows [T, B, G] of the table [V, G].
+
+    The gradient of a small table is a product with one-hot rows: a scatter, which it is
+    otherwise, runs on one thread.
+    """
+    size = table.shape[0]
+    if size > TABLE_CHARACTERS:
+        return tf.gather(table, ids)
+
+    @tf.custom_gradient
+    def rows(table: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        def gradient(d_rows: Tensor) -> Tensor:
+            one_hot = tf.one_hot(ids, size, dtype=d_rows.dtype)
+            return tf.tensordot(one_hot, d_rows, [[0, 1], [0, 1]])
+
+        return tf.gather(table, ids), gradient
+
+    return rows(table)

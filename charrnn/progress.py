@@ -1,0 +1,86 @@
+"""How far a run has come: what its checkpoints tell of it, and its training counts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+RENAMED = {"returns": "rollbacks"}
+"""Fields of `Progress` that early checkpoints know by another name."""
+
+
+@dataclass
+class Progress:
+    """How far a run has come. `step` counts the steps done, so the next one has that number."""
+
+    step: int = 0
+    start: int = 0
+    """The step at which the present plan begins."""
+    end: int = 0
+    """The step at which the present plan ends."""
+    windows: int = 1
+    """Steps in an epoch: each learns from one window of every stream."""
+    eval_every: int = 1
+    """Steps from one evaluation to the next."""
+    sample_every: int = 0
+    """Steps from one sample to the next; 0 means no samples."""
+    checkpoint_every: int = 1
+    """Steps from one `last` checkpoint to the next."""
+    evaluated_step: int = 0
+    """The step of the last evaluation."""
+    best_loss_nats: float | None = None
+    """The lowest validation loss, in nats per character; None before the first."""
+    best_step: int | None = None
+    """The step at which the `best` checkpoint was written."""
+    rate_scale: float = 1.0
+    """The learning rate is multiplied by this; each rollback halves it."""
+    rollbacks: int = 0
+    """How many times the run diverged and went back to its `last` checkpoint."""
+    skipped_steps: int = 0
+    """Steps whose loss or gradient was not finite, so that they changed no weight."""
+    skipped_in_a_row: int = 0
+    """How many of the latest steps were skipped, without a finite one between them."""
+    elapsed_seconds: float = 0.0
+    """Time that training has taken so far, in all sessions of the run together."""
+    loss_sum: float = 0.0
+    """Sum of the losses of all finite steps since the last evaluation, in nats per character."""
+    norm_sum: float = 0.0
+    """Sum of the gradient norms, before clipping, of the same steps."""
+    clipped_steps: int = 0
+    """How many of the same steps had their gradient clipped."""
+    counted_steps: int = 0
+    """How many finite steps there were since the last evaluation."""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Progress":
+        """Read the progress in a checkpoint; early ones call `rollbacks` "returns"."""
+        return cls(**{RENAMED.get(name, name): value for name, value in data.items()})
+
+    @property
+    def window(self) -> int:
+        """Where the streams stand: the next window of this epoch."""
+        return self.step % self.windows
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the training part."""
+        return self.step / self.windows
+
+    @property
+    def train_loss_nats(self) -> float | None:
+        """Mean loss of the finite steps since the last evaluation; None where there are none."""
+        return self.loss_sum / self.counted_steps if self.counted_steps else None
+
+    @property
+    def gradient_norm(self) -> float:
+        """Mean norm of the gradients of these steps, before clipping; 0 where there are none."""
+        return self.norm_sum / max(1, self.counted_steps)
+
+    @property
+    def clipped_share(self) -> float:
+        """The share of these steps whose gradient was clipped; 0 where there are none."""
+        return self.clipped_steps / max(1, self.counted_steps)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the plan has been carried out."""
+        return self.step >= self.end

@@ -1,0 +1,60 @@
+"""What a user is told while a session begins."""
+
+from collections.abc import Iterator
+
+from charrnn.checkpoints import Checkpoint
+from charrnn.config import Config
+from charrnn.runs import Run
+from charrnn.text.corpus import Corpus
+from charrnn.text.sources import STANDARD_LIBRARY, Selection
+from charrnn.training.events import Event, Finished, Note
+
+
+def announce(selection: Selection) -> Iterator[Note]:
+    """Note which corpus is read where the user named none, and which files are passed over."""
+    if selection.name == STANDARD_LIBRARY:
+        files = len(selection.sources)
+        yield Note(f"no corpus named: learning the Python standard library, {files} files")
+    if selection.skipped:
+        first = ", ".join(str(path) for path in selection.skipped[:3])
+        more = len(selection.skipped) - 3
+        yield Note(
+            f"passing over binary files: {first}" + (f" and {more} more" if more > 0 else "")
+        )
+
+
+def describe(corpus: Corpus, config: Config) -> Iterator[Note]:
+    """Note the sizes of the corpus and of its parts, and how many characters are unknown."""
+    info = corpus.info
+    kind = "bytes" if config.text.bytes else "characters"
+    yield Note(
+        f"{info.length:,} {kind}, {len(corpus.vocabulary.characters):,} distinct;"
+        f" {len(corpus.train):,} train, {len(corpus.validation):,} validate"
+    )
+    if info.folded:
+        yield Note(f"folded {info.folded:,} rare {kind} into the unknown one (`min_count`)")
+    elif info.unknown:
+        yield Note(f"{info.unknown:,} {kind} outside the training part count as unknown")
+    limit = config.training.eval_chars
+    if 0 < limit < len(corpus.validation):
+        yield Note(f"validating on the first {limit:,} of them (`eval_chars`)")
+
+
+def describe_fit(corpus: Corpus, config: Config, asked: Config) -> Iterator[Note]:
+    """Note to what sizes batch and window were shrunk, if they were."""
+    was, now = asked.training, config.training
+    if (was.batch_size, was.seq_length) != (now.batch_size, now.seq_length):
+        yield Note(
+            f"{len(corpus.train):,} characters cannot fill {was.batch_size} streams of"
+            f" {was.seq_length}; using {now.batch_size} of {now.seq_length}"
+        )
+
+
+def already_finished(run: Run, checkpoint: Checkpoint) -> Iterator[Event]:
+    """Note that the plan is carried out already, and how to train further."""
+    progress = checkpoint.progress
+    yield Note(
+        f"{run.folder} has finished its {progress.step:,} steps;"
+        " train it further with `time 5m`, `epochs` or `steps`"
+    )
+    yield Finished(run.folder, progress.step, progress.best_loss_nats)

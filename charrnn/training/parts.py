@@ -1,0 +1,42 @@
+"""Into how many parts a batch is cut, so that their gradients are computed side by side.
+
+Within one compiled program the products of a time step use every core, but its elementwise
+work runs on one. Parts of the batch are programs of their own, side by side, so that this
+work has a core each. Each part reads U again at every time step, which is too much where a
+part has few sequences, and where one time step is large the products are nearly all of the
+work. A run keeps its number of parts: with another one, sums are rounded in another order.
+"""
+
+import os
+from itertools import pairwise
+
+from charrnn.config import MOST_PARTS, Config
+from charrnn.types import Tensor
+
+PART_NUMBERS = 1 << 15
+"""Up to this B · U of a part the batch is cut: with 2 cores, 65,536 of the batch, measured
+from 16 x 128 to 64 x 1024 (benchmarks/train_speed.py)."""
+LEAST_ROWS = 8
+"""Sequences that a part has at least, where there are more than two parts: below, a part's
+product takes as long as that of 8 rows, the width of a vector of AVX2."""
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def choose_parts(config: Config, cores: int) -> int:
+    """The number of parts that is fastest for these sizes on so many cores."""
+    batch, widest = config.training.batch_size, max(config.model.layer_units)
+    parts = min(cores, max(2, batch // LEAST_ROWS), batch, MOST_PARTS)
+    return parts if batch * widest <= parts * PART_NUMBERS else 1
+
+
+def cut(tensors: tuple[Tensor, ...], parts: int) -> list[tuple[Tensor, ...]]:
+    """Tensors [B, …] as so many groups of rows, as even as B allows."""
+    size = tensors[0].shape[0]
+    edges = [size * part // parts for part in range(parts + 1)]
+    return [tuple(tensor[start:end] for tensor in tensors) for start, end in pairwise(edges)]

@@ -1,0 +1,234 @@
+"""Tables: what a user adds is found, from a program or an installed package; names stay unique."""
+
+import sys
+from importlib import metadata
+
+import click
+import numpy as np
+import pytest
+from commands import charrnn, untrained
+
+import charrnn as package
+from charrnn.cells import CELLS, Cell, Differentiated, register
+from charrnn.cells.lstm import LSTM
+from charrnn.cells.rnn import RNN
+from charrnn.cli.registry import COMMANDS
+from charrnn.config import Config
+from charrnn.errors import ConfigError, PluginError
+from charrnn.sampling.filters import FILTERS
+from charrnn.tables import Table
+from charrnn.training.optimizers import OPTIMIZERS
+
+
+@pytest.fixture
+def table():
+    return Table("thing")
+
+
+@pytest.fixture(autouse=True)
+def tables_as_they_were(monkeypatch):
+    for each in (CELLS, COMMANDS, FILTERS, OPTIMIZERS):
+        monkeypatch.setattr(each, "_items", each.present)
+
+
+def install(monkeypatch, tmp_path, entry_points, **modules):
+    """Install a package with these modules and entry points, as pip would."""
+    site = tmp_path / "site"
+    (site / "extra-1.0.dist-info").mkdir(parents=True)
+    (site / "extra-1.0.dist-info" / "METADATA").write_text("Name: extra\nVersion: 1.0\n")
+    (site / "extra-1.0.dist-info" / "entry_points.txt").write_text(entry_points)
+    for name, text in modules.items():
+        (site / f"{name}.py").write_text(text)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(site)
+
+
+def test_what_is_added_is_there_in_its_order(table):
+    assert table.add("b", 1) == 1
+    table.add("a", 2)
+    assert list(table.items()) == [("b", 1), ("a", 2)]
+    assert len(table) == 2
+    assert "c" not in table
+    with pytest.raises(KeyError):
+        table["c"]
+
+
+def test_a_name_is_given_once(table):
+    first = object()
+    table.add("a", first)
+    table.add("a", first)
+    with pytest.raises(ConfigError, match=r"^`thing` 'a': there is a thing of this name already"):
+        table.add("a", object())
+    assert table["a"] is first
+
+
+def test_what_is_typed_into_a_notebook_may_be_typed_again(table):
+    definitions = []
+    for _ in range(2):
+        space = {"__name__": "__main__"}
+        exec("def thing(): pass", space)
+        definitions.append(table.add("a", space["thing"]))
+    assert table["a"] is definitions[1]
+
+
+def test_an_installed_package_is_asked_for_a_name_that_is_not_there(table, monkeypatch, tmp_path):
+    install(monkeypatch, tmp_path, "[charrnn.things]\nx = things:X\n", things="X = 'the thing'")
+    table.add("a", 1)
+    assert table["a"] == 1
+    assert "things" not in sys.modules
+    assert table["x"] == "the thing"
+    assert list(table) == ["a", "x"]
+
+
+def test_the_installed_packages_are_not_read_for_what_is_there(table, monkeypatch):
+    monkeypatch.setattr(metadata, "entry_points", pytest.fail)
+    table.add("a", 1)
+    assert table["a"] == 1
+    assert "a" in table
+    assert table.present == {"a": 1}
+
+
+def test_a_package_that_cannot_be_loaded_is_named(table, monkeypatch, tmp_path):
+    install(monkeypatch, tmp_path, "[charrnn.things]\nx = broken:X\n", broken="import nowhere")
+    with pytest.raises(PluginError, match="the thing 'x' of the package extra cannot be loaded"):
+        table["x"]
+
+
+def test_a_package_may_not_replace_what_is_there(table, monkeypatch, tmp_path):
+    install(monkeypatch, tmp_path, "[charrnn.things]\na = other:A\n", other="A = 'other'")
+    table.add("a", "ours")
+    with pytest.raises(ConfigError, match="of this name already"):
+        list(table)
+    assert table["a"] == "ours"
+
+
+# -- Cells ---------------------------------------------------------------------------------
+
+
+class Echo(Cell):
+    """A cell that a user might write: h_t = tanh(x_t W + v ⊙ h_{t-1} + b)."""
+
+    name = "echo"
+    summary = "repeats itself"
+    source = "nobody"
+
+    def weights(self, inputs, units):
+        weights = super().weights(inputs, units)
+        decay = weights["bias"]._replace(initializer=lambda rng, shape: np.full(shape, 0.5, "f4"))
+        return {"kernel": weights["kernel"], "decay": decay, "bias": weights["bias"]}
+
+    def step(self, ops, z, state, weights):
+        return (ops.tanh(z + weights["decay"] * state[0]),)
+
+
+def test_a_cell_of_the_user_s_is_chosen_trained_saved_and_sampled(corpus, train):
+    register(Echo)
+    assert Config.of(cell="echo").model.make_cell().name == "echo"
+    train(corpus, cell="echo", steps=2)
+    model = package.load("corpus")
+    assert "recurrent_1/decay" in model.checkpoint.weights
+    assert len(model.generate(length=30)) == 30
+
+
+def test_a_second_lstm_is_refused_and_ours_stays():
+    with pytest.raises(ConfigError, match=r"^`cell` 'lstm': there is a cell of this name already"):
+        register(type("LSTM", (Differentiated,), {"name": "lstm"}))
+    assert CELLS["lstm"] is LSTM
+
+
+def test_a_cell_of_an_installed_package_is_an_option_of_train(corpus, monkeypatch, tmp_path):
+    module = (
+        "from charrnn.cells.rnn import RNN\nclass Mine(RNN):\n name, summary = 'mine', 'my own'"
+    )
+    install(monkeypatch, tmp_path, "[charrnn.cells]\nmine = mine:Mine\n", mine=module)
+    assert "mine, my own" in " ".join(charrnn("train", "--help").out.split())
+    plain = ("--units", 8, "--steps", 1, "--batch-size", 4, "--seq-length", 8, "--sample-every", 0)
+    trained = charrnn("train", corpus, "--cell", "mine", *plain)
+    assert trained.status == 0, trained.err
+    assert issubclass(CELLS["mine"], RNN)
+    assert len(charrnn("sample", "--length", 20).out) == 21
+
+
+def test_a_run_whose_cell_is_missing_says_so(monkeypatch):
+    run = untrained()
+    monkeypatch.setattr(CELLS, "_items", {k: v for k, v in CELLS.present.items() if k != "lstm"})
+    refused = charrnn("sample", run.folder)
+    assert refused.status == 1
+    assert (
+        "its cell 'lstm' is not known here; install the package or import the module" in refused.err
+    )
+
+
+# -- Filters, optimizers, commands -----------------------------------------------------------
+
+TYPICAL = """
+from charrnn.config.settings import setting
+from charrnn.sampling.filters import keep, register
+
+@register("only", setting("", "Write nothing but the character number so and so."))
+def only(log_w, number, past):
+    kept = log_w < 0
+    kept[:] = False
+    kept[:, int(number)] = True
+    return keep(log_w, kept)
+"""
+
+
+def test_a_filter_of_an_installed_package_is_an_option_of_sample(monkeypatch, tmp_path):
+    install(monkeypatch, tmp_path, "[charrnn.filters]\nonly = extra:only\n", extra=TYPICAL)
+    untrained()
+    assert "--only" in charrnn("sample", "--help").out
+    FILTERS._items.pop("only")
+    sys.modules.pop("extra")
+    first = package.load("fox").vocabulary.characters[3]
+    assert charrnn("sample", "--only", 3, "--length", 5, "--no-echo").out == 5 * first + "\n"
+    assert package.load("fox").generate(only="3", length=5) == 5 * first
+
+
+def test_options_that_no_package_adds_are_unknown():
+    refused = charrnn("sample", "--no-such-filter", 3)
+    assert refused.status == 2
+    assert "no such option" in refused.err.lower()
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_an_optimizer_of_the_user_s_trains(corpus, train):
+    def plain(keras, config):
+        return keras.optimizers.SGD(momentum=0.5, name="plain")
+
+    OPTIMIZERS.add("plain", plain)
+    train(corpus, steps=2, optimizer="plain")
+    last = package.load("corpus", which="last").checkpoint
+    assert last.config.training.optimizer == "plain"
+    assert any(name.startswith("plain/") for name in last.part("optimizer"))
+    train(resume=True, steps=1)
+
+
+def test_an_optimizer_that_is_not_there_is_refused_before_the_text_is_read(train, tmp_path):
+    with pytest.raises(ConfigError, match=r"^`optimizer` 'magic': must be one of adamw$"):
+        train(tmp_path / "no such file", optimizer="magic")
+
+
+def test_a_command_of_an_installed_package_is_one_of_ours(monkeypatch, tmp_path):
+    module = "import click\n@click.command('greet')\ndef greet():\n 'Say hello.'\n click.echo('hi')"
+    install(monkeypatch, tmp_path, "[charrnn.commands]\ngreet = greeting:greet\n", greeting=module)
+    assert charrnn("greet").out == "hi\n"
+    shown = charrnn("--help").out
+    assert "Say hello." in shown
+    assert "evaluate" in shown
+
+
+def test_a_broken_package_does_not_break_the_help(monkeypatch, tmp_path):
+    install(monkeypatch, tmp_path, "[charrnn.commands]\nbad = broken:x\n", broken="import nowhere")
+    outcome = charrnn("--help")
+    assert outcome.status == 0
+    assert "train" in outcome.out
+    assert "the package extra cannot be loaded" in outcome.err
+    refused = charrnn("bad")
+    assert refused.status == 1
+    assert "mend or uninstall extra" in refused.err
+
+
+def test_commands_are_refused_under_a_name_that_is_taken():
+    with pytest.raises(ConfigError, match=r"^`command` 'train': there is a command of this name"):
+        COMMANDS.add("train", click.Command("train"))
