@@ -1,0 +1,109 @@
+"""From a network's configuration to its step as plain data."""
+
+from collections.abc import Iterable
+from typing import TypedDict, cast
+
+import numpy as np
+
+from charrnn.config import ModelConfig
+from charrnn.network.stack import Stack, run_step
+from charrnn.network.weights import specify, state_names, state_widths
+from charrnn.recording.values import Operation, RecordingOps, Tape, Value
+from charrnn.sampling.instant import tabulated
+from charrnn.types import ArrayOps
+
+INPUTS = ("ids", "state")
+
+
+class Recording(TypedDict):
+    """A network's step for B texts: plain data, which JSON keeps as it is.
+
+    The operations are numbered through both lists, `prepare` first; each is
+    [name, [numbers of the values it takes], parameters]. What the operations mean stands in
+    `charrnn.recording.interpreter`.
+    """
+
+    weights: dict[str, list[int]]
+    """The shape of every weight by name."""
+    states: dict[str, int]
+    """The width of every part of the state by name, in order; a text starts with zeros."""
+    prepare: list[Operation]
+    """What depends on the weights alone, to be computed once."""
+    step: list[Operation]
+    """What is computed for every character; `ids` are the characters read, [B]."""
+    logits: int
+    """The number of the value that is the logits, [B, V]."""
+    state: list[int]
+    """The numbers of the values that are the new state, in the order of `states`."""
+
+
+def record(config: ModelConfig, vocabulary_size: int) -> Recording:
+    """The step of a network, made by running its own lines on values that note them.
+
+    Args:
+        config: The network's shape, with any cell that is registered.
+        vocabulary_size: V, the unknown symbol included.
+
+    Raises:
+        ConfigError: The cell uses a function or a slice that cannot be recorded.
+    """
+    tape = Tape()
+    weights = {
+        name: tape.note("weight", [], np.zeros(each.shape, np.float32), name)
+        for name, each in specify(config, vocabulary_size).items()
+    }
+    table = tabulated(config, vocabulary_size)
+    stack = Stack(cast(ArrayOps, RecordingOps(tape)), config, weights, table=table)
+    ids = tape.note("ids", [], np.zeros(1, np.int32))
+    names, widths = state_names(config), state_widths(config)
+    state = tuple(
+        tape.note("state", [], np.zeros((1, width), np.float32), name)
+        for name, width in zip(names, widths, strict=True)
+    )
+    features, after = stack.features(ids, state, run_step)
+    outputs = cast(list[Value], [stack.logits(features), *after])
+    prepare, step, numbers = arranged(tape.operations, [each.number for each in outputs])
+    return {
+        "weights": {name: list(value.shape) for name, value in weights.items()},
+        "states": dict(zip(names, widths, strict=True)),
+        "prepare": prepare,
+        "step": step,
+        "logits": numbers[0],
+        "state": numbers[1:],
+    }
+
+
+def arranged(
+    operations: list[Operation], outputs: list[int]
+) -> tuple[list[Operation], list[Operation], list[int]]:
+    """The operations that the outputs need: those computed once, those of a step, the outputs."""
+    varying = depending(operations)
+    used = needed(operations, outputs)
+    once = [number for number in sorted(used) if number not in varying]
+    step = [number for number in sorted(used) if number in varying]
+    places = {number: place for place, number in enumerate([*once, *step])}
+
+    def renumbered(numbers: Iterable[int]) -> list[Operation]:
+        chosen = (operations[number] for number in numbers)
+        return [[name, [places[each] for each in inputs], more] for name, inputs, more in chosen]
+
+    return renumbered(once), renumbered(step), [places[number] for number in outputs]
+
+
+def depending(operations: list[Operation]) -> set[int]:
+    """The operations whose results differ from character to character."""
+    varying: set[int] = set()
+    for number, (name, inputs, _) in enumerate(operations):
+        if name in INPUTS or varying.intersection(inputs):
+            varying.add(number)
+    return varying
+
+
+def needed(operations: list[Operation], outputs: list[int]) -> set[int]:
+    """The operations without which the outputs cannot be computed."""
+    used, open_ends = set(outputs), list(outputs)
+    while open_ends:
+        fresh = set(operations[open_ends.pop()][1]) - used
+        used |= fresh
+        open_ends += fresh
+    return used
