@@ -7,6 +7,10 @@ import pytest
 from commands import charrnn
 
 from charrnn.cells import CELLS
+from charrnn.cli.registry import COMMANDS
+from charrnn.language_model import load
+from charrnn.sampling.filters import FILTERS
+from charrnn.training.optimizers import OPTIMIZERS
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md"))}
@@ -40,3 +44,42 @@ def test_options_and_files_named_exist(page):
         assert option in shown + scripts
     for path in re.findall(r"\b(?:charrnn|benchmarks|tests|docs)/[\w/]+(?:\.\w+)?", text):
         assert (DOCS.parent / path).exists(), path
+
+
+def python_blocks(path):
+    """The page's blocks of Python, by the file that the first line names, if it does."""
+    blocks = re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+    return {block.splitlines()[0].removeprefix("# "): block for block in blocks}
+
+
+@pytest.fixture
+def tables_as_they_were(monkeypatch):
+    for table in (CELLS, COMMANDS, FILTERS, OPTIMIZERS):
+        monkeypatch.setattr(table, "_items", table.present)
+
+
+@pytest.mark.usefixtures("tables_as_they_were", "eagerly")
+def test_what_contributing_adds_works(corpus, train):
+    for name, block in python_blocks(DOCS.parent / "CONTRIBUTING.md").items():
+        assert (DOCS.parent / name).parent.is_dir()
+        exec(compile(block, name, "exec"), {"__name__": name})
+    train(corpus, cell="leaky", optimizer="momentum", steps=2)
+    assert len(load("corpus").generate(length=20, typical_p=0.5)) == 20
+    outcome = charrnn("score", "corpus", "the dog")
+    assert float(outcome.out) == pytest.approx(load("corpus").score("the dog").sum())
+
+
+def test_the_recording_shown_is_made(capsys):
+    (block,) = python_blocks(DOCS / "architecture.md").values()
+    exec(compile(block, "architecture.md", "exec"), {})
+    assert "matmul" in capsys.readouterr().out
+
+
+def test_the_map_shows_every_file_and_no_other():
+    (drawn,) = re.findall(r"```\n(errors\.py.*?)```", PAGES["architecture.md"], re.DOTALL)
+    named = set(re.findall(r"[a-z_]+\.py", drawn))
+    package = DOCS.parent / "charrnn"
+    there = {path.name for path in package.rglob("*.py")} - {"__init__.py", "__main__.py"}
+    cells = {path.name for path in package.glob("cells/*.py")}
+    assert named - there == set()
+    assert there - named - cells == set()
