@@ -15,7 +15,6 @@ mod = np.mod
 sign = np.sign
 sqrt = np.sqrt
 square = np.square
-take = np.take
 tanh = np.tanh
 transpose = np.transpose
 zeros_like = np.zeros_like
@@ -26,6 +25,12 @@ def split(x: np.ndarray, sections: int, axis: int) -> list[np.ndarray]:
     assert axis == -1, "NumPy's states are rows"
     width = x.shape[-1] // sections
     return [x[..., start : start + width] for start in range(0, sections * width, width)]
+
+
+def take(x: np.ndarray, indices: np.ndarray, axis: int) -> np.ndarray:
+    """The rows of these numbers; NumPy's own function takes twice as long as its method."""
+    rows: np.ndarray = x.take(indices, axis)
+    return rows
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

@@ -113,7 +113,8 @@ class Stack:
 def run_step(stack: Stack, place: int, read: Array, state: State) -> tuple[Array, State]:
     """A `Run` of a single time step: the equations of the cell as they stand."""
     layer = stack.layers[place]
-    z = stack.products(place, read) + layer.weights["bias"]
+    z = stack.products(place, read)
+    z += layer.weights["bias"]  # in NumPy in place: the products are nobody else's
     after = layer.cell.step(stack.ops, z, state, layer.weights)
     return after[0], after
 

@@ -91,9 +91,15 @@ def sampling_config(settings: Mapping[str, object]) -> SamplingConfig:
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """Logarithms of the probabilities."""
-    centred = logits - logits.max(-1, keepdims=True)
+    centred = centre(logits)
     normalised: np.ndarray = centred - np.log(np.exp(centred).sum(-1, keepdims=True))
     return normalised
+
+
+def centre(log_w: np.ndarray) -> np.ndarray:
+    """The same weights with 1, the logarithm 0, for the largest."""
+    centred: np.ndarray = log_w - np.maximum.reduce(log_w, -1, keepdims=True)
+    return centred
 
 
 class Filters:
@@ -138,9 +144,7 @@ def temperature(logits: np.ndarray, temperature: float, past: Past) -> np.ndarra
     """Log-weights divided by the temperature; at 0 the first of the largest alone is left."""
     if temperature == 0:
         return likeliest(logits)
-    # Centred first, so that no temperature overflows.
-    log_w: np.ndarray = (logits - logits.max(-1, keepdims=True)) / temperature
-    return log_w
+    return centre(logits) / temperature  # so that no temperature overflows
 
 
 @register("top_k")
@@ -188,6 +192,6 @@ def ranks(log_w: np.ndarray) -> np.ndarray:
 
 def draw(log_w: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """An id for each row, by inverting the cumulative distribution at noise [B] in [0, 1)."""
-    cumulative = np.exp(log_w - log_w.max(-1, keepdims=True)).cumsum(-1)
+    cumulative = np.exp(centre(log_w)).cumsum(-1)
     drawn: np.ndarray = (cumulative > noise[:, None] * cumulative[:, -1:]).argmax(-1)
     return drawn
