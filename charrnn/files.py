@@ -45,10 +45,15 @@ def placed(place: object) -> Iterator[None]:
 
 def explain(error: OSError, place: object = "", way_out: str = "") -> str:
     """What the system refused and where, in a line; `place` serves where the error names none."""
+    where, why, way_out = refusal(error, place, way_out)
+    return (f"{where}: " if where else "") + why + (f"; {way_out}" if way_out else "")
+
+
+def refusal(error: OSError, place: object, way_out: str) -> tuple[object, str, str]:
+    """Where the system refused something, why, and the way out."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         way_out = "free some disk space and try again"
-    where, what = error.filename or place, error.strerror or str(error)
-    return (f"{where}: " if where else "") + what + (f"; {way_out}" if way_out else "")
+    return error.filename or place, error.strerror or str(error), way_out
 
 
 def current_umask() -> int:

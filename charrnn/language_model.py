@@ -131,6 +131,9 @@ def load(
         which: "best" (lowest validation loss) or "last"; of several the first that is there.
         checkpoints: The folder of the runs.
 
+    Returns:
+        The model, which writes and scores texts.
+
     Raises:
         RunError: There is no such run.
         CheckpointError: The file is damaged, or of a newer format.
@@ -190,6 +193,9 @@ def evaluate(
         files: Text to score; by default the validation part of the run's own text.
         which: As in `load`.
         checkpoints: As in `load`.
+
+    Returns:
+        The mean loss in nats and bits per character, and the perplexity.
 
     Raises:
         RunError: There is no such run, or it has no validation part.

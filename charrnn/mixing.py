@@ -82,6 +82,9 @@ def blend(
         which: As in `charrnn.load`.
         checkpoints: As in `charrnn.load`.
 
+    Returns:
+        A model that writes and scores texts like a trained one.
+
     Raises:
         ConfigError: A weight is not positive, or the models know different characters.
         RunError: There is no such run.

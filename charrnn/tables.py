@@ -2,13 +2,13 @@
 
 A program adds to a table by calling its `add`. An installed package adds to it by an entry
 point of the table's group, which names the thing; it is imported when somebody asks for
-that name, or for all there are:
+that name, or for the help:
 
     [project.entry-points."charrnn.cells"]
     mine = "my_package.cells:Mine"
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from charrnn.errors import ConfigError, PluginError
@@ -21,6 +21,8 @@ Item = TypeVar("Item")
 
 class Table(Mapping[str, Item]):
     """Things of one kind by name, in the order in which they were added.
+
+    What installed packages offer is listed without being imported, and loaded under its name.
 
     Args:
         kind: What one of them is called, as in "cell"; its entry points are in the group
@@ -39,10 +41,10 @@ class Table(Mapping[str, Item]):
     def add(self, name: str, item: Item) -> Item:
         """Add one and return it; ConfigError where another has the name.
 
-        A definition in a notebook or an interactive session may be run again: it replaces
-        its older self.
+        A definition in a notebook or a program may be run again: it replaces its older self.
         """
-        if self._items.get(name, item) is not item and not typed_in(item):
+        old = self._items.get(name, item)
+        if old is not item and not same_definition(old, item):
             raise ConfigError(
                 f"there is a {self.kind} of this name already",
                 {self.kind: name},
@@ -56,40 +58,70 @@ class Table(Mapping[str, Item]):
         """Those that are in the table already, without a look at the installed packages."""
         return dict(self._items)
 
+    def working(self, report: Callable[[PluginError], object]) -> dict[str, Item]:
+        """All that can be loaded; what is wrong with the others is reported, a call for each."""
+        for name, entries in self._offered().items():
+            try:
+                self._load(name, entries)
+            except PluginError as error:
+                report(error)
+        return self.present
+
     def __getitem__(self, name: str) -> Item:
         if name not in self._items:
-            self._load(name)
+            self._load(name, self._offered().get(name, []))
         return self._items[name]
 
     def __iter__(self) -> Iterator[str]:
-        self._load()
-        return iter(self.present)
+        return iter(dict.fromkeys([*self._items, *self._offered()]))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def _load(self, name: str | None = None) -> None:
-        """Add what installed packages offer, all of it or under one name."""
+    def _offered(self) -> "dict[str, list[EntryPoint]]":
+        """The entry points of installed packages, by name."""
         from importlib.metadata import entry_points  # takes a tenth of the time to a first letter
 
+        offered: dict[str, list[EntryPoint]] = {}
         for entry in entry_points(group=self.group):
-            if name in (None, entry.name):
-                self.add(entry.name, self._loaded(entry))
+            offered.setdefault(entry.name, []).append(entry)
+        return offered
 
-    def _loaded(self, entry: "EntryPoint") -> Item:
-        """What an entry point names; PluginError where it cannot be imported."""
-        try:
-            item: Item = entry.load()
-        except Exception as error:
-            package = entry.dist.name if entry.dist else entry.value
-            raise PluginError(
-                f"the {self.kind} '{entry.name}' of the package {package} cannot be loaded:"
-                f" {type(error).__name__}: {error}",
-                way_out=f"mend or uninstall {package}",
-            ) from error
-        return item
+    def _load(self, name: str, entries: "list[EntryPoint]") -> None:
+        """Add what packages offer under a name; PluginError where that cannot be done."""
+        if len(entries) > 1:
+            packages = " and ".join(map(package_of, entries))
+            raise self._broken(name, packages, "both have one of this name")
+        for entry in entries:
+            try:
+                self.add(name, entry.load())
+            except ConfigError as error:
+                raise self._broken(name, package_of(entry), error.why) from error
+            except Exception as error:
+                why = f"{type(error).__name__}: {error}"
+                raise self._broken(name, package_of(entry), why) from error
+
+    def _broken(self, name: str, package: str, why: str) -> PluginError:
+        return PluginError(
+            f"the {self.kind} '{name}' of the package {package} cannot be loaded: {why}",
+            way_out=f"mend or uninstall {package}",
+        )
 
 
-def typed_in(item: object) -> bool:
-    """Whether a definition stands in the user's own program or notebook."""
-    return getattr(item, "__module__", None) == "__main__"
+def package_of(entry: "EntryPoint") -> str:
+    """The package that an entry point belongs to."""
+    return str(entry.dist.name) if entry.dist else entry.value
+
+
+def same_definition(old: object, new: object) -> bool:
+    """Whether both were made by one definition in the user's own program, run again."""
+    places = [
+        (getattr(each, "__module__", ""), getattr(each, "__qualname__", ""))
+        for each in (definition(old), definition(new))
+    ]
+    return places[0] == places[1] and places[0][0] == "__main__"
+
+
+def definition(item: object) -> object:
+    """The class or function that an item was made from: a filter's or a command's own."""
+    return getattr(item, "apply", None) or getattr(item, "callback", None) or item

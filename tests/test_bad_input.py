@@ -192,9 +192,9 @@ def test_impossible_settings_of_sampling(option: str, value: str) -> None:
     [
         (["--stop", ""], "--stop '': an empty text"),
         (["--match", "(a"], "--match '(a': missing )"),
-        (["--allow", "€"], "--allow and --forbid leave none"),
+        (["--allow", "€"], "--allow '€': leaves none"),
         (["--length", -1, "--count", 2], "--length -1: an endless text is written alone"),
-        (["--beam", 2, "--best-of", 2], "give --beam or --best-of"),
+        (["--beam", 2, "--best-of", 2], "--beam 2 --best-of 2: give one of the two"),
         (["--beam", 2, "--count", 3], "--count 3"),
         (["--state-in", "fox.txt"], "fox.txt: damaged state"),
         (["--blend", "fox=0"], "--blend: weights must be above 0"),

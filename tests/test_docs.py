@@ -61,7 +61,7 @@ def tables_as_they_were(monkeypatch):
 @pytest.mark.usefixtures("tables_as_they_were", "eagerly")
 def test_what_contributing_adds_works(corpus, train):
     for name, block in python_blocks(DOCS.parent / "CONTRIBUTING.md").items():
-        assert (DOCS.parent / name).parent.is_dir()
+        assert (DOCS.parent / name).parent.is_dir(), name
         exec(compile(block, name, "exec"), {"__name__": name})
     train(corpus, cell="leaky", optimizer="momentum", steps=2)
     assert len(load("corpus").generate(length=20, typical_p=0.5)) == 20

@@ -168,12 +168,12 @@ def test_a_filter_s_setting_has_its_limits(own_table):
     add_floor()
     with pytest.raises(ConfigError, match=r"^`floor` 2.0: must be below 1$"):
         sampling_config({"floor": 2.0})
-    with pytest.raises(ConfigError, match=r"^`floor` 'x': must be of type"):
+    with pytest.raises(ConfigError, match=r"^`floor` 'x': must be of type float$"):
         sampling_config({"floor": "x"})
 
 
 def test_a_filter_that_nobody_added_is_an_unknown_setting():
-    with pytest.raises(ConfigError, match="no such setting: floor"):
+    with pytest.raises(ConfigError, match=r"^`floor`: no such setting"):
         sampling_config({"floor": 0.5, "top_k": 3})
 
 
@@ -191,3 +191,32 @@ def test_any_setting_may_have_values_that_take_turns(own_table):
     apply = Filters(SamplingConfig(filters={"floor": (0.0, 0.3)}))
     kept = [np.isfinite(apply(LOGITS, Past(position, NOTHING))).sum() for position in range(4)]
     assert kept == [5, 1, 5, 1]
+
+
+def test_filters_that_are_added_act_in_the_order_of_their_names(own_table):
+    for name, wanted in (("later", 2), ("earlier", 4)):
+
+        @register(name, setting(0, "Leave so many."))
+        def leave(log_w, count, past, wanted=wanted):
+            assert np.isfinite(log_w).sum() == {4: 5, 2: 4}[wanted]
+            return filters.keep(log_w, filters.ranks(log_w) < wanted)
+
+    both = {"later": 1, "earlier": 1}
+    for settings in (both, dict(reversed(both.items()))):
+        assert (probabilities(**settings) > 0).sum() == 2
+
+
+@pytest.mark.parametrize("name", ["seed", "engine", "state", "prompt"])
+def test_a_name_that_means_something_else_is_refused(own_table, name):
+    with pytest.raises(ConfigError, match=f"^`filter` '{name}': there is a setting of this name"):
+        add_floor(name)
+
+
+def test_a_setting_without_a_type_is_refused(own_table):
+    with pytest.raises(ConfigError, match=r"^`filter` 'odd': its setting needs a number or a text"):
+        register("odd", setting(None, "Nothing."))(lambda log_w, value, past: log_w)
+
+
+def test_the_field_that_holds_the_values_of_added_filters_is_no_setting():
+    with pytest.raises(ConfigError, match=r"^`filters`: no such setting"):
+        sampling_config({"filters": {"top_k": 3}})

@@ -145,7 +145,7 @@ def test_allowed_and_forbidden_characters(model):
     assert set(model.generate(forbid="ab\n", length=200, seed=0)) <= set(" c")
     assert set(model.generate(allow="abx", forbid="a", length=20, seed=0)) == {"b"}
     for settings in ({"allow": "xyz"}, {"forbid": LETTERS.characters}, {"allow": ""}):
-        with pytest.raises(ConfigError, match=r"^`allow` and `forbid` leave none"):
+        with pytest.raises(ConfigError, match="leaves none of the characters"):
             model.generate(**settings)
 
 
@@ -231,7 +231,7 @@ def test_a_match_that_ends_ends_the_text(model):
         ({"temperature": ()}, "^`temperature`"),
         ({"temperature": (1.0, -1.0)}, r"^`temperature` -1\.0"),
         ({"length": -1, "count": 2}, "^`length` -1"),
-        ({"beam": 2, "best_of": 2}, "`beam` or `best_of`"),
+        ({"beam": 2, "best_of": 2}, "^`beam` 2 `best_of` 2: give one"),
         ({"beam": 2, "count": 3}, "^`count` 3"),
         ({"engine": "steam"}, "^`engine` 'steam'"),
         ({"temperature": (1.0, "a")}, "^`temperature`"),

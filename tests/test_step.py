@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from charrnn.checkpoints import Checkpoint
-from charrnn.config import Config
+from charrnn.config import MOST_PARTS, Config
 from charrnn.evaluation import Evaluator
 from charrnn.language_model import LanguageModel
 from charrnn.model.backend import tf
@@ -63,6 +63,14 @@ def test_parts_side_by_side_are_the_whole_batch(batch_size):
         assert tensors.keys() == expected.keys()
         for name, value in expected.items():
             np.testing.assert_allclose(tensors[name], value, atol=1e-5, err_msg=name)
+
+
+def test_the_most_parts_there_may_be_have_masks_of_their_own_too():
+    sizes = {"batch_size": 2 * MOST_PARTS, "parts": MOST_PARTS}
+    outcome, tensors = after_steps(Config.of(**SIZES | {"dropout": 0.5}, **sizes), alike=True)
+    assert outcome.finite
+    states = tensors["state/2/h"][::2]
+    assert len(np.unique(states.round(6), axis=0)) == MOST_PARTS
 
 
 @pytest.mark.parametrize("parts", range(1, 9))

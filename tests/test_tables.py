@@ -31,12 +31,13 @@ def tables_as_they_were(monkeypatch):
         monkeypatch.setattr(each, "_items", each.present)
 
 
-def install(monkeypatch, tmp_path, entry_points, **modules):
+def install(monkeypatch, tmp_path, entry_points, package="extra", **modules):
     """Install a package with these modules and entry points, as pip would."""
     site = tmp_path / "site"
-    (site / "extra-1.0.dist-info").mkdir(parents=True)
-    (site / "extra-1.0.dist-info" / "METADATA").write_text("Name: extra\nVersion: 1.0\n")
-    (site / "extra-1.0.dist-info" / "entry_points.txt").write_text(entry_points)
+    facts = site / f"{package}-1.0.dist-info"
+    facts.mkdir(parents=True)
+    (facts / "METADATA").write_text(f"Name: {package}\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text(entry_points)
     for name, text in modules.items():
         (site / f"{name}.py").write_text(text)
         monkeypatch.delitem(sys.modules, name, raising=False)
@@ -95,11 +96,25 @@ def test_a_package_that_cannot_be_loaded_is_named(table, monkeypatch, tmp_path):
 
 
 def test_a_package_may_not_replace_what_is_there(table, monkeypatch, tmp_path):
-    install(monkeypatch, tmp_path, "[charrnn.things]\na = other:A\n", other="A = 'other'")
+    names = "[charrnn.things]\na = other:A\nb = other:B\n"
+    install(monkeypatch, tmp_path, names, other="A = 0\nB = 1")
     table.add("a", "ours")
-    with pytest.raises(ConfigError, match="of this name already"):
-        list(table)
+    assert list(table) == ["a", "b"]
     assert table["a"] == "ours"
+    wrong = []
+    assert table.working(wrong.append) == {"a": "ours", "b": 1}
+    (error,) = wrong
+    assert "'a' of the package extra cannot be loaded: there is a thing of this name" in str(error)
+
+
+def test_two_packages_may_not_have_one_name(table, monkeypatch, tmp_path):
+    for number in ("one", "two"):
+        names = f"[charrnn.things]\nx = module_{number}:X\n"
+        modules = {f"module_{number}": "X = 1"}
+        install(monkeypatch, tmp_path / number, names, package=number, **modules)
+    for _ in range(2):
+        with pytest.raises(PluginError, match=r"of the package (one|two) and (one|two) cannot be"):
+            table["x"]
 
 
 # -- Cells ---------------------------------------------------------------------------------
@@ -134,6 +149,47 @@ def test_a_second_lstm_is_refused_and_ours_stays():
     with pytest.raises(ConfigError, match=r"^`cell` 'lstm': there is a cell of this name already"):
         register(type("LSTM", (Differentiated,), {"name": "lstm"}))
     assert CELLS["lstm"] is LSTM
+
+
+def test_a_program_s_own_lstm_is_refused_and_ours_stays():
+    mine = type("LSTM", (Differentiated,), {"name": "lstm", "__module__": "__main__"})
+    with pytest.raises(ConfigError, match="of this name already"):
+        register(mine)
+    assert CELLS["lstm"] is LSTM
+
+
+def test_a_definition_in_a_notebook_may_be_run_again():
+    for _ in range(2):
+        space = {"__name__": "__main__"}
+        exec(TYPICAL, space)
+        exec("import click\n@click.command('again')\ndef again(): pass", space)
+        COMMANDS.add("again", space["again"])
+    assert FILTERS["only"] is space["only"]
+    assert COMMANDS["again"] is space["again"]
+
+
+def test_a_broken_cell_is_in_nobody_s_way(corpus, monkeypatch, tmp_path):
+    names = "[charrnn.cells]\nbad = broken:Bad\nlstm = broken:LSTM\n"
+    install(monkeypatch, tmp_path, names, broken="import nowhere")
+    plain = ("--units", 8, "--steps", 1, "--batch-size", 4, "--seq-length", 8, "--sample-every", 0)
+    trained = charrnn("train", corpus, *plain)
+    assert trained.status == 0, trained.err
+    assert "lstm, long short-term memory" in " ".join(charrnn("train", "--help").out.split())
+    refused = charrnn("train", corpus, "--name", "other", "--cell", "bad", *plain)
+    assert "the cell 'bad' of the package extra cannot be loaded" in refused.err
+
+
+def test_a_cell_that_multiplies_with_a_matrix_of_its_own_is_told_where_to_make_it(corpus, train):
+    @register
+    class Turning(Cell):
+        name = "turning"
+
+        def step(self, ops, z, state, weights):
+            turned = ops.transpose(weights["recurrent_kernel"])
+            return (ops.tanh(z + ops.matmul(state[0], turned)),)
+
+    with pytest.raises(ConfigError, match="its step multiplies with a matrix that is none of"):
+        train(corpus, cell="turning", steps=1)
 
 
 def test_a_cell_of_an_installed_package_is_an_option_of_train(corpus, monkeypatch, tmp_path):
@@ -219,11 +275,17 @@ def test_a_command_of_an_installed_package_is_one_of_ours(monkeypatch, tmp_path)
 
 
 def test_a_broken_package_does_not_break_the_help(monkeypatch, tmp_path):
-    install(monkeypatch, tmp_path, "[charrnn.commands]\nbad = broken:x\n", broken="import nowhere")
+    names = (
+        "[charrnn.commands]\nbad = broken:x\ntrain = fine:y\n[charrnn.filters]\nbad = broken:x\n"
+    )
+    install(monkeypatch, tmp_path, names, broken="import nowhere", fine="y = 1")
     outcome = charrnn("--help")
     assert outcome.status == 0
-    assert "train" in outcome.out
-    assert "the package extra cannot be loaded" in outcome.err
+    assert "Learn a text" in outcome.out
+    assert "the command 'bad' of the package extra cannot be loaded" in outcome.err
+    assert "the command 'train' of the package extra cannot be loaded" in outcome.err
+    assert charrnn("sample", "--help").status == 0
+    assert "No such option '--top-kk'" in charrnn("sample", "--top-kk", 3).err
     refused = charrnn("bad")
     assert refused.status == 1
     assert "mend or uninstall extra" in refused.err

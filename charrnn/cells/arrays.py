@@ -29,6 +29,7 @@ def split(x: np.ndarray, sections: int, axis: int) -> list[np.ndarray]:
 
 def take(x: np.ndarray, indices: np.ndarray, axis: int) -> np.ndarray:
     """The rows of these numbers; NumPy's own function takes twice as long as its method."""
+    assert axis == 0, "only rows are taken"
     rows: np.ndarray = x.take(indices, axis)
     return rows
 

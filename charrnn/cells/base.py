@@ -90,6 +90,9 @@ class Cell(ABC):
         Args:
             inputs: D, the width of what the layer reads.
             units: U.
+
+        Returns:
+            Shape, initialiser and bound of each weight.
         """
         columns = self.gates * units
         return {

@@ -4,20 +4,15 @@ import click
 
 import charrnn.cli.commands  # noqa: F401  (each command registers itself)
 from charrnn import __version__
-from charrnn.cli.boundary import ReportingGroup, line_of
+from charrnn.cli.boundary import ReportingGroup, tell
 from charrnn.cli.registry import COMMANDS
-from charrnn.errors import PluginError
 
 
 class TableGroup(ReportingGroup):
     """A group whose commands are those of the table, looked up when they are wanted."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        try:
-            return sorted(COMMANDS)
-        except PluginError as error:
-            click.echo(f"charrnn: {line_of(error)}", err=True)
-            return sorted(COMMANDS.present)
+        return sorted(COMMANDS.working(tell))
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         return COMMANDS.get(name)

@@ -54,6 +54,11 @@ def line_of(error: CharrnnError) -> str:
     return error.line(named=option_with, worded=spoken)
 
 
+def tell(error: CharrnnError) -> None:
+    """Say what went wrong, where the command can go on all the same."""
+    click.echo(f"charrnn: {line_of(error)}", err=True)
+
+
 def fail(message: str) -> None:
     """Say what went wrong, in one line, and exit with 1."""
     click.echo(f"charrnn: {' '.join(message.split())}", err=True)

@@ -55,6 +55,18 @@ class SettingsCommand(click.Command):
         super().format_options(ctx, formatter)
 
 
+class SettingOption(click.Option):
+    """An option whose help is put together only when it is shown."""
+
+    def __init__(self, field: Field, *arguments: typing.Any, **options: typing.Any) -> None:
+        super().__init__(*arguments, **options)
+        self._field = field
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        self.help = help_of(self._field)
+        return super().get_help_record(ctx)
+
+
 class Parsed(click.ParamType):
     """What a setting's own parser makes of a text."""
 
@@ -69,18 +81,18 @@ class Parsed(click.ParamType):
         try:
             return self._parse(value)
         except ConfigError as error:
-            self.fail(error.why, param, ctx)
+            self.fail(f"{value!r}: {error.why}", param, ctx)
 
 
 def setting_option(field: Field) -> click.Option:
     """The option of one field; absent on the command line, it is None."""
-    flag, dest, words = option(name_of(field)), name_of(field), help_of(field)
+    flag, dest = option(name_of(field)), name_of(field)
     if field.type is bool:
         either = f"{flag}/{flag.replace('--', '--no-', 1)}"
-        return click.Option([either, dest], default=None, help=words)
+        return SettingOption(field, [either, dest], default=None)
     if field.type is tuple:
-        return click.Option([flag, dest], multiple=True, metavar="TEXT", help=words)
-    return click.Option([flag, dest], type=option_type(field), default=None, help=words)
+        return SettingOption(field, [flag, dest], multiple=True, metavar="TEXT")
+    return SettingOption(field, [flag, dest], type=option_type(field), default=None)
 
 
 def help_of(field: Field) -> str:
@@ -96,7 +108,7 @@ def option_type(field: Field) -> object:
     if "choices" in field.metadata:
         return click.Choice(tuple(looked_up(field.metadata["choices"])))
     if "parse" in field.metadata:
-        return Parsed(field.metadata["metavar"], field.metadata["parse"])
+        return Parsed(field.metadata.get("metavar", "TEXT"), field.metadata["parse"])
     if isinstance(field.type, types.UnionType):
         return next(kind for kind in typing.get_args(field.type) if kind is not types.NoneType)
     return field.type

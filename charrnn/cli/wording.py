@@ -10,7 +10,8 @@ import shlex
 from charrnn.cli.registry import COMMANDS
 from charrnn.config.settings import shown
 
-NAMED = re.compile(r"`([a-z_]+)([^`]*)`")
+NAMED = re.compile(r"(?<![^\s(])`([a-z_]+)([^`]*)`(?![\w.])")
+"""A name in backquotes, but not a part of a longer word: that may be a file's name."""
 
 
 def spoken(text: str) -> str:

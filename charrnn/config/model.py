@@ -8,13 +8,13 @@ from charrnn.errors import ConfigError
 
 EMBEDDING = 64
 MOST_LAYERS = 64
-SIZES = several(int, "one a layer: 512,256")
 
 
 def cells_in_words() -> str:
     """The help of the setting `cell`: every cell with its summary and defaults of its own."""
-    summaries = "; ".join(f"{name}, {cell.summary}" for name, cell in CELLS.items())
-    own = {name: cell.defaults for name, cell in CELLS.items() if cell.defaults}
+    cells = CELLS.working(lambda error: None)  # a broken one is told of when it is chosen
+    summaries = "; ".join(f"{name}, {cell.summary}" for name, cell in cells.items())
+    own = {name: cell.defaults for name, cell in cells.items() if cell.defaults}
     defaults = "; ".join(f"{name}, {in_words(settings)}" for name, settings in own.items())
     return f"Recurrent cell: {summaries}. Defaults of their own: {defaults}."
 
@@ -30,7 +30,7 @@ def choices_of(kind: str) -> tuple[str, ...]:
 
 def leaving(kind: str) -> str:
     """The cells that leave a choice of activation, and which."""
-    cells = ((name, getattr(cell, kind)) for name, cell in CELLS.items())
+    cells = ((name, getattr(cell, kind)) for name, cell in CELLS.present.items())
     return "; ".join(f"{name}, {' or '.join(each)}" for name, each in cells if len(each) > 1)
 
 
@@ -65,7 +65,7 @@ class ModelConfig(Settings):
         shape=True,
         low=1,
         high=65536,
-        parse=SIZES,
+        parse=several(int, "one a layer: 512,256"),
         metavar="INTEGER[,…]",
     )
     embedding: int | None = setting(
@@ -93,8 +93,7 @@ class ModelConfig(Settings):
     )
 
     def __post_init__(self) -> None:
-        if isinstance(self.units, str):
-            self._set(units=SIZES(self.units))
+        self.parse()
         if isinstance(self.units, (list, tuple)):
             self._set(units=self._sizes(tuple(self.units)))
         super().__post_init__()

@@ -5,7 +5,7 @@ from dataclasses import Field, asdict, dataclass, field, fields, replace
 
 from charrnn.cells import CELLS
 from charrnn.config.model import ModelConfig
-from charrnn.config.settings import name_of, refuse_unknown, shown
+from charrnn.config.settings import name_of, parsed, refuse_unknown, shown
 from charrnn.config.text import TextConfig
 from charrnn.config.training import TrainingConfig
 from charrnn.errors import ConfigError
@@ -24,6 +24,9 @@ class Config:
     @classmethod
     def of(cls, **settings: object) -> "Config":
         """From settings by name; those absent keep the cell's defaults, or the common ones."""
+        by_name = {each.name: each for _, each in cls.fields()}
+        refuse_unknown(settings, by_name)
+        settings = {name: parsed(by_name[name], value) for name, value in settings.items()}
         settings = {**own_defaults(settings), **settings}
         return cls(**{name: GROUPS[name](**own) for name, own in cls.grouped(settings).items()})
 
@@ -51,7 +54,7 @@ class Config:
             asked = settings[each.name]
             if not unchanged(getattr(self, group), each.name, asked):
                 raise ConfigError(
-                    f"the run has {shown(kept)}, which cannot change",
+                    f"the run has {in_run(kept)}, which cannot change",
                     {name_of(each): asked},
                     way_out="leave it out, or start a new run under another `name`",
                 )
@@ -72,6 +75,11 @@ class Config:
     def from_json(cls, data: Mapping[str, Mapping[str, object]]) -> "Config":
         """Back from `to_json`."""
         return cls(**{group: GROUPS[group](**values) for group, values in data.items()})
+
+
+def in_run(kept: object) -> str:
+    """A setting's value in a run, in words."""
+    return {True: "it on", False: "it off"}[kept] if isinstance(kept, bool) else shown(kept)
 
 
 def unchanged(group: TextConfig | ModelConfig | TrainingConfig, name: str, asked: object) -> bool:

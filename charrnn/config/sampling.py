@@ -67,9 +67,8 @@ class SamplingConfig(Settings):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         if isinstance(self.stop, str):
             object.__setattr__(self, "stop", (self.stop,))
-        if not isinstance(self.temperature, str) and not all(
-            isinstance(each, Real) for each in self.temperatures
-        ):
+        self.parse()
+        if not all(isinstance(each, Real) for each in self.temperatures):
             raise ConfigError("must be numbers", {"temperature": self.temperature})
         super().__post_init__()
         self._check_together()
@@ -79,7 +78,8 @@ class SamplingConfig(Settings):
         if not self.temperatures:
             raise ConfigError("give at least one", {"temperature": None})
         if not all(each and isinstance(each, str) for each in self.stop):
-            raise ConfigError("an empty text or none at all", {"stop": ""}, way_out="leave it out")
+            why = "an empty text would end every text before its first character"
+            raise ConfigError(why, {"stop": ""}, way_out="leave it out")
         if self.endless and (self.count > 1 or self.best_of > 1 or self.beam):
             raise ConfigError(
                 "an endless text is written alone",
@@ -87,7 +87,8 @@ class SamplingConfig(Settings):
                 way_out="leave out `count`, `best_of` and `beam`",
             )
         if self.beam and self.best_of > 1:
-            raise ConfigError("give `beam` or `best_of`, not both")
+            both = {"beam": self.beam, "best_of": self.best_of}
+            raise ConfigError("give one of the two, not both", both)
         if self.beam and self.count > self.beam:
             raise ConfigError(
                 f"a search with `beam` {self.beam} finds no more than that", {"count": self.count}

@@ -18,20 +18,25 @@ def setting(default: Value, help: str | Late[str], **limits: object) -> Value:
 
     Args:
         default: The value where none is given.
-        help: A line of help; other settings stand in backquotes in it, as in `units`.
-        limits: `low` and `high` (inclusive), `above` and `below` (exclusive), `choices` (or a
-            function that looks them up); `parse` makes the value from a text; `metavar`
-            names such texts; `shown` is the default in words, where it is not a value;
-            `resumable` marks what may change when a run is continued, `shape` what a run
-            that starts from another's weights takes over; `called` is the name by which
-            users know the setting, where it is not the field's.
+        help: A line of help, or a function that makes it. Other settings stand in backquotes
+            in it, as in `units`.
+        low, high: The smallest and the largest value.
+        above, below: Bounds that the value itself may not reach.
+        choices: All the values there are, or a function that looks them up.
+        parse: Makes the value from a text.
+        metavar: What the help calls such a text.
+        shown: The default in words, where the value itself would say too little.
+        resumable: Whether it may change when a run is resumed.
+        shape: Whether a run that starts from another's weights takes it over.
+        called: The name by which users know the setting, where it is not the field's.
+        hidden: Whether it is no option of the command line.
     """
     made: Value = field(default=default, metadata={"help": help, **limits})
     return made
 
 
 def looked_up(value: Value | Late[Value]) -> Value:
-    """The value, or what the function that stands in its place returns now."""
+    """The value itself; a function is called, and what it returns is the value."""
     return value() if callable(value) else value
 
 
@@ -71,31 +76,39 @@ class Settings:
         return cls(**settings)
 
     def __post_init__(self) -> None:
+        self.parse()
         for each in fields(self):  # type: ignore[arg-type]
-            value = parsed(each, getattr(self, each.name))
-            object.__setattr__(self, each.name, value)
-            if value is not None:
-                check(each, value)
+            if getattr(self, each.name) is not None:
+                check(each, getattr(self, each.name))
+
+    def parse(self) -> None:
+        """Put every value as its setting keeps it: text parsed, NumPy's numbers as Python's."""
+        for each in fields(self):  # type: ignore[arg-type]
+            object.__setattr__(self, each.name, parsed(each, getattr(self, each.name)))
 
 
 def refuse_unknown(settings: Iterable[str], known: Iterable[str]) -> None:
     """Raise ConfigError where a setting has a name that is not known."""
-    unknown = set(settings) - set(known)
+    unknown = sorted(set(settings) - set(known))
     if unknown:
-        raise ConfigError(f"no such setting: {', '.join(sorted(unknown))}")
+        raise ConfigError("no such setting", dict.fromkeys(unknown))
 
 
 def parsed(setting: Field, value: object) -> object:
-    """The value as its setting keeps it: text parsed, NumPy's numbers as Python's."""
+    """The value as its setting keeps it; ConfigError where a text cannot be parsed."""
     if isinstance(value, str) and "parse" in setting.metadata:
-        return setting.metadata["parse"](value)
+        try:
+            return setting.metadata["parse"](value)
+        except ConfigError as error:
+            raise ConfigError(error.why, {name_of(setting): value}) from None
     return value.item() if hasattr(value, "item") else value
 
 
 def check(setting: Field, value: object) -> None:
     """Raise ConfigError where the value is of another type or outside the setting's limits."""
     if not isinstance(value, accepted(setting.type)):  # type: ignore[arg-type]
-        raise ConfigError(f"must be of type {setting.type}", {name_of(setting): value})
+        kind = getattr(setting.type, "__name__", setting.type)
+        raise ConfigError(f"must be of type {kind}", {name_of(setting): value})
     for each in value if isinstance(value, tuple) else (value,):
         check_limits(setting, each)
 
@@ -130,7 +143,7 @@ def several(kind: type[int] | type[float], hint: str) -> Callable[[str], object]
         try:
             numbers = tuple(map(kind, text.split(",")))
         except ValueError:
-            raise ConfigError(f"{text!r}: write one number, or {hint}") from None
+            raise ConfigError(f"write one number, or {hint}") from None
         return numbers if len(numbers) > 1 else numbers[0]
 
     return parse

@@ -1,9 +1,9 @@
 """How a network is trained, and how long."""
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
-from charrnn.config.settings import Settings, setting
+from charrnn.config.settings import Settings, name_of, setting
 from charrnn.errors import ConfigError
 
 MOST_PARTS = 32
@@ -25,11 +25,11 @@ class TrainingConfig(Settings):
 
     batch_size: int = setting(16, "Streams of text read in parallel.", low=1, high=1 << 20)
     seq_length: int = setting(64, "Characters in a window.", low=1, high=1 << 20)
-    learning_rate: float = setting(0.01, "Peak learning rate of Adam.", above=0, high=10)
+    learning_rate: float = setting(0.01, "Peak learning rate.", above=0, high=10)
     weight_decay: float = setting(0.05, "Decoupled weight decay.", low=0, below=10)
     warmup_steps: int = setting(100, "Steps over which the rate rises (a tenth at most).", low=0)
     clip_norm: float = setting(1.0, "Largest global norm of the gradient.", above=0)
-    optimizer: str = setting("adamw", "Optimizer.")
+    optimizer: str = setting("adamw", "Optimizer: adamw, or one that was added.")
     parts: int | None = setting(
         None,
         "Parts that a batch is cut into, each computed by a core; a run keeps the number.",
@@ -70,8 +70,10 @@ class Plan(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if sum(value is not None for value in asdict(self).values()) > 1:
-            raise ConfigError("give one of `epochs`, `steps` and `time`, not several")
+        given = {name_of(each): getattr(self, each.name) for each in fields(self)}
+        given = {name: value for name, value in given.items() if value is not None}
+        if len(given) > 1:
+            raise ConfigError("give one of `epochs`, `steps` and `time`, not several", given)
 
     @property
     def empty(self) -> bool:

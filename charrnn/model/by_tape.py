@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from charrnn.cells import Cell
+from charrnn.errors import ConfigError
 from charrnn.model.backend import tf
 from charrnn.model.ops import TensorOps
 from charrnn.model.steps import Parts, Step, gradient_of_product
@@ -68,7 +69,14 @@ class ByTape(Step):
         return self.z[t] + self.weights["bias"]
 
     def _name(self, matrix: Tensor) -> str:
-        return next(name for name, value in self.weights.items() if value is matrix)
+        for name, value in self.weights.items():
+            if value is matrix:
+                return name
+        raise ConfigError(
+            "its step multiplies with a matrix that is none of its prepared weights",
+            {"cell": self.cell.name},
+            way_out="make that matrix in the cell's method prepare",
+        )
 
 
 class NotedProducts(TensorOps):

@@ -16,7 +16,7 @@ def on_cudnn(config: ModelConfig) -> bool:
 
 
 class StockLayers:
-    """Keras's layers for a network. They hold no weights: each call hands them over."""
+    """Keras's layers for a network. Their own weights are never used: each call brings others."""
 
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
         specified = specify(config, vocabulary_size)

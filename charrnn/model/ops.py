@@ -24,11 +24,13 @@ class TensorOps:
     @staticmethod
     def take(x: Tensor, indices: Tensor, axis: int) -> Tensor:
         """The rows [..., G] of a table x [V, G]."""
+        if axis != 0:
+            raise ValueError(f"rows are taken along axis 0, not {axis}")
         return look_up(x, indices)
 
 
 def look_up(table: Tensor, ids: Tensor) -> Tensor:
-    """Rows [T, B, G] of the table [V, G].
+    """Rows [..., G] of the table [V, G], for ids [...].
 
     The gradient of a small table is a product with one-hot rows: a scatter, which it is
     otherwise, runs on one thread.
@@ -41,7 +43,8 @@ def look_up(table: Tensor, ids: Tensor) -> Tensor:
     def rows(table: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         def gradient(d_rows: Tensor) -> Tensor:
             one_hot = tf.one_hot(ids, size, dtype=d_rows.dtype)
-            return tf.tensordot(one_hot, d_rows, [[0, 1], [0, 1]])
+            axes = list(range(len(ids.shape)))
+            return tf.tensordot(one_hot, d_rows, [axes, axes])
 
         return tf.gather(table, ids), gradient
 

@@ -36,7 +36,8 @@ class Layer(NamedTuple):
     kernel: Array
     """W [D, G], which makes the input products."""
     weights: Weights
-    """What a step of the cell takes, and under `bias` b [G], which is to be added to z."""
+    """What a step of the cell takes, by name. `bias` [G] is among them, for whoever runs the
+    layer: it belongs to z = x W + b, and the step itself does not look at it."""
     norm: Weights
     """gamma and beta of the normalisation, [U] each, or nothing."""
 

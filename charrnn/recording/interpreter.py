@@ -43,14 +43,14 @@ class Interpreter:
     def _run(
         self, operations: list[Operation], before: list, given: Mapping[str, np.ndarray]
     ) -> list[np.ndarray]:
-        values = list(before)
+        values, given = list(before), {**self._weights, **given}
         for name, numbers, more in operations:
             inputs = [values[number] for number in numbers]
             match name:
                 case "constant":
                     values.append(np.asarray(more, np.float32))
                 case "weight" | "state" | "ids":
-                    values.append({**self._weights, **given}[more or name])
+                    values.append(given[more or name])
                 case "index":
                     values.append(inputs[0][tuple(map(index_of, more))])
                 case "concatenate":

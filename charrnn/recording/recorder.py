@@ -6,9 +6,10 @@ from typing import TypedDict, cast
 import numpy as np
 
 from charrnn.config import ModelConfig
+from charrnn.errors import ConfigError
 from charrnn.network.stack import Stack, run_step
 from charrnn.network.weights import specify, state_names, state_widths
-from charrnn.recording.values import Operation, RecordingOps, Tape, Value
+from charrnn.recording.values import Operation, RecordingOps, Tape
 from charrnn.sampling.instant import tabulated
 from charrnn.types import ArrayOps
 
@@ -44,9 +45,24 @@ def record(config: ModelConfig, vocabulary_size: int) -> Recording:
         config: The network's shape, with any cell that is registered.
         vocabulary_size: V, the unknown symbol included.
 
+    Returns:
+        The operations of a step, for any number of texts.
+
     Raises:
-        ConfigError: The cell uses a function or a slice that cannot be recorded.
+        ConfigError: The cell uses a function or an index that cannot be recorded, or its
+            equations differ with the number of texts.
     """
+    recording = record_batch(config, vocabulary_size, batch=1)
+    if recording != record_batch(config, vocabulary_size, batch=2):
+        raise ConfigError(
+            "its step differs with the number of texts and cannot be recorded",
+            {"cell": config.cell},
+        )
+    return recording
+
+
+def record_batch(config: ModelConfig, vocabulary_size: int, batch: int) -> Recording:
+    """The step for an example of so many texts."""
     tape = Tape()
     weights = {
         name: tape.note("weight", [], np.zeros(each.shape, np.float32), name)
@@ -54,18 +70,18 @@ def record(config: ModelConfig, vocabulary_size: int) -> Recording:
     }
     table = tabulated(config, vocabulary_size)
     stack = Stack(cast(ArrayOps, RecordingOps(tape)), config, weights, table=table)
-    ids = tape.note("ids", [], np.zeros(1, np.int32))
-    names, widths = state_names(config), state_widths(config)
+    ids = tape.note("ids", [], np.zeros(batch, np.int32))
+    widths = dict(zip(state_names(config), state_widths(config), strict=True))
     state = tuple(
-        tape.note("state", [], np.zeros((1, width), np.float32), name)
-        for name, width in zip(names, widths, strict=True)
+        tape.note("state", [], np.zeros((batch, width), np.float32), name)
+        for name, width in widths.items()
     )
     features, after = stack.features(ids, state, run_step)
-    outputs = cast(list[Value], [stack.logits(features), *after])
-    prepare, step, numbers = arranged(tape.operations, [each.number for each in outputs])
+    outputs = [tape.value(each).number for each in (stack.logits(features), *after)]
+    prepare, step, numbers = arranged(tape.operations, outputs)
     return {
         "weights": {name: list(value.shape) for name, value in weights.items()},
-        "states": dict(zip(names, widths, strict=True)),
+        "states": widths,
         "prepare": prepare,
         "step": step,
         "logits": numbers[0],

@@ -20,7 +20,6 @@ from charrnn.errors import ConfigError
 
 Operation = list
 """[name, inputs, parameters]: a string, a list of numbers, and plain data."""
-Index = int | slice | None
 ELEMENTWISE = ("maximum", "minimum", "mod", "sigmoid", "sign", "softplus", "sqrt", "square", "tanh")
 OTHERS = ("matmul", "transpose", "zeros_like")
 
@@ -94,31 +93,35 @@ class Value:
     def __neg__(self) -> Value:
         return binary("subtract", 0.0, self)
 
-    def __getitem__(self, index: Index | tuple[Index, ...]) -> Value:
+    def __getitem__(self, index: object) -> Value:
         places = index if isinstance(index, tuple) else (index,)
-        return self.tape.note(
-            "index", [self], self.example[index], [plain(each) for each in places]
-        )
+        if Ellipsis in places:
+            here = places.index(Ellipsis)
+            missing = len(self.shape) - sum(each is not None for each in places) + 1
+            places = (*places[:here], *[slice(None)] * missing, *places[here + 1 :])
+        data = [plain(each) for each in places]
+        return self.tape.note("index", [self], self.example[places], data)
 
 
 def binary(name: str, left: object, right: object) -> Value:
     """An operation of two values, or of a value and a number or array."""
     tape = next(each.tape for each in (left, right) if isinstance(each, Value))
     a, b = tape.value(left), tape.value(right)
-    return tape.note(name, [a, b], getattr(np, name)(a.example, b.example))
+    with np.errstate(all="ignore"):  # the examples are zeros
+        return tape.note(name, [a, b], getattr(np, name)(a.example, b.example))
 
 
-def plain(index: Index) -> object:
+def plain(index: object) -> object:
     """One place of an index as data: a number, [start, stop], or "new" for a new axis."""
     if index is None:
         return "new"
     if isinstance(index, slice):
         if index.step is not None:
             raise ConfigError(f"a slice with a step, {index}, cannot be recorded")
-        return [index.start, index.stop]
-    if not isinstance(index, int):
+        return [None if bound is None else int(bound) for bound in (index.start, index.stop)]
+    if not isinstance(index, (int, np.integer)):
         raise ConfigError(f"an index of {type(index).__name__} cannot be recorded")
-    return index
+    return int(index)
 
 
 class RecordingOps:
@@ -138,27 +141,32 @@ class RecordingOps:
 
     def _noted(self, name: str, *inputs: object) -> Value:
         values = [self._tape.value(each) for each in inputs]
-        example = getattr(arrays, name)(*(each.example for each in values))
+        with np.errstate(all="ignore"):
+            example = getattr(arrays, name)(*(each.example for each in values))
         return self._tape.note(name, values, example)
 
-    def concatenate(self, xs: Sequence[Value], axis: int) -> Value:
-        """Noted with its axis."""
-        example = np.concatenate([each.example for each in xs], axis)
-        return self._tape.note("concatenate", xs, example, axis)
+    def concatenate(self, xs: Sequence[object], axis: int) -> Value:
+        """Values, numbers or arrays one after the other along an axis."""
+        values = [self._tape.value(each) for each in xs]
+        example = np.concatenate([each.example for each in values], axis)
+        return self._tape.note("concatenate", values, example, axis)
 
     def mean(self, x: Value, axis: int, keepdims: bool) -> Value:
-        """Noted with its axis; the axis always stays."""
-        assert keepdims, "a mean that drops its axis cannot be recorded"
-        return self._tape.note("mean", [x], x.example.mean(axis, keepdims=True), axis)
+        """The mean along an axis; without `keepdims` that axis is then dropped by an index."""
+        mean = self._tape.note("mean", [x], x.example.mean(axis, keepdims=True), axis)
+        before = (slice(None),) * (axis % len(x.shape))
+        return mean if keepdims else mean[(*before, 0)]
 
     def split(self, x: Value, sections: int, axis: int) -> list[Value]:
-        """A slice for each part."""
+        """Equal parts along an axis, a slice for each."""
         width = x.shape[axis] // sections
         before = (slice(None),) * (axis % len(x.shape))
         starts = range(0, sections * width, width)
         return [x[(*before, slice(start, start + width))] for start in starts]
 
-    def take(self, x: Value, indices: Value, axis: int) -> Value:
-        """Rows of a table."""
-        assert axis == 0, "only rows can be recorded"
-        return self._tape.note("take", [x, indices], x.example[indices.example])
+    def take(self, x: object, indices: object, axis: int) -> Value:
+        """The rows of a table of these numbers."""
+        if axis != 0:
+            raise ConfigError(f"rows are taken along axis 0; axis {axis} cannot be recorded")
+        table, rows = self._tape.value(x), self._tape.value(indices)
+        return self._tape.note("take", [table, rows], table.example[rows.example.astype(int)])

@@ -16,19 +16,18 @@ class Allowed:
     """The characters of the setting `allow` without those of `forbid`, the same at every place."""
 
     def __init__(self, config: SamplingConfig, vocabulary: Vocabulary) -> None:
+        given = {"allow": config.allow} if config.allow is not None else {}
+        given |= {"forbid": config.forbid} if config.forbid else {}
         if vocabulary.byte_level and not f"{config.allow or ''}{config.forbid}".isascii():
-            raise ConfigError(
-                "this model writes bytes; only ASCII characters can be told apart",
-                {"allow": config.allow, "forbid": config.forbid},
-            )
+            why = "this model writes bytes; only ASCII characters can be told apart"
+            raise ConfigError(why, given)
         allowed = set(vocabulary.characters)
         if config.allow is not None:
             allowed &= set(config.allow)
         allowed -= set(config.forbid)
         if not allowed:
-            raise ConfigError(
-                "`allow` and `forbid` leave none of the characters that the model knows"
-            )
+            why = "leaves none of the characters that the model knows"
+            raise ConfigError(why, given)
         self._mask = np.array([character in allowed for character in vocabulary.characters])
 
     def __call__(self, texts: list[str]) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 A filter is a function of logarithms of weights, float64 [B, V], which sum to anything; it
 sets to -inf what is not to be drawn. `FILTERS` has all of them, in the order in which they
-are applied, so that each sees what the one before has left. A filter whose setting has its
-default is passed over. B texts, V characters.
+are applied, so that each sees what the one before has left; those that users add come last,
+by name. A filter whose setting has its default is not applied. B texts, V characters.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charrnn.config import SamplingConfig
-from charrnn.config.settings import check, parsed
+from charrnn.config.settings import check, parsed, refuse_unknown
 from charrnn.errors import ConfigError
 from charrnn.tables import Table
 
@@ -49,6 +49,8 @@ class Filter:
 FILTERS: Table[Filter] = Table("filter")
 """Every filter by the name of its setting, in the order in which they are applied."""
 OWN = {each.name: each for each in fields(SamplingConfig)}
+RESERVED = {"prompt", "seed", "engine", "raw", "scored", "state", "which", "checkpoints", "run"}
+"""Names that `charrnn.generate` and the command line use for something else."""
 
 
 def register(name: str, setting: object = None) -> Callable[[Apply], Filter]:
@@ -60,19 +62,22 @@ def register(name: str, setting: object = None) -> Callable[[Apply], Filter]:
             filters of this file leave it out: theirs are fields of `SamplingConfig`.
 
     Raises:
-        ConfigError: There is a filter or setting of this name already.
+        ConfigError: The name is taken, or the setting has no default that says its type.
     """
-    if setting is not None and name in OWN:
+    return lambda apply: FILTERS.add(name, Filter(declared(name, setting), apply))
+
+
+def declared(name: str, setting: object) -> Setting:
+    """The setting of a filter, with its name and the type of its default."""
+    if setting is None and name in OWN:
+        return OWN[name]
+    if name in OWN or name in RESERVED:
         raise ConfigError("there is a setting of this name already", {"filter": name})
-    declared = OWN[name] if setting is None else named(name, setting)
-    return lambda apply: FILTERS.add(name, Filter(declared, apply))
-
-
-def named(name: str, setting: object) -> Setting:
-    """A setting with its name, and with the type of its default."""
-    kind = type(getattr(setting, "default", None))
-    (declared,) = fields(make_dataclass(name, [(name, kind, setting)]))
-    return declared
+    default = getattr(setting, "default", None)
+    if not isinstance(default, (bool, int, float, str)):
+        raise ConfigError("its setting needs a number or a text as default", {"filter": name})
+    (field,) = fields(make_dataclass(name, [(name, type(default), setting)]))
+    return field
 
 
 def sampling_config(settings: Mapping[str, object]) -> SamplingConfig:
@@ -81,12 +86,18 @@ def sampling_config(settings: Mapping[str, object]) -> SamplingConfig:
     Raises:
         ConfigError: A setting is unknown, or its value impossible.
     """
-    added = {name: settings[name] for name in settings if name not in OWN and name in FILTERS}
+    refuse_unknown(settings, (name for name in settings if is_setting(name)))
+    own = {name: value for name, value in settings.items() if name in OWN}
+    added = {name: value for name, value in settings.items() if name not in OWN}
     for name, value in added.items():
         added[name] = parsed(FILTERS[name].setting, value)
         check(FILTERS[name].setting, added[name])
-    own = {name: value for name, value in settings.items() if name not in added}
     return SamplingConfig.of(**own, **({"filters": added} if added else {}))
+
+
+def is_setting(name: str) -> bool:
+    """Whether users know a setting of this name: one of ours, or that of an added filter."""
+    return not OWN[name].metadata.get("hidden") if name in OWN else name in FILTERS
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -109,20 +120,26 @@ class Filters:
     """
 
     def __init__(self, config: SamplingConfig) -> None:
-        own = {name: getattr(config, name) for name in OWN if name in FILTERS.present}
-        values = own | {"temperature": config.temperatures} | dict(config.filters or {})
+        own = {name: getattr(config, name) for name in FILTERS.present if name in OWN}
+        added = dict(config.filters or {})
+        values = own | {"temperature": config.temperatures}
+        values |= {name: added[name] for name in sorted(added)}  # in whatever order they came
         self._steps: list[tuple[Apply, tuple]] = []
-        for name, each in FILTERS.present.items():
-            turns = values.get(name, each.setting.default)
-            turns = turns if isinstance(turns, tuple) else (turns,)
-            if any(value != each.setting.default for value in turns):
-                self._steps.append((each.apply, turns))
+        for name, value in values.items():
+            turns, default = value if isinstance(value, tuple) else (value,), default_of(name)
+            if any(each != default for each in turns):
+                self._steps.append((FILTERS[name].apply, turns))
 
     def __call__(self, logits: np.ndarray, past: Past) -> np.ndarray:
         """Log-weights [B, V] from logits [B, V]."""
         for apply, turns in self._steps:
             logits = apply(logits, turns[past.position % len(turns)], past)
         return logits
+
+
+def default_of(name: str) -> object:
+    """The value with which a filter does nothing."""
+    return FILTERS[name].setting.default
 
 
 @register("repetition_penalty")

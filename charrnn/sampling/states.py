@@ -21,7 +21,8 @@ def save_state(path: Path, writing: Writing, model: object) -> None:
     the same place, since the engine does not go on with one that ended before the others.
     """
     if writing.count > 1 and writing.config.ends:
-        raise ConfigError("the state of several texts is kept where nothing but length ends them")
+        why = "the state of several texts is kept where nothing but length ends them"
+        raise ConfigError(why, {"count": writing.config.count})
     tensors = {
         "unread": writing.unread,
         "recent": writing.recent,
@@ -74,7 +75,9 @@ def read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
             facts = (file.metadata() or {}).get(KEY)
             if facts is None:
                 raise CheckpointError(
-                    "not a text's state", where=path, way_out="`state_out` writes one"
+                    "not a text's state",
+                    where=path,
+                    way_out="write one with `state_out`, or with save_state",
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             facts = json.loads(facts)

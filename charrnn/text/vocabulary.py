@@ -75,6 +75,6 @@ class Vocabulary:
         return {"characters": self.characters, "byte_level": self.byte_level}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, str]) -> "Vocabulary":
+    def from_json(cls, data: Mapping[str, object]) -> "Vocabulary":
         """Back from `to_json`."""
-        return cls(data["characters"], bool(data["byte_level"]))
+        return cls(str(data["characters"]), bool(data["byte_level"]))

@@ -111,7 +111,7 @@ def fitted(corpus: Corpus, config: Config) -> Config:
 def with_parts(config: Config, cores: int) -> Config:
     """The settings with a number of parts for the batch, as chosen or as the cores suggest."""
     parts = config.training.parts or choose_parts(config, cores)
-    return config.changed({"parts": parts})
+    return config.changed({"parts": min(parts, config.training.batch_size)})
 
 
 def refitted(corpus: Corpus, config: Config, settings: Mapping[str, object]) -> dict[str, object]:

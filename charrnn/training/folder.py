@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from charrnn.errors import RunError
-from charrnn.files import explain
+from charrnn.files import refusal
 from charrnn.runs import Run
 from charrnn.text.corpus import IDS_FILE, INFO_FILE
 
@@ -43,8 +43,9 @@ def explained(run: Run) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        way_out = "choose another folder with `checkpoints`"
-        raise RunError(explain(error, run.folder, way_out)) from error
+        elsewhere = "choose another folder with `checkpoints`"
+        where, why, way_out = refusal(error, run.folder, elsewhere)
+        raise RunError(why, where=where, way_out=way_out) from error
 
 
 def sweep(run: Run) -> None:

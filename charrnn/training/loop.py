@@ -46,6 +46,10 @@ def train(
         epochs, steps, time: How long; seconds or '5m'. At most one.
         settings: Fields of `TextConfig`, `ModelConfig` and `TrainingConfig` by name.
 
+    Returns:
+        A generator of events (see `charrnn.training.events`). Training goes as far as it is
+        iterated.
+
     Raises:
         CharrnnError: With a message for the user; nothing is lost or half-written.
     """
@@ -53,9 +57,8 @@ def train(
     root = Path(checkpoints)
     if resume:
         if overwrite or init_from is not None:
-            why = "continues a run, which is neither new nor to be deleted"
-            way_out = "leave out `overwrite` and `init_from`"
-            raise ConfigError(why, {"resume": True}, way_out=way_out)
+            why = "goes together with neither `overwrite` nor `init_from`"
+            raise ConfigError(why, {"resume": True}, way_out="leave them out")
         run = find_run(name or (run_name(corpus) if corpus else None), root)
         if corpus == (run.name,) and not Path(run.name).exists():
             corpus = ()  # the run's name, as the other commands take it

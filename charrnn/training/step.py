@@ -82,7 +82,7 @@ class Trainer:
     ) -> tuple[State, Tensor, Tensor]:
         batch = (inputs, targets, mask / tf.reduce_sum(mask), *state)
         results = [
-            self._differentiate(*part, seeds + tf.constant([number << PART_SHIFT, 0]))
+            self._differentiate(*part, seeds + part_seed(number))
             for number, part in enumerate(cut(batch, self.parts))
         ]
         losses, gradients, states = zip(*results, strict=True)
@@ -144,6 +144,11 @@ class Trainer:
     def restore_state(self, states: Tensors) -> State:
         """The carried state out of a checkpoint."""
         return tuple(tf.constant(states[name]) for name in state_names(self.config.model))
+
+
+def part_seed(number: int) -> Tensor:
+    """What is added to the seeds int32 [2] for a part's own masks; large numbers wrap around."""
+    return tf.constant(np.array([number << PART_SHIFT, 0]).astype(np.int32))
 
 
 def is_vector(weight: tf.Variable) -> bool:

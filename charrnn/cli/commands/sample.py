@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from charrnn.cli.boundary import tell
 from charrnn.cli.options import (
     SettingsCommand,
     checkpoints_option,
@@ -32,7 +33,7 @@ def added_settings(everywhere: bool) -> Iterable[Field]:
     """The settings of the filters that a user has added."""
     from charrnn.sampling.filters import FILTERS, OWN
 
-    filters = FILTERS if everywhere else FILTERS.present
+    filters = FILTERS.working(tell) if everywhere else FILTERS.present
     return [each.setting for name, each in filters.items() if name not in OWN]
 
 
