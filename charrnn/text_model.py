@@ -133,9 +133,9 @@ class TextModel(ABC):
     @staticmethod
     def finish(writing: Writing, prompt: str) -> list[Text]:
         """The texts of a writing, after the search that its settings want."""
-        if writing.config.beam:
+        if writing.format.config.beam:
             return beam_search(writing, prompt)
-        return best_of(writing) if writing.config.best_of > 1 else writing.texts()
+        return best_of(writing) if writing.format.config.best_of > 1 else writing.texts()
 
     @overload
     def generate(self, prompt: str = "", *, count: Literal[1] = 1, **settings: Any) -> str: ...
@@ -151,7 +151,7 @@ class TextModel(ABC):
     def stream(self, prompt: str = "", **settings: Any) -> Iterator[str]:
         """The characters of one new text as they come. See `write`."""
         writing = self.write(prompt, **settings)
-        if writing.count > 1 or writing.config.beam:
+        if writing.count > 1 or writing.format.config.beam:
             raise ConfigError(
                 "a stream is one text", way_out="use generate for `count` and the like"
             )

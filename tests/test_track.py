@@ -10,7 +10,6 @@ from charrnn.config import SamplingConfig
 from charrnn.errors import ConfigError
 from charrnn.mixing import Blend
 from charrnn.sampling import writing
-from charrnn.sampling.constraints import Rules
 from charrnn.sampling.decoding import Decoder
 from charrnn.sampling.track import TextFormat, Track
 from charrnn.text.vocabulary import Vocabulary
@@ -20,7 +19,7 @@ BYTES = Vocabulary("".join(map(chr, range(256))), byte_level=True)
 
 def track_of(vocabulary=BYTES, **settings):
     config = SamplingConfig(**settings)
-    return Track(TextFormat(vocabulary, config, Rules(config, vocabulary)))
+    return Track(TextFormat(vocabulary, config))
 
 
 # -- From ids to characters ---------------------------------------------------------------

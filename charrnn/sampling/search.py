@@ -13,7 +13,7 @@ from charrnn.sampling.writing import Writing, first_ids
 
 def best_of(writing: Writing) -> list[Text]:
     """Of every `best_of` texts in a row the one whose characters are likeliest on average."""
-    texts, size = writing.texts(), writing.config.best_of
+    texts, size = writing.texts(), writing.format.config.best_of
     groups = [texts[start : start + size] for start in range(0, len(texts), size)]
     rank = lambda text: (text.complete, text.log_probability_per_char)  # noqa: E731
     return [max(group, key=rank) for group in groups]
@@ -83,14 +83,14 @@ def beam_search(writing: Writing, prompt: str) -> list[Text]:
     is in it; the rules and ends of the writing's settings hold. Where the setting `match` cannot be
     fulfilled, what comes of it is empty or incomplete.
     """
-    config = writing.config
+    config = writing.format.config
     writing.engine.start(1)
     beam = Beam(
         writing.engine,
-        writing.rules,
+        writing.format.rules,
         config.beam,
-        first_ids(writing.vocabulary, prompt, writing.backward)[:, None],
-        [Candidate(writing.new_track())],
+        first_ids(writing.format.vocabulary, prompt, writing.format.backward)[:, None],
+        [Candidate(Track(writing.format))],
     )
     for _ in range(config.length):
         if not beam.live:

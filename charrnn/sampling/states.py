@@ -20,9 +20,9 @@ def save_state(path: Path, writing: Writing, model: object) -> None:
     `model` is plain data by which a model is known again. Several texts must have stopped at
     the same place, since the engine does not go on with one that ended before the others.
     """
-    if writing.count > 1 and writing.config.ends:
+    if writing.count > 1 and writing.format.config.ends:
         why = "the state of several texts is kept where nothing but length ends them"
-        raise ConfigError(why, {"count": writing.config.count})
+        raise ConfigError(why, {"count": writing.format.config.count})
     tensors = {
         "unread": writing.unread,
         "recent": writing.recent,

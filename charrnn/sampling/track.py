@@ -45,11 +45,15 @@ class TextFormat:
 
     vocabulary: Vocabulary
     config: SamplingConfig
-    rules: Rules
     backward: bool = False
     """Whether the last character is written first."""
     raw: bool = False
     """Whether bytes are handed out as the characters U+0000 to U+00FF."""
+
+    @cached_property
+    def rules(self) -> Rules:
+        """Which characters may be written, whatever their probability."""
+        return Rules(self.config, self.vocabulary)
 
     @cached_property
     def as_bytes(self) -> bool:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from charrnn.config import SamplingConfig
-from charrnn.sampling.constraints import Rules
 from charrnn.sampling.engines import Engine
 from charrnn.sampling.filters import NEVER, Filters, Past, draw, log_softmax
 from charrnn.sampling.noise import Noise
@@ -43,32 +42,35 @@ class Writing:
         raw: bool = False,
         scored: bool = False,
     ) -> None:
-        self.engine, self.vocabulary, self.config = engine, vocabulary, config
-        self.seed, self.backward = seed, backward
-        self.count = config.count * config.best_of
-        self.rules = Rules(config, vocabulary)
+        self.engine, self.seed = engine, seed
+        self.format = TextFormat(vocabulary, config, backward, raw)
+        """How the texts are decoded, what they may hold, and where they end."""
+        self.tracks = [
+            Track(self.format, number) for number in range(config.count * config.best_of)
+        ]
+        """Every text."""
         self.position = 0
         """How many characters of each text are drawn, as the noise counts them."""
-        self.unread = np.zeros((0, self.count), np.int32)
+        self.unread = np.zeros((0, len(self.tracks)), np.int32)
         """Ids [T, B] that are written or given, but not yet read by the engine."""
-        self.recent = np.zeros((self.count, 0), np.int32)
+        self.recent = np.zeros((len(self.tracks), 0), np.int32)
         """The last ids [B, N] of each text, for the repetition penalty."""
-        self._filters = Filters(config)
-        self._scored = scored or config.searched
-        self._format = TextFormat(vocabulary, config, self.rules, backward, raw)
-        self._tracks = [self.new_track(number) for number in range(self.count)]
-        self._going = self._tracks
-        """The tracks that are not done."""
-        self._numbers = self._rows = np.arange(self.count)
-        """The numbers of those texts, and their rows in the engine."""
+        self._filters, self._scored = Filters(config), scored or config.searched
+        self._going = self.tracks
+        """The texts that are not done."""
+        self._rows = np.arange(len(self.tracks))
+        """Their rows in the engine."""
 
-    def new_track(self, number: int = 0) -> Track:
-        """The track of text number `number`, at its beginning."""
-        return Track(self._format, number)
+    @property
+    def count(self) -> int:
+        """How many texts are written."""
+        return len(self.tracks)
 
     def begin(self, prompt: str = "") -> "Writing":
         """Start from the zero state, as if after a line's end, with the prompt."""
-        ids = np.repeat(first_ids(self.vocabulary, prompt, self.backward)[:, None], self.count, 1)
+        ids = np.repeat(
+            first_ids(self.format.vocabulary, prompt, self.format.backward)[:, None], self.count, 1
+        )
         self.engine.start(1)
         if len(ids) > 1:
             self.engine.read(ids[:-1, :1])
@@ -78,16 +80,17 @@ class Writing:
         return self
 
     def __iter__(self) -> Iterator[list[str]]:
-        config, noise = self.config, Noise(self.seed, self.count, self.position)
+        config, noise = self.format.config, Noise(self.seed, self.count, self.position)
         last = self.position + config.length
         while self._going and (config.endless or self.position < last):
             logits = pick(self.engine.read(self.unread), self._rows).astype(np.float64)
             weights = self._weigh(logits[:, :-1])  # never the unknown symbol
-            ids = draw(weights, pick(noise.next(), self._numbers))
+            numbers = [track.number for track in self._going]
+            ids = draw(weights, pick(noise.next(), numbers))
             yield self._take(ids, logits)
             if config.ends:
                 self._leave_out_done(last - self.position)
-        rest = [track.rest() for track in self._tracks]
+        rest = [track.rest() for track in self.tracks]
         if any(rest):
             yield rest
 
@@ -97,15 +100,15 @@ class Writing:
         for row in self:
             for text, piece in zip(pieces, row, strict=True):
                 text.append(piece)
-        return [track.text("".join(pieces[track.number]), self.seed) for track in self._tracks]
+        return [track.text("".join(pieces[track.number]), self.seed) for track in self.tracks]
 
     def complete(self, number: int = 0) -> bool:
         """Whether a text, as it stands, fully matches the setting `match`, if there is one."""
-        return self._tracks[number].complete
+        return self.tracks[number].complete
 
     def _weigh(self, logits: np.ndarray) -> np.ndarray:
         """Log-weights [B, V] of the next characters by the settings; texts that are stuck end."""
-        allowed = self.rules([track.drawn for track in self._going])
+        allowed = self.format.rules([track.drawn for track in self._going])
         if allowed is not None:
             stuck = np.logical_not(allowed.any(-1))
             for place in np.flatnonzero(stuck):
@@ -137,7 +140,7 @@ class Writing:
         if all(going):
             return
         self._going = [track for track in self._going if not track.done]
-        self._numbers, self._rows = self._numbers[going], self._rows[going]
+        self._rows = self._rows[going]
         if self._going and self._pays(left):
             self.engine.select(self._rows)
             self.unread, self.recent = self.unread[:, self._rows], self.recent[self._rows]
@@ -155,12 +158,12 @@ class Writing:
         return 2 * resting >= size and worth_it
 
     def _remember(self, ids: np.ndarray) -> None:
-        if self.config.repetition_penalty != 1:
+        if self.format.config.repetition_penalty != 1:
             recent = np.concatenate([self.recent, ids.T], 1)
-            self.recent = recent[:, -self.config.repetition_window :]
+            self.recent = recent[:, -self.format.config.repetition_window :]
 
 
-def pick(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def pick(values: np.ndarray, rows: np.ndarray | list[int]) -> np.ndarray:
     """These rows of [B, ...], ascending; nothing is copied where they are all rows."""
     return values if len(rows) == len(values) else values[rows]
 

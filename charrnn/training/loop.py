@@ -4,7 +4,7 @@ To stop training, close the generator; leaving a `for` loop over it does that to
 never cut short, and everything is saved before `close` returns.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from charrnn.checkpoints import load
@@ -59,16 +59,33 @@ def train(
         if overwrite or init_from is not None:
             why = "goes together with neither `overwrite` nor `init_from`"
             raise ConfigError(why, {"resume": True}, way_out="leave them out")
-        run = find_run(name or (run_name(corpus) if corpus else None), root)
-        if corpus == (run.name,) and not Path(run.name).exists():
-            corpus = ()  # the run's name, as the other commands take it
-        return in_folder(run, begin.resumed(run, corpus, settings, plan))
+        return resume_run(corpus, name, root, settings, plan)
     if init_from is not None and not corpus:
         raise ConfigError("name the new text to learn", {"init_from": None})
     old = None if init_from is None else load(find_checkpoint(init_from, root))
     config = Config.of(**settings) if old is None else begin.inherit(old.config, settings)
     find_optimizer(config.training)  # refused here, before the text is read
-    run = Run(root / checked(run_name(corpus) if name is None else name))
+    run = free_run(root / checked(run_name(corpus) if name is None else name), overwrite)
+    return in_folder(run, begin.new(run, select(corpus, config.text), config, plan, old))
+
+
+def resume_run(
+    corpus: Sequence[PathLike],
+    name: str | None,
+    root: Path,
+    settings: Mapping[str, object],
+    plan: Plan,
+) -> Generator[Event, None, None]:
+    """The events of a run that is resumed: the one named, or the corpus's, or the newest."""
+    run = find_run(name or (run_name(corpus) if corpus else None), root)
+    if tuple(corpus) == (run.name,) and not Path(run.name).exists():
+        corpus = ()  # the run's name, as the other commands take it
+    return in_folder(run, begin.resumed(run, corpus, settings, plan))
+
+
+def free_run(folder: Path, overwrite: bool) -> Run:
+    """The run in a folder; RunError where there is one already that must not be replaced."""
+    run = Run(folder)
     if run.exists and not overwrite:
         raise RunError(
             "holds a run already",
@@ -76,7 +93,7 @@ def train(
             way_out="continue it with `resume`, choose another `name`, or delete it with"
             " `overwrite`",
         )
-    return in_folder(run, begin.new(run, select(corpus, config.text), config, plan, old))
+    return run
 
 
 def checked(name: str) -> str:
