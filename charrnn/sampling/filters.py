@@ -129,12 +129,14 @@ class Filters:
             turns, default = value if isinstance(value, tuple) else (value,), default_of(name)
             if any(each != default for each in turns):
                 self._steps.append((FILTERS[name].apply, turns))
+        applied = [apply for apply, _ in self._steps]
+        self._centred = FILTERS["temperature"].apply in applied and not added
 
     def __call__(self, logits: np.ndarray, past: Past) -> np.ndarray:
-        """Log-weights [B, V] from logits [B, V]."""
+        """Log-weights [B, V], at most 0, from logits [B, V]."""
         for apply, turns in self._steps:
             logits = apply(logits, turns[past.position % len(turns)], past)
-        return logits
+        return logits if self._centred else centre(logits)
 
 
 def default_of(name: str) -> object:
@@ -209,6 +211,6 @@ def ranks(log_w: np.ndarray) -> np.ndarray:
 
 def draw(log_w: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """An id for each row, by inverting the cumulative distribution at noise [B] in [0, 1)."""
-    cumulative = np.exp(centre(log_w)).cumsum(-1)
+    cumulative = np.exp(log_w).cumsum(-1)
     drawn: np.ndarray = (cumulative > noise[:, None] * cumulative[:, -1:]).argmax(-1)
     return drawn
