@@ -94,12 +94,19 @@ class Table(Mapping[str, Item]):
             raise self._broken(name, packages, "both have one of this name")
         for entry in entries:
             try:
-                self.add(name, entry.load())
+                self._add_loaded(name, entry.load())
             except ConfigError as error:
                 raise self._broken(name, package_of(entry), error.why) from error
             except Exception as error:
                 why = f"{type(error).__name__}: {error}"
                 raise self._broken(name, package_of(entry), why) from error
+
+    def _add_loaded(self, name: str, item: Item) -> None:
+        """Add what an entry point names, unless it has put itself into the table by then."""
+        for other, each in self._items.items():
+            if each is item and other != name:
+                raise ConfigError(f"it calls itself '{other}', and its entry point must too")
+        self.add(name, item)
 
     def _broken(self, name: str, package: str, why: str) -> PluginError:
         return PluginError(

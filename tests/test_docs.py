@@ -3,13 +3,14 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
-from commands import charrnn
+from commands import charrnn, untrained
 
 from charrnn.cells import CELLS
 from charrnn.cli.registry import COMMANDS
 from charrnn.language_model import load
-from charrnn.sampling.filters import FILTERS
+from charrnn.sampling.filters import FILTERS, log_softmax
 from charrnn.training.optimizers import OPTIMIZERS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -69,10 +70,16 @@ def test_what_contributing_adds_works(corpus, train):
     assert float(outcome.out) == pytest.approx(load("corpus").score("the dog").sum())
 
 
-def test_the_recording_shown_is_made(capsys):
+def test_the_recording_shown_is_made_and_predicts_what_the_model_does(capsys):
+    untrained()
     (block,) = python_blocks(DOCS / "architecture.md").values()
-    exec(compile(block, "architecture.md", "exec"), {})
+    space = {}
+    exec(compile(block, "architecture.md", "exec"), space)
     assert "matmul" in capsys.readouterr().out
+    p = np.exp(log_softmax(space["logits"][:, :-1].astype(np.float64)))[0]
+    likeliest, expected = space["model"].next("To be", 1)[0]
+    assert space["vocabulary"].characters[p.argmax()] == likeliest
+    assert p.max() == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_map_shows_every_file_and_no_other():

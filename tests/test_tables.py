@@ -7,6 +7,7 @@ import click
 import numpy as np
 import pytest
 from commands import charrnn, untrained
+from conftest import SMALL
 
 import charrnn as package
 from charrnn.cells import CELLS, Cell, Differentiated, register
@@ -15,6 +16,7 @@ from charrnn.cells.rnn import RNN
 from charrnn.cli.registry import COMMANDS
 from charrnn.config import Config
 from charrnn.errors import ConfigError, PluginError
+from charrnn.network.weights import initial_weights
 from charrnn.sampling.filters import FILTERS
 from charrnn.tables import Table
 from charrnn.training.optimizers import OPTIMIZERS
@@ -190,6 +192,37 @@ def test_a_cell_that_multiplies_with_a_matrix_of_its_own_is_told_where_to_make_i
 
     with pytest.raises(ConfigError, match="its step multiplies with a matrix that is none of"):
         train(corpus, cell="turning", steps=1)
+
+
+def test_a_weight_that_a_cell_does_not_use_stays_as_it_is(corpus, train):
+    @register
+    class Forgetful(Cell):
+        name = "forgetful"
+
+        def step(self, ops, z, state, weights):
+            return (ops.tanh(z),)
+
+    train(corpus, cell="forgetful", steps=2, weight_decay=0.0)
+    weights = package.load("corpus").checkpoint.weights
+    fresh = initial_weights(Config.of(**SMALL, cell="forgetful").model, 29, seed=0)
+    kernel = "recurrent_1/recurrent_kernel"
+    np.testing.assert_array_equal(weights[kernel], fresh[kernel])
+
+
+def test_an_entry_point_has_the_name_that_what_it_names_gives_itself(corpus, monkeypatch, tmp_path):
+    module = "from charrnn.cells import register\nfrom charrnn.cells.rnn import RNN\n"
+    module += "@register\nclass Bee(RNN):\n name, summary = 'bee', 'my own'"
+    install(monkeypatch, tmp_path, "[charrnn.cells]\nfoo = hive:Bee\n", hive=module)
+    with pytest.raises(PluginError, match="it calls itself 'bee', and its entry point must too"):
+        CELLS["foo"]
+
+
+def test_the_help_tells_of_cells_that_cannot_be_had(monkeypatch, tmp_path):
+    names = "[charrnn.cells]\nlstm = fine:X\n[charrnn.optimizers]\nadamw = fine:X\n"
+    install(monkeypatch, tmp_path, names, fine="X = 1")
+    told = charrnn("train", "--help").err
+    assert "the cell 'lstm' of the package extra cannot be loaded" in told
+    assert "the optimizer 'adamw' of the package extra cannot be loaded" in told
 
 
 def test_a_cell_of_an_installed_package_is_an_option_of_train(corpus, monkeypatch, tmp_path):

@@ -23,7 +23,7 @@ class SettingsCommand(click.Command):
         groups: Classes of settings.
         added: Looks up settings that users have added. It is told whether to ask the installed
             packages too, which takes a while: that happens for the help, and where an
-            option is not known.
+            option is not known. Then it also says which packages cannot be loaded.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class SettingsCommand(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         *own, last = super().get_params(ctx)  # the last is --help
         settings = [each for group in self._groups for each in fields(group)]
-        settings += self._added(False)
+        settings += list(self._added(False))
         shown = (each for each in settings if not each.metadata.get("hidden"))
         return [*own, *map(setting_option, shown), last]
 

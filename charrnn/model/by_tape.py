@@ -63,6 +63,8 @@ class ByTape(Step):
         for name, factor, d_product in zip(self._matrices, factors, d_products, strict=True):
             gradient = gradient_of_product(factor, d_product)
             by_name[name] = by_name[name] + gradient if name in by_name else gradient
+        unused = self.weights.keys() - by_name.keys()
+        by_name |= {name: tf.zeros_like(self.weights[name]) for name in unused}
         return d_z, {name: by_name[name] for name in self.weights}
 
     def _z(self, t: Tensor) -> Tensor:

@@ -72,7 +72,8 @@ def declared(name: str, setting: object) -> Setting:
     if setting is None and name in OWN:
         return OWN[name]
     if name in OWN or name in RESERVED:
-        raise ConfigError("there is a setting of this name already", {"filter": name})
+        why, way_out = "there is a setting of this name already", "choose another name"
+        raise ConfigError(why, {"filter": name}, way_out=way_out)
     default = getattr(setting, "default", None)
     if not isinstance(default, (bool, int, float, str)):
         raise ConfigError("its setting needs a number or a text as default", {"filter": name})

@@ -1,20 +1,33 @@
 """`charrnn train`."""
 
 import sys
+from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import Field
 from pathlib import Path
 
 import click
 
 from charrnn.cli.allocator import keep_memory
+from charrnn.cli.boundary import tell
 from charrnn.cli.options import SettingsCommand, checkpoints_option, given
 from charrnn.cli.registry import register
 from charrnn.cli.signals import stop_signals
 from charrnn.config import GROUPS, Plan
 
 
+def tell_of_broken(everywhere: bool) -> Iterable[Field]:
+    """For the help: which cells and optimizers of installed packages cannot be loaded."""
+    from charrnn.cells import CELLS
+    from charrnn.training.optimizers import OPTIMIZERS
+
+    for table in (CELLS, OPTIMIZERS) if everywhere else ():
+        table.working(tell)
+    return ()
+
+
 @register
-@click.command("train", cls=SettingsCommand, groups=[Plan, *GROUPS.values()])
+@click.command("train", cls=SettingsCommand, groups=[Plan, *GROUPS.values()], added=tell_of_broken)
 @click.argument("corpus", nargs=-1)
 @click.option("--name", help="The run's name  [default: the corpus's].")
 @checkpoints_option
