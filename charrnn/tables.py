@@ -102,7 +102,7 @@ class Table(Mapping[str, Item]):
                 raise self._broken(name, package_of(entry), why) from error
 
     def _add_loaded(self, name: str, item: Item) -> None:
-        """Add what an entry point names, unless it has put itself into the table by then."""
+        """Add what an entry point names; ConfigError where it has registered another name."""
         for other, each in self._items.items():
             if each is item and other != name:
                 raise ConfigError(f"it calls itself '{other}', and its entry point must too")

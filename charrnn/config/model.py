@@ -12,7 +12,7 @@ MOST_LAYERS = 64
 
 def cells_in_words() -> str:
     """The help of the setting `cell`: every cell with its summary and defaults of its own."""
-    cells = CELLS.working(lambda error: None)  # a broken one is told of when it is chosen
+    cells = CELLS.working(lambda error: None)  # whoever shows the help tells of them
     summaries = "; ".join(f"{name}, {cell.summary}" for name, cell in cells.items())
     own = {name: cell.defaults for name, cell in cells.items() if cell.defaults}
     defaults = "; ".join(f"{name}, {in_words(settings)}" for name, settings in own.items())
@@ -92,17 +92,13 @@ class ModelConfig(Settings):
         choices=("forward", "backward"),
     )
 
-    def __post_init__(self) -> None:
-        self.parse()
+    def _unify(self) -> None:
         if isinstance(self.units, (list, tuple)):
             self._set(units=self._sizes(tuple(self.units)))
-        super().__post_init__()
+
+    def _complete(self) -> None:
         self._fill_in()
         self._check_together()
-
-    def _set(self, **values: object) -> None:
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
 
     def _sizes(self, units: tuple) -> int | tuple[int, ...]:
         """The units of each layer, as one number where all are the same."""

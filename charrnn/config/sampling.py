@@ -61,20 +61,16 @@ class SamplingConfig(Settings):
         high=1 << 16,
     )
 
-    def __post_init__(self) -> None:
+    def _unify(self) -> None:
         for name in ("temperature", "stop"):
             if isinstance(getattr(self, name), list):
-                object.__setattr__(self, name, tuple(getattr(self, name)))
+                self._set(**{name: tuple(getattr(self, name))})
         if isinstance(self.stop, str):
-            object.__setattr__(self, "stop", (self.stop,))
-        self.parse()
+            self._set(stop=(self.stop,))
         if not all(isinstance(each, Real) for each in self.temperatures):
             raise ConfigError("must be numbers", {"temperature": self.temperature})
-        super().__post_init__()
-        self._check_together()
 
-    def _check_together(self) -> None:
-        """Raise ConfigError where settings contradict one another."""
+    def _complete(self) -> None:
         if not self.temperatures:
             raise ConfigError("give at least one", {"temperature": None})
         if not all(each and isinstance(each, str) for each in self.stop):

@@ -76,15 +76,23 @@ class Settings:
         return cls(**settings)
 
     def __post_init__(self) -> None:
-        self.parse()
-        for each in fields(self):  # type: ignore[arg-type]
+        named = fields(self)  # type: ignore[arg-type]
+        self._set(**{each.name: parsed(each, getattr(self, each.name)) for each in named})
+        self._unify()
+        for each in named:
             if getattr(self, each.name) is not None:
                 check(each, getattr(self, each.name))
+        self._complete()
 
-    def parse(self) -> None:
-        """Put every value as its setting keeps it: text parsed, NumPy's numbers as Python's."""
-        for each in fields(self):  # type: ignore[arg-type]
-            object.__setattr__(self, each.name, parsed(each, getattr(self, each.name)))
+    def _set(self, **values: object) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def _unify(self) -> None:
+        """Give values that may be written in several ways one form, before they are checked."""
+
+    def _complete(self) -> None:
+        """Fill in what follows from other settings; ConfigError where settings contradict."""
 
 
 def refuse_unknown(settings: Iterable[str], known: Iterable[str]) -> None:

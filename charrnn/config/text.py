@@ -17,8 +17,7 @@ class TextConfig(Settings):
     val_fraction: float = setting(0.1, "Share of the text that validates.", low=0, below=1)
     test_fraction: float = setting(0.0, "Share at the end that is kept unseen.", low=0, below=1)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _complete(self) -> None:
         if self.val_fraction + self.test_fraction >= 1:
             raise ConfigError(
                 "together they leave nothing to train on",

@@ -68,8 +68,7 @@ class Plan(Settings):
         metavar="DURATION",
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _complete(self) -> None:
         given = {name_of(each): getattr(self, each.name) for each in fields(self)}
         given = {name: value for name, value in given.items() if value is not None}
         if len(given) > 1:

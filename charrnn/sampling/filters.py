@@ -131,6 +131,7 @@ class Filters:
             if any(each != default for each in turns):
                 self._steps.append((FILTERS[name].apply, turns))
         applied = [apply for apply, _ in self._steps]
+        # The temperature centres, and the filters after it keep the largest weight as it is.
         self._centred = FILTERS["temperature"].apply in applied and not added
 
     def __call__(self, logits: np.ndarray, past: Past) -> np.ndarray:
