@@ -63,7 +63,8 @@ def main(parts: str, rounds: int) -> None:
 
     keep_memory()
     from charrnn.config import Config
-    from charrnn.training.parts import choose_parts, cores
+    from charrnn.training.machine import cores
+    from charrnn.training.parts import choose_parts
 
     numbers = [int(number) for number in parts.split(",")]
     click.echo(f"{cores()} cores; characters per second, * is what charrnn chooses")

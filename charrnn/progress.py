@@ -41,6 +41,8 @@ class Progress:
     """How many of the latest steps were skipped, without a finite one between them."""
     elapsed_seconds: float = 0.0
     """Time that training has taken so far, in all sessions of the run together."""
+    machine: str = ""
+    """The processor and the libraries that the latest session ran on; "" is not known."""
     loss_sum: float = 0.0
     """Sum of the losses of all finite steps since the last evaluation, in nats per character."""
     norm_sum: float = 0.0

@@ -24,7 +24,8 @@ from charrnn.runs import Run
 from charrnn.sampling.writing import Writing
 from charrnn.score import Score
 from charrnn.training import events
-from charrnn.training.parts import choose_parts, cores
+from charrnn.training.machine import cores
+from charrnn.training.parts import choose_parts
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -245,7 +246,7 @@ def test_options_reach_the_run(corpus: Path) -> None:
     begin(corpus, *TINY, *options(**settings), "--bytes", "--keep-newlines")
     config = checkpoints.load(Run(ROOT / "corpus").last).config
     asked = {**SMALL, **settings, "bytes": True, "keep_newlines": True}
-    assert config == Config.of(**asked, parts=choose_parts(config, cores()))
+    assert config == Config.of(**asked, parts=choose_parts(config, cores()), threads=cores())
 
 
 def test_options_of_the_stack_reach_the_run(corpus: Path) -> None:

@@ -16,7 +16,7 @@ import charrnn
 from charrnn import checkpoints
 from charrnn.errors import ConfigError, CorpusError, DivergedError, RunError
 from charrnn.runs import Run
-from charrnn.training import begin, events
+from charrnn.training import events, machine
 from charrnn.training.rollback import MOST_ROLLBACKS, PATIENCE
 
 pytestmark = pytest.mark.usefixtures("eagerly")
@@ -100,15 +100,54 @@ def test_killed_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninte
     assert rows(tmp_path) == uninterrupted[1]
 
 
+def with_cores(monkeypatch, count):
+    """Let the process believe that it may use so many cores."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(count), raising=False)
+
+
+ON_ONE_CORE = """
+import os, sys
+import charrnn
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+list(charrnn.train(checkpoints=sys.argv[1], name="corpus", resume=True))
+"""
+
+
 @pytest.mark.compiled
-def test_a_run_keeps_its_parts_on_a_machine_with_other_cores(train, corpus, tmp_path, monkeypatch):
-    options = PLAN | {"batch_size": 32, "steps": 4, "eval_every": 2}
-    monkeypatch.setattr(begin, "cores", lambda: 4)
+def test_a_run_resumed_on_one_core_equals_the_uninterrupted(train, corpus, tmp_path):
+    options = {"units": 512, "batch_size": 64, "seq_length": 4, "steps": 4, "parts": 1}
     train(corpus, name="whole", **options)
     stream = charrnn.train(corpus, checkpoints=tmp_path / "checkpoints", **SMALL | options)
     next(event for event in stream if isinstance(event, events.Stepped) and event.step == 2)
     stream.close()
-    monkeypatch.setattr(begin, "cores", lambda: 1)
+    arguments = [sys.executable, "-c", ON_ONE_CORE, str(tmp_path / "checkpoints")]
+    subprocess.run(arguments, check=True)
+    assert_same(last(tmp_path), last(tmp_path, "whole"))
+
+
+def test_a_run_tells_of_other_cores_and_of_another_machine(train, corpus, tmp_path, monkeypatch):
+    train(corpus, steps=1)
+    monkeypatch.setattr(machine, "processor", lambda: "Z80")
+    with_cores(monkeypatch, 77)
+    notes = [
+        event.message for event in train(resume=True, steps=1) if isinstance(event, events.Note)
+    ]
+    assert any("`threads 77` would use them" in note for note in notes)
+    assert any("is on Z80" in note for note in notes)
+    assert "Z80" in last(tmp_path).progress.machine
+    assert not any("Z80" in str(event) for event in train(resume=True, steps=1))
+
+
+@pytest.mark.compiled
+def test_a_run_keeps_its_parts_on_a_machine_with_other_cores(train, corpus, tmp_path, monkeypatch):
+    options = PLAN | {"batch_size": 32, "steps": 4, "eval_every": 2}
+    with_cores(monkeypatch, 4)
+    train(corpus, name="whole", **options)
+    stream = charrnn.train(corpus, checkpoints=tmp_path / "checkpoints", **SMALL | options)
+    next(event for event in stream if isinstance(event, events.Stepped) and event.step == 2)
+    stream.close()
+    with_cores(monkeypatch, 1)
     list(charrnn.train(checkpoints=tmp_path / "checkpoints", name="corpus", resume=True))
     assert last(tmp_path).config.training.parts == 4
     assert_same(last(tmp_path), last(tmp_path, "whole"))
@@ -121,7 +160,7 @@ def test_a_run_from_before_parts_were_kept_has_those_of_two_cores(
     early = last(tmp_path)
     path = run_of(tmp_path).last
     checkpoints.save(path, replace(early, config=early.config.changed({"parts": None})))
-    monkeypatch.setattr(begin, "cores", lambda: 8)
+    with_cores(monkeypatch, 8)
     train(resume=True, steps=1)
     assert last(tmp_path).config.training.parts == 2
 

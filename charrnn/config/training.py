@@ -37,6 +37,14 @@ class TrainingConfig(Settings):
         low=1,
         high=MOST_PARTS,
     )
+    threads: int | None = setting(
+        None,
+        "Threads that compute a product; a run keeps the number, since it decides the rounding.",
+        shown="as many as cores",
+        low=1,
+        high=1024,
+        resumable=True,
+    )
     seed: int = setting(0, "Seed of weights and dropout.", low=0, below=1 << 31)
     eval_every: int | None = setting(
         None, "Steps between evaluations.", shown="up to 20 in a plan", low=1, resumable=True

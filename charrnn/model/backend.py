@@ -33,9 +33,6 @@ with quiet():
     import keras
     import tensorflow as tf
 
-    # The first device and the first compiled function have their chatter too.
-    tf.function(lambda: tf.constant(0), jit_compile=True, autograph=False)()
-
 __all__ = ["has_gpu", "keras", "tf"]
 
 

@@ -21,8 +21,9 @@ from charrnn.text.streams import fit
 from charrnn.training import history
 from charrnn.training.events import Event, Note
 from charrnn.training.folder import settle, staging
+from charrnn.training.machine import cores, machine, moved, use_threads
 from charrnn.training.notes import already_finished, announce, describe, describe_fit
-from charrnn.training.parts import choose_parts, cores
+from charrnn.training.parts import choose_parts
 from charrnn.training.plan import plan_steps
 from charrnn.training.session import Session
 from charrnn.training.speed import measure
@@ -48,7 +49,9 @@ def new(
         yield from describe(corpus, config)
         asked, config = config, fitted(corpus, config)
         yield from describe_fit(corpus, config, asked)
+        yield from use_threads(config.training.threads)
         session = build(run, corpus, config, old)
+        session.progress.machine = machine()
         yield from set_plan(session, plan, begin)
         set_cadence(session)
         session.saver.save(Run(staged))
@@ -69,14 +72,16 @@ def resumed(
         )
     checkpoint = checkpoints.load(run.last)
     corpus = open_corpus(run.folder)
-    old = with_parts(checkpoint.config, CORES_ONCE)
+    old = with_threads(with_parts(checkpoint.config, CORES_ONCE))
     config = old.resumed(refitted(corpus, old, settings))
     refuse_changed(run, corpus, config, select(paths, config.text).sources if paths else ())
     if checkpoint.progress.finished and plan.empty:
         yield from already_finished(run, checkpoint)
         return None
+    yield from use_threads(config.training.threads)
     session = Session(run, corpus, config, Trainer(config, corpus.vocabulary.size))
     session.learner.restore(checkpoint)
+    yield from moved(session.progress, config)
     history.truncate(run.history, session.progress.step)
     yield Note(f"going on with {run.folder} at step {session.progress.step:,}")
     if not plan.empty:
@@ -105,13 +110,19 @@ def fitted(corpus: Corpus, config: Config) -> Config:
     """The settings as the run keeps them, with sizes that the corpus can fill, and the parts."""
     options = config.training
     batch, window = fit(len(corpus.train), options.batch_size, options.seq_length)
-    return with_parts(config.changed({"batch_size": batch, "seq_length": window}), cores())
+    config = config.changed({"batch_size": batch, "seq_length": window})
+    return with_threads(with_parts(config, cores()))
 
 
 def with_parts(config: Config, cores: int) -> Config:
     """The settings with a number of parts for the batch, as chosen or as the cores suggest."""
     parts = config.training.parts or choose_parts(config, cores)
     return config.changed({"parts": min(parts, config.training.batch_size)})
+
+
+def with_threads(config: Config) -> Config:
+    """The settings with a number of threads, as chosen or one for each core."""
+    return config.changed({"threads": config.training.threads or cores()})
 
 
 def refitted(corpus: Corpus, config: Config, settings: Mapping[str, object]) -> dict[str, object]:

@@ -7,7 +7,6 @@ part has few sequences, and where one time step is large the products are nearly
 work. A run keeps its number of parts: with another one, sums are rounded in another order.
 """
 
-import os
 from itertools import pairwise
 
 from charrnn.config import MOST_PARTS, Config
@@ -25,13 +24,6 @@ LEAST_ROWS = 8
 
 A part reads all of U for its few sequences. More than two cores have not been measured.
 """
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def choose_parts(config: Config, cores: int) -> int:

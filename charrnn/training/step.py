@@ -15,8 +15,9 @@ from charrnn.model.network import (
 )
 from charrnn.network.weights import prefixed, state_names
 from charrnn.text.streams import Batch
+from charrnn.training.machine import cores
 from charrnn.training.optimizers import find_optimizer
-from charrnn.training.parts import choose_parts, cores, cut
+from charrnn.training.parts import choose_parts, cut
 from charrnn.types import State, Tensor, Tensors
 
 PART_SHIFT = 27

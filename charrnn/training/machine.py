@@ -1,0 +1,76 @@
+"""What the rounding of a training step depends on, beside a run's settings.
+
+A product is cut into one piece for each thread, and the pieces decide in which order sums are
+rounded. So a run keeps its number of threads: fewer cores then take longer over the same
+numbers. Another processor or another TensorFlow may still round otherwise, which is noted.
+"""
+
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+from charrnn.config import Config
+from charrnn.model.backend import keras, tf
+from charrnn.progress import Progress
+from charrnn.training.events import Note
+
+VECTORS = ("avx512f", "avx2", "avx")
+"""Instructions for vectors, the widest first: compiled code rounds as these add up."""
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def machine() -> str:
+    """The processor and the libraries, as a run's progress records them."""
+    return f"{processor()}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
+
+
+def processor() -> str:
+    """The processor's name and its widest instructions for vectors, as far as can be told."""
+    lines = CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else []
+    told = {
+        name.strip(): value.strip() for name, _, value in (each.partition(":") for each in lines)
+    }
+    name = told.get("model name") or platform.processor() or platform.machine()
+    widest = (each for each in VECTORS if each in told.get("flags", "").split())
+    return " ".join([name, *list(widest)[:1]])
+
+
+def use_threads(wanted: int | None) -> Iterator[Note]:
+    """Compute products with so many threads; note it where TensorFlow has others already.
+
+    Once TensorFlow has begun to compute, its number of threads stays what it is: a program
+    that trains several runs has one number for all of them.
+    """
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(wanted or cores())
+    except RuntimeError:
+        used = tf.config.threading.get_intra_op_parallelism_threads() or cores()
+        if used != wanted:
+            yield Note(
+                f"this process computes with {used} threads already, not with the run's"
+                f" {wanted} (`threads`): sums may be rounded otherwise"
+            )
+
+
+def moved(progress: Progress, config: Config) -> Iterator[Note]:
+    """Note where a resumed run meets other cores or another machine; record the machine."""
+    threads, here = config.training.threads, machine()
+    if threads != cores():
+        yield Note(
+            f"the run keeps its number of threads, {threads}, to be exact; there are {cores()}"
+            f" cores here, and `threads {cores()}` would use them"
+        )
+    if progress.machine not in ("", here):
+        yield Note(
+            f"the run was on {progress.machine} before, and is on {here} now:"
+            " sums may be rounded otherwise"
+        )
+    progress.machine = here
