@@ -27,10 +27,11 @@ class Table(Mapping[str, Item]):
     Args:
         kind: What one of them is called, as in "cell"; its entry points are in the group
             "charrnn.cells".
+        check: Raises ConfigError where something cannot be one of them.
     """
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    def __init__(self, kind: str, check: Callable[[Item], None] = lambda item: None) -> None:
+        self.kind, self._check = kind, check
         self._items: dict[str, Item] = {}
 
     @property
@@ -39,10 +40,11 @@ class Table(Mapping[str, Item]):
         return f"charrnn.{self.kind}s"
 
     def add(self, name: str, item: Item) -> Item:
-        """Add one and return it; ConfigError where another has the name.
+        """Add one and return it; ConfigError where another has the name, or it is unfit.
 
         A definition in a notebook or a program may be run again: it replaces its older self.
         """
+        self._check(item)
         old = self._items.get(name, item)
         if old is not item and not same_definition(old, item):
             raise ConfigError(

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from charrnn.cells import CELLS, Differentiated
+from charrnn.cells import CELLS, Cell, Differentiated
 from charrnn.config import ModelConfig
 from charrnn.model import linear
 from charrnn.model.backend import keras, tf
@@ -140,8 +140,48 @@ def test_whole_sequence_equals_halves_with_carried_state(name):
         np.testing.assert_allclose(ours_, theirs, atol=1e-6)
 
 
+class Odd(Cell):
+    """A cell whose step does more with its matrix than multiply."""
+
+    summary, source = "an odd cell", "nobody"
+
+    def step(self, ops, z, state, weights):
+        (h,), U = state, weights["recurrent_kernel"]
+        return (ops.tanh(z + self.product(ops, h, U)),)
+
+
+def halves(self, ops, h, U):
+    half = U.shape[1] // 2
+    return ops.concatenate([ops.matmul(h, U[:, :half]), ops.matmul(h, U[:, half:])], -1)
+
+
+FIXED = np.random.default_rng(0).normal(size=(4, 4))
+PRODUCTS = {
+    "by halves": halves,
+    "turned": lambda self, ops, h, U: ops.matmul(h, ops.transpose(U)),
+    "twice": lambda self, ops, h, U: ops.matmul(ops.tanh(ops.matmul(h, U)), U),
+    "and its mean": lambda self, ops, h, U: ops.matmul(h, U) + ops.mean(U, 0, keepdims=True) * h,
+    "elementwise": lambda self, ops, h, U: ops.matmul(h, ops.tanh(U)),
+    "one by the other": lambda self, ops, h, U: ops.matmul(h, ops.matmul(U, U)),
+    "fixed": lambda self, ops, h, U: ops.matmul(ops.matmul(h, U), FIXED),
+    "not at all": lambda self, ops, h, U: h,
+}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_whatever_a_step_does_with_a_matrix_its_gradient_is_whole(name, monkeypatch):
+    odd = type("Odd", (Odd,), {"name": name, "product": PRODUCTS[name]})
+    monkeypatch.setattr(CELLS, "_items", CELLS.present | {name: odd})
+    check_gradient(name)
+
+
 @pytest.mark.parametrize("name", sorted(CELLS))
 def test_gradient_equals_central_differences(name):
+    check_gradient(name)
+
+
+def check_gradient(name):
+    """Compare the gradients of a cell with differences of a function of its outputs."""
     rng = np.random.default_rng(3)
     layer, run = ours(name, 4, 2, "float64")
     for variable in layer.weights:

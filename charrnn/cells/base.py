@@ -110,8 +110,9 @@ class Cell(ABC):
 
         Returns:
             `kernel` [D, G] and `bias` [G], which make z and are what a step does not see, and
-            the weights that it does see. A step multiplies with its matrices as they stand
-            here, never with parts of them.
+            the weights that it does see. Training is fastest where a step multiplies with
+            its matrices as they stand here: what is cut or turned inside the step has its
+            gradient added up at each time step.
         """
         return dict(weights)
 
@@ -207,7 +208,33 @@ class Linear(Cell):
         return (a * state[0] + b,)
 
 
-CELLS: Table[type[Cell]] = Table("cell")
+def check_class(cell: type[Cell]) -> None:
+    """Raise ConfigError where a class lacks what makes a cell."""
+    if not (isinstance(cell, type) and issubclass(cell, Cell)):
+        raise ConfigError("a cell is a subclass of charrnn.cells.Cell", {"cell": cell})
+    texts = ("name", "summary", "source")
+    missing = [name for name in texts if not is_text(getattr(cell, name, None))]
+    missing += sorted(cell.__abstractmethods__)
+    if missing:
+        why = f"its class does not define {', '.join(missing)}"
+        raise ConfigError(why, {"cell": cell.__name__}, way_out="see charrnn.cells.Cell")
+    if not isinstance(cell.state_names, tuple) or not cell.state_names:
+        why = 'its state_names must be a tuple of names, as in ("h",)'
+        raise ConfigError(why, {"cell": cell.name})
+    for base in (Differentiated, Linear):
+        if issubclass(cell, base) and cell.step is not base.step:
+            why = (
+                f"a {base.__name__} cell is trained by its other methods, not by a step of its own"
+            )
+            raise ConfigError(why, {"cell": cell.name}, way_out="make it a subclass of Cell")
+
+
+def is_text(value: object) -> bool:
+    """Whether it is a string that says something."""
+    return isinstance(value, str) and bool(value.strip())
+
+
+CELLS: Table[type[Cell]] = Table("cell", check_class)
 """Every cell by name."""
 
 CellType = TypeVar("CellType", bound=type[Cell])
@@ -217,7 +244,7 @@ def register(cell: CellType) -> CellType:
     """Put a cell into the table, and so into the choices of `cell`, the help and the tests.
 
     Raises:
-        ConfigError: There is a cell of this name already.
+        ConfigError: There is a cell of this name already, or the class lacks something.
     """
-    CELLS.add(cell.name, cell)
+    CELLS.add(getattr(cell, "name", ""), cell)
     return cell

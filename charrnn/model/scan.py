@@ -102,7 +102,8 @@ def run_backward(
         d_state, values, summed = retreat(t, d_state, summed)
         return t - 1, d_state, summed, write(gathered, t, values)
 
-    d_last, summed = tuple(d_last), step.zero_sums
+    d_last = tuple(d_last)
+    summed = step.zero_sums(d_last)
     _, values, _ = retreat(0, d_last, summed)
     loop = (steps - 1, d_last, summed, buffers(values, steps))
     _, d_state, summed, gathered = tf.while_loop(

@@ -5,8 +5,8 @@
 
 `saved` is what `backward` wants to see again, a tensor for each time step. From the
 `step_gradients`, also a tensor for each time step, `gradients` makes the gradients of z and
-of the matrices after the loop, each as one large product; `summed` holds the gradients of
-vectors, added up on the way.
+of the matrices after the loop, each as one large product; `summed` holds the gradients that
+are added up on the way, as those of vectors are.
 """
 
 from abc import ABC, abstractmethod
@@ -31,9 +31,8 @@ class Step(ABC):
     def __init__(self, cell: Cell, z: Tensor, weights: Mapping[str, Tensor]) -> None:
         self.cell, self.z, self.weights = cell, z, weights
 
-    @property
-    def zero_sums(self) -> Parts:
-        """`summed` before the first call of `backward`."""
+    def zero_sums(self, state: State) -> Parts:
+        """`summed` before the first call of `backward`, from any state, which gives the shapes."""
         return ()
 
     @staticmethod
@@ -65,7 +64,7 @@ class Step(ABC):
             before: The state before it.
             after: The state after it.
             d_after: The gradient of the state after.
-            summed: The gradients of vectors, added up over the later time steps.
+            summed: The gradients added up over the later time steps.
 
         Returns:
             The gradient of the state before, the step's gradients, and the sums with this
