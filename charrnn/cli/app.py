@@ -5,6 +5,7 @@ import click
 import charrnn.cli.commands  # noqa: F401  (each command registers itself)
 from charrnn import __version__
 from charrnn.cli.boundary import ReportingGroup, tell
+from charrnn.cli.native import quiet_start
 from charrnn.cli.registry import COMMANDS
 
 
@@ -16,6 +17,10 @@ class TableGroup(ReportingGroup):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         return COMMANDS.get(name)
+
+    def invoke(self, ctx: click.Context) -> object:
+        with quiet_start():
+            return super().invoke(ctx)
 
 
 @click.group(cls=TableGroup, context_settings={"help_option_names": ["-h", "--help"]})
