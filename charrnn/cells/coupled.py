@@ -15,6 +15,8 @@ class Coupled(Differentiated):
         c_t = f_t ⊙ c_{t-1} + (1 - f_t) ⊙ g_t
         h_t = o_t ⊙ tanh(c_t)
 
+    The paper's gates see the cell state as well, through peepholes; these do not.
+
     Gate order f, g, o. W [D, 3U] starts Glorot uniform, U [U, 3U] orthogonal, b [3U] zero
     but b_f = 1.
     """

@@ -15,6 +15,9 @@ class Jordan(Cell):
         h_t = tanh(x_t W + y_{t-1} U + b)
         y_t = tanh(h_t W_y + b_y)
 
+    In the paper the outputs go to context units that also feed themselves, and so keep a
+    fading trace of all that came before; here the context is the last output alone.
+
     W [D, U] starts Glorot uniform, U [U, U] and W_y [U, U] orthogonal, b [U] and b_y [U]
     zero. The output is y_t.
     """

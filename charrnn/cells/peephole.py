@@ -16,6 +16,8 @@ class Peephole(Cell):
         o_t = σ(x_t W_o + h_{t-1} U_o + p_o ⊙ c_t + b_o)
         h_t = o_t ⊙ tanh(c_t)
 
+    The output is squashed by tanh, as in Graves 2013; in the paper it is h_t = o_t ⊙ c_t.
+
     Gate order i, f, g, o. W [D, 4U] starts Glorot uniform, U [U, 4U] orthogonal, b [4U]
     zero but b_f = 1, and p_i, p_f and p_o [U] zero: at first an LSTM.
     """
