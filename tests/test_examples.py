@@ -1,0 +1,55 @@
+"""The examples run, at a tiny size."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import charrnn
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+TINY = {
+    'time="2m"': "steps=3, units=8, batch_size=4, seq_length=10",
+    'time="1m"': "steps=2",
+    "length=300": "length=20",
+}
+
+
+@pytest.fixture(scope="module")
+def notebook():
+    return json.loads((EXAMPLES / "notebook.ipynb").read_text(encoding="utf-8"))
+
+
+def sources(notebook, kind):
+    """The text of the notebook's cells of a kind."""
+    return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == kind]
+
+
+def test_the_notebook_is_one_and_holds_no_outputs(notebook):
+    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
+    assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
+    for cell in notebook["cells"]:
+        keys = {"cell_type", "id", "metadata", "source"}
+        if cell["cell_type"] == "code":
+            keys |= {"execution_count", "outputs"}
+            assert (cell["execution_count"], cell["outputs"]) == (None, [])
+        assert cell.keys() == keys
+
+
+@pytest.mark.usefixtures("corpus", "eagerly")
+def test_the_notebook_runs(notebook, capsys):
+    space = {}
+    for cell in sources(notebook, "code"):
+        for size, tiny in TINY.items():
+            cell = cell.replace(size, tiny)
+        exec(compile(cell, "notebook.ipynb", "exec"), space)
+    shown = capsys.readouterr()
+    assert "step 3: validation" in shown.out
+    assert "3/3" in shown.err  # the bar of the first training
+    assert "5/5" in shown.err  # and of the one that went on
+    assert charrnn.load("notebook", which="last").checkpoint.progress.step == 5
+
+
+def test_what_the_notebook_shortens_is_there(notebook):
+    code = "\n".join(sources(notebook, "code"))
+    assert all(size in code for size in TINY)
