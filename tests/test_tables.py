@@ -387,7 +387,9 @@ def test_a_broken_package_does_not_break_the_help(monkeypatch, tmp_path):
     assert "the command 'bad' of the package extra cannot be loaded" in outcome.err
     assert "the command 'train' of the package extra cannot be loaded" in outcome.err
     assert charrnn("sample", "--help").status == 0
-    assert "No such option '--top-kk'" in charrnn("sample", "--top-kk", 3).err
+    mistyped = charrnn("sample", "--top-kk", 3).err
+    assert "No such option" in mistyped
+    assert "--top-kk" in mistyped
     refused = charrnn("bad")
     assert refused.status == 1
     assert "mend or uninstall extra" in refused.err
