@@ -84,5 +84,10 @@ class Progress:
 
     @property
     def finished(self) -> bool:
-        """Whether the plan has been carried out."""
+        """Whether the plan's last step is done."""
         return self.step >= self.end
+
+    @property
+    def complete(self) -> bool:
+        """Whether the plan is carried out, with the evaluation at its end."""
+        return self.finished and self.evaluated_step == self.step

@@ -1,5 +1,7 @@
 """The learner: everything that a training step changes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from charrnn.checkpoints import Checkpoint
@@ -10,6 +12,7 @@ from charrnn.progress import Progress
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import Streams, directed
 from charrnn.training.events import Stepped
+from charrnn.training.interrupts import held_back
 from charrnn.training.schedule import learning_rate
 from charrnn.training.step import Outcome, Trainer
 from charrnn.types import State, Tensors
@@ -29,6 +32,16 @@ class Learner:
         self.streams = Streams(ids, options.batch_size, options.seq_length)
         self.state = self._zero_state()
         self.progress = Progress()
+        self.whole = True
+        """Whether it stands between two changes; where one was cut short, it must not be saved."""
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """A change that is not to be cut short: Ctrl-C waits for its end."""
+        with held_back():
+            self.whole = False
+            yield
+            self.whole = True
 
     @property
     def learning_rate(self) -> float:
@@ -41,8 +54,9 @@ class Learner:
         if progress.window == 0:
             self.state = self._zero_state()
         batch, rate = self.streams.window(progress.window), self.learning_rate
-        self.state, outcome = self.trainer.step(batch, self.state, progress.step, rate)
-        self._count(outcome)
+        with self.changing():
+            self.state, outcome = self.trainer.step(batch, self.state, progress.step, rate)
+            self._count(outcome)
         characters, skipped = int(batch.mask.sum()), not outcome.finite
         return Stepped(progress.step, progress.end, outcome.loss_nats, characters, skipped)
 

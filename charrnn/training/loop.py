@@ -1,7 +1,6 @@
-"""Training from start to end, as a generator of events.
+"""Training from start to end, as a stream of events.
 
-To stop training, close the generator; leaving a `for` loop over it does that too. A step is
-never cut short, and everything is saved before `close` returns.
+A step is never cut short, and everything is saved, however the loop over the events is left.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from charrnn.training.events import Event
 from charrnn.training.folder import locked_folder
 from charrnn.training.optimizers import find_optimizer
 from charrnn.training.session import Session
+from charrnn.training.training import Training
 from charrnn.types import PathLike
 
 
@@ -31,10 +31,10 @@ def train(
     steps: int | None = None,
     time: float | str | None = None,
     **settings: object,
-) -> Generator[Event, None, None]:
-    """Train a model on files, folders or globs, and yield what happens as it happens.
+) -> Training:
+    """Train a model on files, folders or globs, and tell what happens as it happens.
 
-    To leave the loop early, close the generator (`contextlib.closing` does it): that saves.
+    Leave the loop over it whenever you like: by `break`, an exception, or Ctrl-C. That saves.
 
     Args:
         corpus: What to learn; nothing means the interpreter's standard library. To resume, the
@@ -47,8 +47,8 @@ def train(
         settings: Fields of `TextConfig`, `ModelConfig` and `TrainingConfig` by name.
 
     Returns:
-        A generator of events (see `charrnn.training.events`). Training goes as far as it is
-        iterated.
+        An iterator of events (see `charrnn.training.events`), which is a context manager too.
+        Training goes as far as it is iterated.
 
     Raises:
         CharrnnError: With a message for the user; nothing is lost or half-written.
@@ -66,7 +66,8 @@ def train(
     config = Config.of(**settings) if old is None else begin.inherit(old.config, settings)
     find_optimizer(config.training)  # refused here, before the text is read
     run = free_run(root / checked(run_name(corpus) if name is None else name), overwrite)
-    return in_folder(run, begin.new(run, select(corpus, config.text), config, plan, old))
+    selection = select(corpus, config.text)
+    return Training(in_folder(run, begin.new(run, selection, config, plan, old)))
 
 
 def resume_run(
@@ -75,12 +76,12 @@ def resume_run(
     root: Path,
     settings: Mapping[str, object],
     plan: Plan,
-) -> Generator[Event, None, None]:
-    """The events of a run that is resumed: the one named, or the corpus's, or the newest."""
+) -> Training:
+    """Training of a run that is resumed: the one named, or the corpus's, or the newest."""
     run = find_run(name or (run_name(corpus) if corpus else None), root)
     if tuple(corpus) == (run.name,) and not Path(run.name).exists():
         corpus = ()  # the run's name, as the other commands take it
-    return in_folder(run, begin.resumed(run, corpus, settings, plan))
+    return Training(in_folder(run, begin.resumed(run, corpus, settings, plan)))
 
 
 def free_run(folder: Path, overwrite: bool) -> Run:
@@ -114,14 +115,17 @@ def in_folder(
 
 
 def events(session: Session) -> Iterator[Event]:
-    """Step until the plan is carried out, and after each step do what is due."""
+    """Step until the plan is carried out, and after each step do what is due.
+
+    Where the loop is left or interrupted, the learner is saved as it is by then.
+    """
     try:
         yield session.started()
         yield from what_is_due(session)
         while not session.progress.finished:
             yield session.step()
             yield from what_is_due(session)
-    except GeneratorExit:
+    except (GeneratorExit, KeyboardInterrupt, SystemExit):
         session.saver.close()
         raise
     yield session.finished()

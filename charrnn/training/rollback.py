@@ -32,10 +32,11 @@ def roll_back(run: Run, learner: Learner, saver: Saver) -> RolledBack:
             where=run.folder,
             way_out="start again with a lower `learning_rate` or `clip_norm`",
         )
-    learner.restore(checkpoints.load(run.last))
-    carry_over(abandoned, learner.progress)
-    history.truncate(run.history, learner.progress.step)
-    saver.save()
+    with learner.changing():
+        learner.restore(checkpoints.load(run.last))
+        carry_over(abandoned, learner.progress)
+        history.truncate(run.history, learner.progress.step)
+        saver.save()
     return RolledBack(learner.progress.step, learner.learning_rate)
 
 

@@ -4,6 +4,7 @@ from charrnn import checkpoints
 from charrnn.runs import Run
 from charrnn.training.clock import Clock
 from charrnn.training.events import Saved
+from charrnn.training.interrupts import held_back
 from charrnn.training.learner import Learner
 
 
@@ -12,7 +13,13 @@ class Saver:
 
     def __init__(self, run: Run, learner: Learner, clock: Clock) -> None:
         self._run, self._learner, self._clock = run, learner, clock
-        self._saved_step: int | None = None
+        self._saved: tuple[int, int] | None = None
+
+    @property
+    def saved(self) -> bool:
+        """Whether `last` holds this step, with its evaluation if there was one."""
+        progress = self._learner.progress
+        return self._saved == (progress.step, progress.evaluated_step)
 
     @property
     def due(self) -> bool:
@@ -23,14 +30,14 @@ class Saver:
         """
         progress = self._learner.progress
         on_time = progress.step % progress.checkpoint_every == 0 and not progress.skipped_in_a_row
-        return (progress.finished or on_time) and progress.step != self._saved_step
+        return (progress.finished or on_time) and not self.saved
 
     def save(self, run: Run | None = None) -> Saved:
         """Write `last` into the run's folder, or into that of another run."""
         progress, path = self._learner.progress, (run or self._run).last
         self._clock.update(progress)
         checkpoints.save(path, self._learner.snapshot())
-        self._saved_step = progress.step
+        self._saved = progress.step, progress.evaluated_step
         return Saved(progress.step, path)
 
     def save_best(self) -> None:
@@ -38,7 +45,12 @@ class Saver:
         checkpoints.save(self._run.best, self._learner.weights_snapshot())
 
     def close(self) -> None:
-        """Write `last` when training is stopped, unless this step is saved or was skipped."""
-        progress = self._learner.progress
-        if progress.step != self._saved_step and not progress.skipped_in_a_row:
-            self.save()
+        """Write `last` when training is stopped, unless it is saved or its step was skipped.
+
+        A learner that is not whole is not saved either: an error or a second Ctrl-C cut its
+        step short.
+        """
+        skipped = self._learner.progress.skipped_in_a_row
+        if self._learner.whole and not skipped and not self.saved:
+            with held_back():
+                self.save()

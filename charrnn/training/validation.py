@@ -34,13 +34,17 @@ class Validator:
     def evaluate(self) -> Evaluated:
         """Score the validation text, write a row of the history, and save the weights if best."""
         evaluated = self._evaluated()
+        with self._learner.changing():
+            self._record(evaluated)
+        return evaluated
+
+    def _record(self, evaluated: Evaluated) -> None:
         self._clock.update(self._learner.progress)
         history.append(self._run.history, history.row(evaluated, self._learner.progress))
         self._learner.reset_sums()
         self._learner.progress.evaluated_step = evaluated.step
         if evaluated.is_best:
             self._keep_best(evaluated)
-        return evaluated
 
     def loss_nats(self) -> float | None:
         """Validation loss in nats per character; None where there is nothing to validate on."""

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable
-from contextlib import closing
 from dataclasses import Field
 from pathlib import Path
 
@@ -54,16 +53,14 @@ def train_command(
     from charrnn.training.loop import train
 
     with (
-        closing(
-            train(
-                *corpus,
-                name=name,
-                checkpoints=checkpoints,
-                resume=resume,
-                init_from=init_from,
-                overwrite=overwrite,
-                **given(settings),
-            )
+        train(
+            *corpus,
+            name=name,
+            checkpoints=checkpoints,
+            resume=resume,
+            init_from=init_from,
+            overwrite=overwrite,
+            **given(settings),
         ) as events,
         stop_signals() as received,
         Display() as display,
