@@ -1,5 +1,6 @@
 """The parts of a session: each is due when it should be, and does one thing."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from charrnn.progress import Progress
 from charrnn.runs import Run
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.sources import select
+from charrnn.training.best import improves
 from charrnn.training.clock import Clock
 from charrnn.training.events import Evaluated, RolledBack, Sampled, Saved, Stepped
 from charrnn.training.rollback import MOST_ROLLBACKS, PATIENCE, diverged, roll_back
@@ -201,6 +203,25 @@ def test_best_is_kept_only_where_the_loss_is_lower(session: Session) -> None:
         session.progress.best_loss_nats = best
         assert session.validator.evaluate().is_best == expected
     assert session.progress.best_step == checkpoints.load(session.run.best).progress.step == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "loss", "best"),
+    [
+        (None, 3.0, True),
+        (None, math.nan, False),
+        (None, math.inf, False),
+        (math.nan, 3.0, True),
+        (math.nan, math.nan, False),
+        (3.0, 3.0, False),
+        (3.0, math.nan, False),
+        (3.0, 2.9, True),
+    ],
+)
+def test_a_loss_that_is_not_finite_is_never_best(
+    before: float | None, loss: float, best: bool
+) -> None:
+    assert improves(loss, Progress(step=9, best_loss_nats=before, best_step=3)) == best
 
 
 def test_a_sample_depends_on_the_weights_and_the_step_alone(session: Session) -> None:

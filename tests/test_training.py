@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -137,6 +138,61 @@ def test_a_run_tells_of_other_cores_and_of_another_machine(train, corpus, tmp_pa
     assert any("is on Z80" in note for note in notes)
     assert "Z80" in last(tmp_path).progress.machine
     assert not any("Z80" in str(event) for event in train(resume=True, steps=1))
+class Killed(BaseException):
+    """What ends a process at once: nothing is saved any more."""
+
+
+def kill_at(step, monkeypatch):
+    """Let the process die in a step, with what is on disk by then."""
+    from charrnn.training.step import Trainer
+
+    take = Trainer.step
+
+    def killed(self, batch, state, seed, rate):
+        if seed == step:
+            raise Killed
+        return take(self, batch, state, seed, rate)
+
+    monkeypatch.setattr(Trainer, "step", killed)
+
+
+@pytest.mark.parametrize("options", [{"seed": 1}, {"val_fraction": 0}])
+def test_a_run_killed_long_after_its_last_checkpoint_ends_with_the_same_best(
+    train, corpus, tmp_path, monkeypatch, options
+):
+    monkeypatch.setattr(time, "perf_counter", lambda: 0.0)
+    # The rate is so high that the loss rises at the end: the best is in the middle.
+    options |= {"steps": 12, "eval_every": 2, "checkpoint_every": 12, "learning_rate": 0.5}
+    history = train(corpus, name="whole", **options)
+    with monkeypatch.context() as patched:
+        kill_at(11, patched)
+        with pytest.raises(Killed):
+            train(corpus, **options)
+    before = run_of(tmp_path).best.read_bytes()
+    assert checkpoints.load(run_of(tmp_path).best).progress.step > 2
+    assert last(tmp_path).progress.step == 0
+    resumed = only(events.Evaluated, train(resume=True, name="corpus"))
+    whole = only(events.Evaluated, history)
+    assert [each.val_loss_nats for each in resumed] == [each.val_loss_nats for each in whole]
+    assert [each.step for each in resumed if each.is_best] in ([], [12])
+    for which in ("best", "last"):
+        one, other = (run_of(tmp_path, name).file(which) for name in ("corpus", "whole"))
+        assert one.read_bytes() == other.read_bytes()
+    assert whole[-1].is_best or run_of(tmp_path).best.read_bytes() == before
+
+
+def test_a_best_that_is_gone_or_damaged_is_written_anew(train, corpus, tmp_path):
+    train(corpus, steps=2)
+    best = run_of(tmp_path).best
+    best.unlink()
+    assert only(events.Evaluated, train(resume=True, steps=2))[-1].is_best
+    data = best.read_bytes()
+    best.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    history = train(resume=True, steps=2)
+    assert only(events.Evaluated, history)[-1].is_best
+    notes = [note.message for note in only(events.Note, history)]
+    assert any("best.safetensors: damaged" in note for note in notes)
+    assert checkpoints.load(best).progress.step == 6
 
 
 @pytest.mark.compiled

@@ -19,6 +19,7 @@ from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
 from charrnn.text.sources import Selection, Source, select
 from charrnn.text.streams import fit
 from charrnn.training import history
+from charrnn.training.best import recall
 from charrnn.training.events import Event, Note
 from charrnn.training.folder import settle, staging
 from charrnn.training.machine import cores, machine, moved, use_threads
@@ -82,6 +83,7 @@ def resumed(
     session = Session(run, corpus, config, Trainer(config, corpus.vocabulary.size))
     session.learner.restore(checkpoint)
     yield from moved(session.progress, config)
+    yield from recall(run, session.progress)
     history.truncate(run.history, session.progress.step)
     yield Note(f"going on with {run.folder} at step {session.progress.step:,}")
     if not plan.empty:

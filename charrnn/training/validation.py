@@ -5,6 +5,7 @@ from charrnn.runs import Run
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import directed
 from charrnn.training import history
+from charrnn.training.best import improves
 from charrnn.training.clock import Clock
 from charrnn.training.events import Evaluated
 from charrnn.training.learner import Learner
@@ -52,8 +53,7 @@ class Validator:
 
     def _evaluated(self) -> Evaluated:
         progress, rate, loss = self._learner.progress, self._learner.learning_rate, self.loss_nats()
-        # Without a validation text the newest weights count as the best.
-        best = loss is None or progress.best_loss_nats is None or loss < progress.best_loss_nats
+        best = improves(loss, progress)
         return Evaluated(progress.step, progress.epoch, progress.train_loss_nats, loss, rate, best)
 
     def _keep_best(self, evaluated: Evaluated) -> None:
