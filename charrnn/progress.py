@@ -32,9 +32,9 @@ class Progress:
     best_step: int | None = None
     """The step at which the `best` checkpoint was written."""
     rate_scale: float = 1.0
-    """The learning rate is multiplied by this; each rollback halves it."""
+    """The learning rate is multiplied by this; each rollback halves it until the plan ends."""
     rollbacks: int = 0
-    """How many times the run diverged and went back to its `last` checkpoint."""
+    """How many times the run diverged and went back to its `last` checkpoint in this plan."""
     skipped_steps: int = 0
     """Steps whose loss or gradient was not finite, so that they changed no weight."""
     skipped_in_a_row: int = 0
@@ -44,7 +44,10 @@ class Progress:
     machine: str = ""
     """The processor and the libraries that the latest session ran on; "" is not known."""
     loss_sum: float = 0.0
-    """Sum of the losses of all finite steps since the last evaluation, in nats per character."""
+    """Sum of the losses of all finite steps since the last evaluation, in nats per character, each
+    times the share of its window that was filled."""
+    filled_windows: float = 0.0
+    """Sum of these shares: 1 for a full window, less where the streams end in it."""
     norm_sum: float = 0.0
     """Sum of the gradient norms, before clipping, of the same steps."""
     clipped_steps: int = 0
@@ -54,8 +57,12 @@ class Progress:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Progress":
-        """Read the progress in a checkpoint; early ones call `rollbacks` "returns"."""
-        return cls(**{RENAMED.get(name, name): value for name, value in data.items()})
+        """Read the progress in a checkpoint.
+
+        Early ones call `rollbacks` "returns", and count every window as full.
+        """
+        named = {RENAMED.get(name, name): value for name, value in data.items()}
+        return cls(**{"filled_windows": float(data.get("counted_steps", 0)), **named})
 
     @property
     def window(self) -> int:
@@ -69,8 +76,8 @@ class Progress:
 
     @property
     def train_loss_nats(self) -> float | None:
-        """Mean loss of the finite steps since the last evaluation; None where there are none."""
-        return self.loss_sum / self.counted_steps if self.counted_steps else None
+        """Mean loss of the characters learnt since the last evaluation; None where none were."""
+        return self.loss_sum / self.filled_windows if self.filled_windows else None
 
     @property
     def gradient_norm(self) -> float:
@@ -84,8 +91,8 @@ class Progress:
 
     @property
     def finished(self) -> bool:
-        """Whether the plan's last step is done."""
-        return self.step >= self.end
+        """Whether the plan's last step is done; one that was skipped is not the last."""
+        return self.step >= self.end and not self.skipped_in_a_row
 
     @property
     def complete(self) -> bool:

@@ -162,6 +162,15 @@ def test_rollbacks_are_read_under_the_name_that_early_checkpoints_give_them() ->
     assert checkpoints.load(PATH).progress == replace(example().progress, rollbacks=2)
 
 
+def test_early_checkpoints_count_every_window_as_full() -> None:
+    def early(description: dict[str, Any]) -> None:
+        del description["progress"]["filled_windows"]
+        description["progress"] |= {"counted_steps": 4, "loss_sum": 8.0}
+
+    described(early)
+    assert checkpoints.load(PATH).progress.train_loss_nats == 2
+
+
 def test_a_newer_format_is_refused_with_the_way_out() -> None:
     described(lambda description: description.update(format=checkpoints.FORMAT + 1))
     with pytest.raises(CheckpointError, match=f"^{PATH}: format 3, .*pip install --upgrade"):

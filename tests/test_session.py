@@ -140,9 +140,12 @@ def test_what_is_done_is_not_due_again_at_the_same_step(session: Session) -> Non
     assert not session.saver.due
 
 
-def test_after_a_skipped_step_a_checkpoint_waits_unless_the_plan_ends(session: Session) -> None:
+def test_after_a_skipped_step_a_checkpoint_waits_even_where_the_plan_ends(
+    session: Session,
+) -> None:
     session.progress.checkpoint_every, session.progress.skipped_in_a_row = 1, 1
-    assert due_steps(session, lambda: session.saver.due) == [10]
+    assert due_steps(session, lambda: session.saver.due) == []
+    assert not session.progress.finished
 
 
 def test_closing_saves_a_new_step_once_and_never_a_skipped_one(session: Session) -> None:
@@ -182,6 +185,15 @@ def test_means_are_over_the_finite_steps_since_the_last_reset(session: Session) 
     assert learner.progress.train_loss_nats == pytest.approx(np.mean(losses))
     assert learner.progress.skipped_steps == learner.progress.skipped_in_a_row == 1
     assert learner.progress.step == 5
+
+
+def test_the_mean_loss_is_over_characters_not_over_windows(session: Session) -> None:
+    learner = session.learner
+    steps = [learner.step() for _ in range(session.workload.windows)]
+    assert steps[-1].characters < steps[0].characters
+    nats = sum(step.loss_nats * step.characters for step in steps)
+    characters = sum(step.characters for step in steps)
+    assert learner.progress.train_loss_nats == pytest.approx(nats / characters)
 
 
 @pytest.mark.parametrize(("limit", "share"), [(1e-6, 1.0), (1e6, 0.0)])
@@ -251,10 +263,12 @@ def test_a_rollback_restores_the_weights_and_keeps_what_it_does_not_undo(session
     session.step()
     lost = session.progress
     lost.best_loss_nats, lost.best_step, lost.skipped_steps = 1.5, 1, 7
+    lost.elapsed_seconds += 100
     rolled_back = roll_back(session.run, session.learner, session.saver)
     assert rolled_back == RolledBack(0, rate / 2)
     kept = {"best_loss_nats": 1.5, "best_step": 1, "skipped_steps": 7}
     changed = {"rollbacks": 1, "rate_scale": 0.5}
+    assert session.progress.elapsed_seconds > 100
     session.progress.elapsed_seconds = saved.progress.elapsed_seconds
     expected = replace(saved.progress, **kept, **changed)
     assert_same(session.learner.snapshot(), replace(saved, progress=expected))

@@ -32,15 +32,16 @@ def weights_of(config):
     return {name: rng.normal(0, 0.5, each.shape).astype(np.float32) for name, each in shapes}
 
 
-def after_steps(config, count=2, alike=False):
+def after_steps(config, count=2, alike=False, mask=None):
     """The last outcome, and the tensors by name, after steps on a batch with gaps.
 
-    `alike`: every sequence of the batch is the same.
+    `alike`: every sequence of the batch is the same. `mask`: which targets count.
     """
     rng = np.random.default_rng(2)
     size = config.training.batch_size, config.training.seq_length
     ids = rng.integers(0, VOCABULARY.size, (2, *size), dtype=np.int32)
-    mask = (rng.random(size) < 0.8).astype(np.float32)
+    gaps = (rng.random(size) < 0.8).astype(np.float32)
+    mask = gaps if mask is None else mask
     state = [rng.normal(size=part.shape) for part in zero_state(config.model, size[0])]
     if alike:
         ids, mask = np.repeat(ids[:, :1], size[0], 1), np.ones_like(mask)
@@ -110,6 +111,25 @@ def test_each_part_has_dropout_masks_of_its_own():
 def test_parts_are_chosen_by_cores_and_sizes(cores, batch_size, units, parts):
     config = Config.of(units=(8, units), batch_size=batch_size)
     assert choose_parts(config, cores) == parts
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_every_target_weighs_the_same_however_many_its_window_has(parts):
+    """The gradients of two halves of a window add up to the whole window's."""
+    config = Config.of(**SIZES, batch_size=3, parts=parts, clip_norm=1e6)
+    first = np.zeros((3, SIZES["seq_length"]), np.float32)
+    first[:, :1] = 1
+    (one, seen), (other, rest), (whole, together) = (
+        after_steps(config, count=1, mask=mask) for mask in (first, 1 - first, np.ones_like(first))
+    )
+    momenta = [name for name in together if "momentum" in name]
+    for name in momenta:
+        added = seen[name] + rest[name]
+        np.testing.assert_allclose(added, together[name], atol=1e-7, err_msg=name)
+    assert momenta
+    share = first.mean()
+    mean = share * one.loss_nats + (1 - share) * other.loss_nats
+    assert whole.loss_nats == pytest.approx(mean, rel=1e-6)
 
 
 @pytest.mark.parametrize("clip_norm", [0.01, 1000.0])

@@ -436,7 +436,9 @@ def test_a_step_that_is_not_finite_changes_nothing(train, corpus, tmp_path, pois
     train(corpus, name="before", steps=3, warmup_steps=0)
     poison(lambda seed, rate: seed == 2)
     history = train(corpus, name="after", steps=3, warmup_steps=0, checkpoint_every=2)
-    assert [event.skipped for event in only(events.Stepped, history)] == [False, False, True]
+    skipped = [event.skipped for event in only(events.Stepped, history)]
+    assert skipped == [False, False, True, False]  # a plan does not end with a skipped step
+    assert [event.step for event in only(events.Saved, history)] == [2, 4]
     assert last(tmp_path, "after").progress.skipped_steps == 1
     assert all(np.isfinite(value).all() for value in last(tmp_path, "after").tensors.values())
 
@@ -452,6 +454,16 @@ def test_divergence_goes_back_at_half_the_rate(train, corpus, tmp_path, poison):
     assert progress.finished
     assert progress.rate_scale == 0.5
     assert progress.skipped_steps == PATIENCE
+
+
+def test_a_new_plan_starts_at_the_full_rate_again(train, corpus, tmp_path, poison):
+    poison(lambda seed, rate: seed >= 4 and rate > 0.006)
+    train(corpus, steps=20, eval_every=10, warmup_steps=0)
+    assert last(tmp_path).progress.rate_scale == 0.5
+    started = charrnn.train(checkpoints=tmp_path / "checkpoints", resume=True, steps=8)
+    next(event for event in started if isinstance(event, events.Started))
+    progress = last(tmp_path).progress
+    assert (progress.rate_scale, progress.rollbacks) == (1.0, 0)
 
 
 @pytest.mark.compiled

@@ -18,6 +18,11 @@ class Batch(NamedTuple):
     targets: np.ndarray
     mask: np.ndarray
 
+    @property
+    def filled(self) -> float:
+        """The share of the targets that count: 1 in a full window."""
+        return float(self.mask.sum(dtype=np.float64)) / self.mask.size
+
 
 def directed(ids: np.ndarray, direction: str) -> np.ndarray:
     """The ids as a model reads them, "forward" or "backward": a view, nothing is copied."""

@@ -152,6 +152,7 @@ def set_plan(session: Session, plan: Plan, begin: float) -> Iterator[Note]:
     steps = plan_steps(plan, workload, speed)
     progress = session.progress
     progress.start, progress.end = progress.step, progress.step + steps
+    progress.rate_scale, progress.rollbacks = 1.0, 0
     progress.windows = workload.windows
     yield Note(f"training for {steps:,} steps, {steps / workload.windows:.1f} epochs")
 

@@ -56,7 +56,7 @@ class Learner:
         batch, rate = self.streams.window(progress.window), self.learning_rate
         with self.changing():
             self.state, outcome = self.trainer.step(batch, self.state, progress.step, rate)
-            self._count(outcome)
+            self._count(outcome, batch.filled)
         characters, skipped = int(batch.mask.sum()), not outcome.finite
         return Stepped(progress.step, progress.end, outcome.loss_nats, characters, skipped)
 
@@ -65,6 +65,7 @@ class Learner:
         progress = self.progress
         progress.loss_sum = progress.norm_sum = 0.0
         progress.counted_steps = progress.clipped_steps = 0
+        progress.filled_windows = 0.0
 
     def snapshot(self) -> Checkpoint:
         """Copy all that is needed to continue bit for bit from here, as `last` holds it."""
@@ -83,7 +84,7 @@ class Learner:
     def _zero_state(self) -> State:
         return zero_state(self.config.model, self.config.training.batch_size)
 
-    def _count(self, outcome: Outcome) -> None:
+    def _count(self, outcome: Outcome, filled: float) -> None:
         progress = self.progress
         progress.step += 1
         if not outcome.finite:
@@ -92,7 +93,8 @@ class Learner:
             return
         progress.skipped_in_a_row = 0
         progress.counted_steps += 1
-        progress.loss_sum += outcome.loss_nats
+        progress.loss_sum += outcome.loss_nats * filled
+        progress.filled_windows += filled
         progress.norm_sum += outcome.gradient_norm
         progress.clipped_steps += outcome.gradient_norm > self.config.training.clip_norm
 

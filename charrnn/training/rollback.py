@@ -44,6 +44,7 @@ def carry_over(abandoned: Progress, restored: Progress) -> None:
     """Put into the restored progress what a rollback does not undo, and count the rollback."""
     restored.best_loss_nats = abandoned.best_loss_nats  # `best` is still on disk
     restored.best_step = abandoned.best_step
+    restored.elapsed_seconds = abandoned.elapsed_seconds
     restored.skipped_steps = abandoned.skipped_steps
     restored.skipped_in_a_row = 0
     restored.rollbacks = abandoned.rollbacks + 1

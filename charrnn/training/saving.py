@@ -25,12 +25,12 @@ class Saver:
     def due(self) -> bool:
         """Whether to write `last` now: every `checkpoint_every` steps and at the end of the plan.
 
-        A skipped step in mid-plan is not saved: if the run is diverging, `last` must stay at a
-        step before that. A step that is saved already is not saved again.
+        A skipped step is not saved: if the run is diverging, `last` must stay at a step before
+        that. A step that is saved already is not saved again.
         """
         progress = self._learner.progress
-        on_time = progress.step % progress.checkpoint_every == 0 and not progress.skipped_in_a_row
-        return (progress.finished or on_time) and not self.saved
+        on_time = progress.finished or progress.step % progress.checkpoint_every == 0
+        return on_time and not progress.skipped_in_a_row and not self.saved
 
     def save(self, run: Run | None = None) -> Saved:
         """Write `last` into the run's folder, or into that of another run."""

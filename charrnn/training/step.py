@@ -25,7 +25,11 @@ PART_SHIFT = 27
 
 
 class Outcome(NamedTuple):
-    """A step's loss (nats per character) and the gradient's global norm before clipping."""
+    """A step's loss (nats per character) and the gradient's global norm before clipping.
+
+    The loss is the mean over the targets that count; the gradient is that of their sum, divided
+    by the B · T targets of a full window.
+    """
 
     loss_nats: float
     gradient_norm: float
@@ -41,6 +45,9 @@ class Trainer:
 
     On a CPU the batch is cut into `parts` whose gradients are computed side by side (see
     `charrnn.training.parts`); their sum is the whole batch's gradient.
+
+    Every target weighs 1 / (B · T). So in the last window of the streams, where few targets may
+    be left, each moves the weights no further than it would in a full window.
 
     Args:
         config: All settings of the run.
@@ -76,12 +83,12 @@ class Trainer:
         self.optimizer.learning_rate.assign(rate)
         seeds = tf.constant([self.config.training.seed, seed & 0x7FFFFFFF])
         state, loss, norm = self._update(*map(tf.constant, batch), state, seeds)
-        return state, Outcome(float(loss), float(norm))
+        return state, Outcome(float(loss) / batch.filled, float(norm))
 
     def _traced_update(
         self, inputs: Tensor, targets: Tensor, mask: Tensor, state: State, seeds: Tensor
     ) -> tuple[State, Tensor, Tensor]:
-        batch = (inputs, targets, mask / tf.reduce_sum(mask), *state)
+        batch = (inputs, targets, mask / tf.cast(tf.size(mask), mask.dtype), *state)
         results = [
             self._differentiate(*part, seeds + part_seed(number))
             for number, part in enumerate(cut(batch, self.parts))
