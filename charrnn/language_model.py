@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from charrnn.checkpoints import Checkpoint, open_weights
 from charrnn.config import SamplingConfig
+from charrnn.config.settings import checks_names
+from charrnn.config.signatures import documented
 from charrnn.errors import CorpusError, RunError
 from charrnn.files import placed
 from charrnn.runs import DEFAULT_ROOT, WHICH, find_checkpoint
@@ -71,6 +73,7 @@ class LanguageModel(TextModel):
         """How much of a text is copied from the training text, which the run must still have."""
         return novelty(text, self.corpus(), self.path.parent)
 
+    @checks_names
     def evaluate(
         self, *files: PathLike, part: str = "validation", encoding: str | None = None
     ) -> "Score":
@@ -117,6 +120,7 @@ class LanguageModel(TextModel):
         return evaluator.score(directed(ids, config.direction), self.vocabulary.unknown)
 
 
+@checks_names
 def load(
     run: PathLike | None = None,
     *,
@@ -166,6 +170,7 @@ def generate(
 ) -> list[str]: ...
 
 
+@documented(SamplingConfig, like=TextModel.write)
 def generate(
     run: PathLike | None = None,
     prompt: str = "",
@@ -180,6 +185,7 @@ def generate(
     return model.generate(prompt, count=count, **settings)
 
 
+@checks_names
 def evaluate(
     run: PathLike | None = None,
     *files: PathLike,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from charrnn.config import SamplingConfig
+from charrnn.config.settings import checks_names
 from charrnn.errors import ConfigError
 from charrnn.language_model import LanguageModel, load
 from charrnn.runs import DEFAULT_ROOT, WHICH
@@ -69,6 +70,7 @@ def check_alike(first: LanguageModel, model: LanguageModel) -> None:
         )
 
 
+@checks_names
 def blend(
     weights: Mapping[str, float],
     *,

@@ -8,6 +8,8 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from charrnn.config import SamplingConfig
+from charrnn.config.settings import checks_names
+from charrnn.config.signatures import documented
 from charrnn.errors import ConfigError
 from charrnn.sampling.engines import Engine
 from charrnn.sampling.filters import log_softmax, sampling_config
@@ -58,6 +60,7 @@ class TextModel(ABC):
         """The characters of the text that the model does not know."""
         return self.vocabulary.missing(self.vocabulary.from_user(text))
 
+    @documented(SamplingConfig)
     def write(
         self,
         prompt: str = "",
@@ -126,6 +129,7 @@ class TextModel(ABC):
         """Keep where a writing stopped, for `write(state=path)`."""
         save_state(Path(path), writing, self.identity)
 
+    @documented(SamplingConfig, like=write)
     def texts(self, prompt: str = "", *, scored: bool = True, **settings: Any) -> list[Text]:
         """The texts with their log-probabilities; see `write`."""
         return self.finish(self.write(prompt, scored=scored, **settings), prompt)
@@ -143,11 +147,13 @@ class TextModel(ABC):
     @overload
     def generate(self, prompt: str = "", *, count: int, **settings: Any) -> list[str]: ...
 
+    @documented(SamplingConfig, like=write)
     def generate(self, prompt: str = "", *, count: int = 1, **settings: Any) -> str | list[str]:
         """The new text, without the prompt; a list where `count` is above 1. See `write`."""
         texts = self.texts(prompt, count=count, scored=False, **settings)
         return texts[0].text if count == 1 else [text.text for text in texts]
 
+    @documented(SamplingConfig, like=write)
     def stream(self, prompt: str = "", **settings: Any) -> Iterator[str]:
         """The characters of one new text as they come. See `write`."""
         writing = self.write(prompt, **settings)
@@ -178,6 +184,7 @@ class TextModel(ABC):
         ]
         return directed(np.array(log_p), "backward" if self.backward else "forward")
 
+    @checks_names
     def next(self, prompt: str = "", n: int = 10) -> list[tuple[str, float]]:
         """What may come next.
 

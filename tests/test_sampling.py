@@ -242,6 +242,24 @@ def test_bad_settings_get_a_message(model, settings, message):
         model.generate(**settings)
 
 
+def test_a_misspelt_name_gets_one_kind_of_error_with_the_nearest_name(model):
+    calls = {
+        "temperature": lambda: model.generate(temprature=1),
+        "seed": lambda: model.stream(sead=1),
+        "units": lambda: charrnn.train("a.txt", unitz=3),
+        "steps": lambda: charrnn.train("a.txt", stpes=3),
+        "checkpoints": lambda: charrnn.load("a", chekpoints="b"),
+        "which": lambda: charrnn.blend({"a": 1}, wich="last"),
+        "encoding": lambda: model.evaluate("a", encodng="utf-8"),
+        "top_k": lambda: SamplingConfig(topk=3),
+    }
+    for name, call in calls.items():
+        with pytest.raises(ConfigError, match=f"no such setting; did you mean `{name}`"):
+            call()
+    with pytest.raises(ConfigError, match=r"^`qqqqq`: no such setting$"):
+        model.generate(qqqqq=1)
+
+
 # -- Bytes --------------------------------------------------------------------------------
 
 

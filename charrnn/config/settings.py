@@ -1,14 +1,18 @@
 """What a setting is: a dataclass field with its help and limits, checked when it is made."""
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, field, fields
-from typing import TypeVar
+from difflib import get_close_matches
+from functools import wraps
+from typing import TypeVar, cast
 
 from charrnn.errors import ConfigError
 
 Value = TypeVar("Value")
 Group = TypeVar("Group", bound="Settings")
+Function = TypeVar("Function", bound=Callable[..., object])
 Late = Callable[[], Value]
 """What is looked up only when it is wanted, since users may add to it."""
 
@@ -69,10 +73,14 @@ BOUNDS: dict[str, tuple[Callable, str]] = {
 class Settings:
     """Base of the groups of settings: parses and checks every field when it is made."""
 
+    def __new__(cls: type[Group], *values: object, **settings: object) -> Group:
+        """Refuse a name that is unknown, with a ConfigError, before the class's own `__init__`."""
+        refuse_unknown(settings, [each.name for each in fields(cls)])  # type: ignore[arg-type]
+        return super().__new__(cls)
+
     @classmethod
     def of(cls: type[Group], **settings: object) -> Group:
         """From settings by name; ConfigError for a name that is unknown."""
-        refuse_unknown(settings, (each.name for each in fields(cls)))  # type: ignore[arg-type]
         return cls(**settings)
 
     def __post_init__(self) -> None:
@@ -95,11 +103,35 @@ class Settings:
         """Fill in what follows from other settings; ConfigError where settings contradict."""
 
 
-def refuse_unknown(settings: Iterable[str], known: Iterable[str]) -> None:
-    """Raise ConfigError where a setting has a name that is not known."""
-    unknown = sorted(set(settings) - set(known))
+def refuse_unknown(
+    settings: Iterable[str], known: Iterable[str], others: Iterable[str] = ()
+) -> None:
+    """Raise ConfigError where a setting has a name that is not known; it tells the nearest names.
+
+    Args:
+        settings: The names given.
+        known: The names that there are.
+        others: Names that may be meant as well: what else the function called takes.
+    """
+    known = set(known)
+    unknown = sorted(set(settings) - known)
     if unknown:
-        raise ConfigError("no such setting", dict.fromkeys(unknown))
+        names = sorted((known | set(others)) - set(unknown))
+        near = [match for name in unknown for match in get_close_matches(name, names, 1)]
+        way_out = f"did you mean {' and '.join(f'`{name}`' for name in near)}?" if near else ""
+        raise ConfigError("no such setting", dict.fromkeys(unknown), way_out=way_out)
+
+
+def checks_names(function: Function) -> Function:
+    """A decorator: a misspelt argument gets the ConfigError of a misspelt setting."""
+    known = [name for name in inspect.signature(function).parameters if name != "self"]
+
+    @wraps(function)
+    def checked(*values: object, **settings: object) -> object:
+        refuse_unknown(settings, known)
+        return function(*values, **settings)
+
+    return cast(Function, checked)
 
 
 def parsed(setting: Field, value: object) -> object:

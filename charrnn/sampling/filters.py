@@ -87,7 +87,10 @@ def sampling_config(settings: Mapping[str, object]) -> SamplingConfig:
     Raises:
         ConfigError: A setting is unknown, or its value impossible.
     """
-    refuse_unknown(settings, (name for name in settings if is_setting(name)))
+    unknown = [name for name in settings if not is_setting(name)]
+    if unknown:
+        names = [name for name in (*OWN, *FILTERS) if is_setting(name)]
+        refuse_unknown(unknown, names, others=RESERVED)
     own = {name: value for name, value in settings.items() if name in OWN}
     added = {name: value for name, value in settings.items() if name not in OWN}
     for name, value in added.items():

@@ -4,14 +4,17 @@ A step is never cut short, and everything is saved, however the loop over the ev
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from charrnn.checkpoints import load
-from charrnn.config import Config, Plan
+from charrnn.config import GROUPS, Config, Plan
+from charrnn.config.settings import refuse_unknown
+from charrnn.config.signatures import documented
 from charrnn.errors import ConfigError, RunError
 from charrnn.runs import DEFAULT_ROOT, Run, find_checkpoint, find_run
 from charrnn.text.sources import run_name, select
-from charrnn.training import begin
 from charrnn.training.events import Event
 from charrnn.training.folder import locked_folder
 from charrnn.training.optimizers import find_optimizer
@@ -19,7 +22,11 @@ from charrnn.training.session import Session
 from charrnn.training.training import Training
 from charrnn.types import PathLike
 
+if TYPE_CHECKING:
+    from charrnn.training.session import Session
 
+
+@documented(*GROUPS.values())
 def train(
     *corpus: PathLike,
     name: str | None = None,
@@ -53,6 +60,10 @@ def train(
     Raises:
         CharrnnError: With a message for the user; nothing is lost or half-written.
     """
+    from charrnn.training import begin  # imports TensorFlow, which `help` is not to wait for
+
+    names = [each.name for _, each in Config.fields()]
+    refuse_unknown(settings, names, others=signature(train).parameters)
     plan = Plan.of(epochs=epochs, steps=steps, seconds=time)
     root = Path(checkpoints)
     if resume:
@@ -78,6 +89,10 @@ def resume_run(
     plan: Plan,
 ) -> Training:
     """Training of a run that is resumed: the one named, or the corpus's, or the newest."""
+) -> Generator[Event, None, None]:
+    """The events of a run that is resumed: the one named, or the corpus's, or the newest."""
+    from charrnn.training import begin
+
     run = find_run(name or (run_name(corpus) if corpus else None), root)
     if tuple(corpus) == (run.name,) and not Path(run.name).exists():
         corpus = ()  # the run's name, as the other commands take it
@@ -105,7 +120,7 @@ def checked(name: str) -> str:
 
 
 def in_folder(
-    run: Run, beginning: Generator[Event, None, Session | None]
+    run: Run, beginning: "Generator[Event, None, Session | None]"
 ) -> Generator[Event, None, None]:
     """Begin and carry out a session, with the run's folder locked all the while."""
     with locked_folder(run):
@@ -119,6 +134,8 @@ def events(session: Session) -> Iterator[Event]:
 
     Where the loop is left or interrupted, the learner is saved as it is by then.
     """
+def events(session: "Session") -> Iterator[Event]:
+    """Step until the plan is carried out, and after each step do what is due."""
     try:
         yield session.started()
         yield from what_is_due(session)
@@ -131,7 +148,7 @@ def events(session: Session) -> Iterator[Event]:
     yield session.finished()
 
 
-def what_is_due(session: Session) -> Iterator[Event]:
+def what_is_due(session: "Session") -> Iterator[Event]:
     """Evaluate, save and sample, each if it is due; what is saved includes the evaluation."""
     if session.validator.due:
         yield session.validator.evaluate()

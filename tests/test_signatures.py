@@ -1,0 +1,55 @@
+"""Python's own help names every setting, with its default, and imports no TensorFlow."""
+
+import inspect
+import subprocess
+import sys
+from dataclasses import fields
+
+import pytest
+
+import charrnn
+from charrnn.config import GROUPS, SamplingConfig
+from charrnn.text_model import TextModel
+
+WRITERS = [charrnn.generate, *(getattr(TextModel, each) for each in ("generate", "write", "texts"))]
+
+
+@pytest.mark.parametrize(
+    ("function", "groups"),
+    [(charrnn.train, GROUPS.values()), *((each, [SamplingConfig]) for each in WRITERS)],
+)
+def test_help_lists_every_setting_with_its_default(function, groups):
+    parameters = inspect.signature(function).parameters
+    help = " ".join(inspect.getdoc(function).split())
+    for setting in (each for group in groups for each in fields(group)):
+        if setting.metadata.get("hidden"):
+            assert setting.name not in parameters
+            continue
+        told = setting.metadata.get("shown", repr(setting.default))
+        assert f" {setting.name} ({told}): " in help
+        if setting.name != "count":  # generate tells by it whether to return a list
+            assert parameters[setting.name].default == setting.default
+        if isinstance(setting.metadata["help"], str):
+            assert f"): {setting.metadata['help']}" in help
+
+
+@pytest.mark.parametrize("function", WRITERS)
+def test_help_names_what_is_handed_on(function):
+    parameters = inspect.signature(function).parameters
+    assert {"prompt", "seed", "engine", "state", "temperature"} <= set(parameters)
+    assert "settings" not in parameters
+
+
+def test_the_settings_come_after_what_the_function_says_itself():
+    text = inspect.getdoc(charrnn.train)
+    assert text.index("Raises:") < text.index("How files become characters")
+    assert "cell ('lstm'): One of clockwork, coupled, gru," in " ".join(text.split())
+
+
+def test_help_imports_no_tensorflow():
+    code = (
+        "import sys, pydoc, charrnn; pydoc.render_doc(charrnn.train);"
+        "pydoc.render_doc(charrnn.generate);"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
