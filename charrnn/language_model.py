@@ -1,20 +1,21 @@
 """A trained model in hand: `charrnn.load(run)`."""
 
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from charrnn.checkpoints import Checkpoint, open_weights
 from charrnn.config import SamplingConfig
 from charrnn.config.settings import checks_names
 from charrnn.config.signatures import documented
-from charrnn.errors import CorpusError, RunError
+from charrnn.errors import ConfigError, CorpusError, RunError
 from charrnn.files import placed
 from charrnn.runs import DEFAULT_ROOT, WHICH, find_checkpoint
 from charrnn.sampling.engines import Engine, make_engine
-from charrnn.sampling.novelty import Novelty, novelty
+from charrnn.sampling.novelty import TrainingText
 from charrnn.text.corpus import INFO_FILE, Corpus, encode_corpus, open_corpus
 from charrnn.text.sources import select
 from charrnn.text.streams import directed
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from charrnn.score import Score
 
 
+PARTS = ("train", "validation", "test")
+"""Of a run's text."""
+
+
 class LanguageModel(TextModel):
     """A checkpoint's model. TensorFlow is imported only for `network` and its engine.
 
@@ -37,6 +42,7 @@ class LanguageModel(TextModel):
         self.checkpoint, self.path = checkpoint, path
         self.vocabulary = checkpoint.vocabulary
         self._network: keras.Model | None = None
+        self._training_text: TrainingText | None = None
 
     @property
     def name(self) -> str:
@@ -69,9 +75,11 @@ class LanguageModel(TextModel):
         count = config.count * config.best_of
         return make_engine(self.checkpoint, name, count, config.length)
 
-    def novelty(self, text: str) -> Novelty:
-        """How much of a text is copied from the training text, which the run must still have."""
-        return novelty(text, self.corpus(), self.path.parent)
+    def training_texts(self) -> list[TrainingText]:
+        """The run's text, read at the first call."""
+        if self._training_text is None:
+            self._training_text = TrainingText(self.corpus(), self.path.parent)
+        return [self._training_text]
 
     @checks_names
     def evaluate(
@@ -81,6 +89,8 @@ class LanguageModel(TextModel):
 
         `part` is train, validation or test; the files' `encoding` is the training text's.
         """
+        if part not in PARTS:
+            raise ConfigError(f"must be one of {', '.join(PARTS)}", {"part": part})
         if not files:
             return self._score_corpus(self.corpus(), part)
         with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
@@ -141,7 +151,10 @@ def load(
     Raises:
         RunError: There is no such run.
         CheckpointError: The file is damaged, or of a newer format.
+        ConfigError: `run` is neither a name nor a path.
     """
+    if run is not None and not isinstance(run, (str, os.PathLike)):
+        raise ConfigError("must be a name or a path", {"run": run})
     path = find_checkpoint(run, Path(checkpoints), which)
     return LanguageModel(open_weights(path), path)
 
@@ -153,7 +166,7 @@ def generate(
     *,
     which: str | Sequence[str] = WHICH,
     checkpoints: PathLike = DEFAULT_ROOT,
-    count: Literal[1] = 1,
+    count: None = None,
     **settings: Any,
 ) -> str: ...
 
@@ -177,10 +190,13 @@ def generate(
     *,
     which: str | Sequence[str] = WHICH,
     checkpoints: PathLike = DEFAULT_ROOT,
-    count: int = 1,
+    count: int | None = None,
     **settings: Any,
 ) -> str | list[str]:
-    """Text from a run's model: `load(run).generate(prompt, …)`, a list where `count` > 1."""
+    """Text from a run's model: `load(run).generate(prompt, …)`; with a `count`, a list.
+
+    `run`, `which` and `checkpoints` are those of `load`, the others those of `LanguageModel.write`.
+    """
     model = load(run, which=which, checkpoints=checkpoints)
     return model.generate(prompt, count=count, **settings)
 
@@ -191,14 +207,18 @@ def evaluate(
     *files: PathLike,
     which: str | Sequence[str] = WHICH,
     checkpoints: PathLike = DEFAULT_ROOT,
+    part: str = "validation",
+    encoding: str | None = None,
 ) -> "Score":
     """How well a run's model predicts a text.
 
     Args:
         run: As in `load`.
-        files: Text to score; by default the validation part of the run's own text.
+        files: Text to score; by default a part of the run's own text.
         which: As in `load`.
         checkpoints: As in `load`.
+        part: Which part, if no files are given: train, validation or test.
+        encoding: The files' encoding; by default the training text's.
 
     Returns:
         The mean loss in nats and bits per character, and the perplexity.
@@ -207,4 +227,5 @@ def evaluate(
         RunError: There is no such run, or it has no validation part.
         CorpusError: A file cannot be read.
     """
-    return load(run, which=which, checkpoints=checkpoints).evaluate(*files)
+    model = load(run, which=which, checkpoints=checkpoints)
+    return model.evaluate(*files, part=part, encoding=encoding)

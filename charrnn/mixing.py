@@ -10,7 +10,7 @@ from charrnn.language_model import LanguageModel, load
 from charrnn.runs import DEFAULT_ROOT, WHICH
 from charrnn.sampling.blending import BlendedEngine
 from charrnn.sampling.engines import Engine
-from charrnn.sampling.novelty import Novelty
+from charrnn.sampling.novelty import TrainingText
 from charrnn.text_model import TextModel
 from charrnn.types import PathLike
 
@@ -50,10 +50,9 @@ class Blend(TextModel):
         engines = [model.engine(name, config) for model in self._models]
         return BlendedEngine(engines, self._weights)
 
-    def novelty(self, text: str) -> Novelty:
-        """The most that is copied from the training text of any of the models."""
-        found = [model.novelty(text) for model in self._models]
-        return max(found, key=lambda each: (len(each.longest), each.copied_share))
+    def training_texts(self) -> list[TrainingText]:
+        """The training text of each of the models."""
+        return [text for model in self._models for text in model.training_texts()]
 
 
 def check_alike(first: LanguageModel, model: LanguageModel) -> None:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, overload
 
 import numpy as np
 
@@ -11,10 +11,10 @@ from charrnn.config import SamplingConfig
 from charrnn.config.settings import checks_names
 from charrnn.config.signatures import documented
 from charrnn.errors import ConfigError
-from charrnn.sampling.engines import Engine
+from charrnn.sampling.engines import Engine, read_logits
 from charrnn.sampling.filters import log_softmax, sampling_config
-from charrnn.sampling.noise import random_seed
-from charrnn.sampling.novelty import Novelty
+from charrnn.sampling.noise import checked_seed, random_seed
+from charrnn.sampling.novelty import Novelty, TrainingText, new_texts
 from charrnn.sampling.search import beam_search, best_of
 from charrnn.sampling.states import restore_state, save_state, stored_seed
 from charrnn.sampling.track import Text
@@ -53,12 +53,34 @@ class TextModel(ABC):
         """What computes logits for texts of these settings; `name` is that of `write`."""
 
     @abstractmethod
-    def novelty(self, text: str) -> Novelty:
-        """How much of a text is copied from the training text, which must still be there."""
+    def training_texts(self) -> list[TrainingText]:
+        """What the model has learnt from, read when it is first asked for.
+
+        Raises:
+            RunError: The text is no longer beside the checkpoint.
+        """
+
+    def novelty(self, text: str, prompt: str = "") -> Novelty:
+        """How much of a text is copied from the training text, which must still be there.
+
+        Args:
+            text: The new text.
+            prompt: What the text continues. What is copied may begin in it, but counts only if
+                it reaches into the new text.
+
+        Returns:
+            Of several training texts, as a blend has, the figures of the one that most is
+            copied from.
+        """
+        refuse_other_than_text(text=text, prompt=prompt)
+        found = [each.novelty(text, prompt, self.backward) for each in self.training_texts()]
+        return max(found, key=lambda each: (len(each.longest), each.copied_share))
 
     def missing(self, text: str) -> str:
-        """The characters of the text that the model does not know."""
-        return self.vocabulary.missing(self.vocabulary.from_user(text))
+        """The characters of the text that the model does not know, each once, sorted."""
+        refuse_other_than_text(text=text)
+        unknown = lambda each: self.vocabulary.missing(self.vocabulary.from_user(each))  # noqa: E731
+        return "".join(sorted(filter(unknown, set(text))))
 
     @documented(SamplingConfig)
     def write(
@@ -77,18 +99,20 @@ class TextModel(ABC):
         Args:
             prompt: What the texts go on from, or with a backward model lead up to; unknown
                 characters become the unknown symbol.
-            seed: Fixes the texts; without one they differ each time.
+            seed: Fixes the texts: a whole number from 0 to 2^64 - 1. Without one they differ each
+                time.
             engine: "numpy", "tensorflow", or "auto" for whichever is done first.
             raw: A byte-level model's bytes as the characters U+0000 to U+00FF.
             scored: Keep account of the texts' log-probabilities.
-            state: A file of `save_state`, to go on from instead of a prompt.
-            settings: Fields of `SamplingConfig` (temperature, length, count and more), and the
-                settings of filters that were added.
+            state: A file of `save_state`, to go on from; a prompt is read after it.
+            settings: Those below (temperature, length, count and more), and the settings of
+                filters that were added.
 
         Raises:
             ConfigError: A setting is unknown, beyond its limits, or does not fit this model.
             CheckpointError: The file in `state` is damaged, or of another model.
         """
+        refuse_other_than_text(prompt=prompt)
         config = sampling_config(settings)
         self._check(config, raw)
         if seed is None:
@@ -97,16 +121,17 @@ class TextModel(ABC):
             self.engine(engine, config),
             self.vocabulary,
             config,
-            seed,
+            checked_seed(seed),
             backward=self.backward,
             raw=raw,
             scored=scored,
         )
         if state is None:
             return writing.begin(prompt)
-        if config.beam:
-            raise ConfigError("a search starts from a prompt, not from a state", {"beam": None})
-        return restore_state(Path(state), writing, self.identity)
+        for name in ("beam", "new"):
+            if getattr(config, name):
+                raise ConfigError("starts from a prompt alone, not from a state", {name: None})
+        return restore_state(Path(state), writing, self.identity).add(prompt)
 
     def _check(self, config: SamplingConfig, raw: bool) -> None:
         """Raise ConfigError where the settings do not suit this model."""
@@ -134,30 +159,35 @@ class TextModel(ABC):
         """The texts with their log-probabilities; see `write`."""
         return self.finish(self.write(prompt, scored=scored, **settings), prompt)
 
-    @staticmethod
-    def finish(writing: Writing, prompt: str) -> list[Text]:
-        """The texts of a writing, after the search that its settings want."""
-        if writing.format.config.beam:
+    def finish(self, writing: Writing, prompt: str) -> list[Text]:
+        """The texts of a writing, after the search or choice that its settings want."""
+        config = writing.format.config
+        if config.beam:
             return beam_search(writing, prompt)
-        return best_of(writing) if writing.format.config.best_of > 1 else writing.texts()
+        if config.new:
+            return new_texts(writing, prompt, self.training_texts())
+        return best_of(writing) if config.best_of > 1 else writing.texts()
 
     @overload
-    def generate(self, prompt: str = "", *, count: Literal[1] = 1, **settings: Any) -> str: ...
+    def generate(self, prompt: str = "", *, count: None = None, **settings: Any) -> str: ...
 
     @overload
     def generate(self, prompt: str = "", *, count: int, **settings: Any) -> list[str]: ...
 
     @documented(SamplingConfig, like=write)
-    def generate(self, prompt: str = "", *, count: int = 1, **settings: Any) -> str | list[str]:
-        """The new text, without the prompt; a list where `count` is above 1. See `write`."""
-        texts = self.texts(prompt, count=count, scored=False, **settings)
-        return texts[0].text if count == 1 else [text.text for text in texts]
+    def generate(
+        self, prompt: str = "", *, count: int | None = None, **settings: Any
+    ) -> str | list[str]:
+        """The new text, without the prompt; with a `count`, even of 1, a list. See `write`."""
+        many = {} if count is None else {"count": count}
+        texts = self.texts(prompt, scored=False, **many, **settings)
+        return texts[0].text if count is None else [text.text for text in texts]
 
     @documented(SamplingConfig, like=write)
     def stream(self, prompt: str = "", **settings: Any) -> Iterator[str]:
         """The characters of one new text as they come. See `write`."""
         writing = self.write(prompt, **settings)
-        if writing.count > 1 or writing.format.config.beam:
+        if writing.count > 1 or writing.format.config.chosen:
             raise ConfigError(
                 "a stream is one text", way_out="use generate for `count` and the like"
             )
@@ -166,20 +196,24 @@ class TextModel(ABC):
         return (character for (piece,) in writing for character in piece)
 
     def score(self, text: str) -> np.ndarray:
-        """How likely each character of a text is.
+        """How likely each character of a text is, as `evaluate` counts it.
+
+        The unknown symbol, which is never written, has its share of the probability here: it is
+        that of a character which the model does not know.
 
         Args:
-            text: N characters. The first is taken to follow a line's end; a backward model
-                predicts each character from those that follow it.
+            text: N characters, at byte level N bytes. The first is taken to follow a line's end; a
+                backward model predicts each character from those that follow it.
 
         Returns:
             The log-probability of each character, in nats, float64 [N].
         """
+        refuse_other_than_text(text=text)
         ids = first_ids(self.vocabulary, text, self.backward)
         engine = self.engine("numpy", SamplingConfig())
         engine.start(1)
         log_p = [
-            log_softmax(engine.read(ids[n : n + 1, None])[0].astype(np.float64))[ids[n + 1]]
+            log_softmax(read_logits(engine, ids[n : n + 1, None])[0])[ids[n + 1]]
             for n in range(len(ids) - 1)
         ]
         return directed(np.array(log_p), "backward" if self.backward else "forward")
@@ -188,6 +222,11 @@ class TextModel(ABC):
     def next(self, prompt: str = "", n: int = 10) -> list[tuple[str, float]]:
         """What may come next.
 
+        The probabilities are those of `score`: exp(score(prompt + c)[-1]) for a character c that
+        follows the prompt. The unknown symbol is left out, since it is never written. So those
+        of all characters add up to 1 less its probability; what is written is drawn from them in
+        proportion.
+
         Args:
             prompt: The text so far.
             n: How many characters to return.
@@ -195,9 +234,17 @@ class TextModel(ABC):
         Returns:
             The n likeliest characters with their probabilities, the likeliest first.
         """
+        refuse_other_than_text(prompt=prompt)
         engine = self.engine("numpy", SamplingConfig())
         engine.start(1)
-        logits = engine.read(first_ids(self.vocabulary, prompt, self.backward)[:, None])
-        p = np.exp(log_softmax(logits[0, :-1].astype(np.float64)))
+        logits = read_logits(engine, first_ids(self.vocabulary, prompt, self.backward)[:, None])
+        p = np.exp(log_softmax(logits[0]))[: self.vocabulary.unknown]
         order = np.argsort(-p, kind="stable")[:n]
         return [(self.vocabulary.characters[place], float(p[place])) for place in order]
+
+
+def refuse_other_than_text(**given: object) -> None:
+    """ConfigError for an argument that is no text."""
+    for name, value in given.items():
+        if not isinstance(value, str):
+            raise ConfigError("must be a text (str)", {name: value})

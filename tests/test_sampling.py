@@ -77,8 +77,8 @@ def test_a_text_does_not_depend_on_how_many_are_written(model):
     many = model.generate("c", count=5, length=40, seed=9)
     assert len(set(many)) == 5
     for count in (1, 2, 3):
-        fewer = model.generate("c", count=count, length=40, seed=9)
-        assert ([fewer] if count == 1 else fewer) == many[:count]
+        assert model.generate("c", count=count, length=40, seed=9) == many[:count]
+    assert model.generate("c", length=40, seed=9) == many[0]
 
 
 def test_a_seed_writes_the_same_text_and_another_another(model):
@@ -242,6 +242,29 @@ def test_bad_settings_get_a_message(model, settings, message):
         model.generate(**settings)
 
 
+@pytest.mark.parametrize("seed", [-1, 2**64, 1.5, "a"])
+def test_a_seed_is_a_whole_number_in_its_range(model, seed):
+    with pytest.raises(
+        ConfigError, match=r"^`seed` .*: must be a whole number from 0 to 2\^64 - 1"
+    ):
+        model.generate(seed=seed)
+
+
+@pytest.mark.parametrize("seed", [0, 2**63, 2**64 - 1, np.int64(7)])
+def test_every_seed_in_the_range_will_do(model, seed):
+    assert model.generate(seed=seed, length=9) == model.generate(seed=int(seed), length=9)
+
+
+def test_what_is_no_text_gets_a_message(model):
+    for call in (model.generate, model.score, model.next, model.novelty, model.missing):
+        with pytest.raises(ConfigError, match=r"^`\w+` 5: must be a text"):
+            call(5)
+    with pytest.raises(ConfigError, match=r"^`run` 5: must be a name or a path"):
+        charrnn.generate(5)
+    with pytest.raises(ConfigError, match=r"^`part` 'whole': must be one of train, validation"):
+        model.evaluate(part="whole")
+
+
 def test_a_misspelt_name_gets_one_kind_of_error_with_the_nearest_name(model):
     calls = {
         "temperature": lambda: model.generate(temprature=1),
@@ -250,6 +273,7 @@ def test_a_misspelt_name_gets_one_kind_of_error_with_the_nearest_name(model):
         "steps": lambda: charrnn.train("a.txt", stpes=3),
         "checkpoints": lambda: charrnn.load("a", chekpoints="b"),
         "which": lambda: charrnn.blend({"a": 1}, wich="last"),
+        "part": lambda: charrnn.evaluate("a", prt="test"),
         "encoding": lambda: model.evaluate("a", encodng="utf-8"),
         "top_k": lambda: SamplingConfig(topk=3),
     }
@@ -258,6 +282,26 @@ def test_a_misspelt_name_gets_one_kind_of_error_with_the_nearest_name(model):
             call()
     with pytest.raises(ConfigError, match=r"^`qqqqq`: no such setting$"):
         model.generate(qqqqq=1)
+
+
+@pytest.mark.parametrize(
+    ("weight", "broken"),
+    [("logits/bias", np.inf), ("logits/kernel", np.inf), ("recurrent_1/kernel", np.nan)],
+)
+def test_a_model_that_computes_no_numbers_writes_nothing(weight, broken):
+    model = model_of()
+    model.checkpoint.tensors[f"weights/{weight}"][2] = broken
+    calls = {
+        "drawn": lambda: model.generate(length=5),
+        "greedy": lambda: model.generate(length=5, greedy=True),
+        "beam": lambda: model.generate(length=5, beam=3),
+        "blend": lambda: Blend([model, model_of()], [1, 1]).generate(length=5),
+        "score": lambda: model.score("a"),
+        "next": model.next,
+    }
+    for call in calls.values():
+        with pytest.raises(CheckpointError, match=r"computes what is no number.*`which best`"):
+            call()
 
 
 # -- Bytes --------------------------------------------------------------------------------
@@ -280,6 +324,11 @@ def test_bytes_become_characters_at_the_end(direction, search):
 def test_words_of_bytes_end_at_spaces_alone():
     ending = Ending(SamplingConfig(words=2), as_bytes=True)
     assert ending.feed("à à à".encode().decode("latin-1")) == "à à".encode().decode("latin-1")
+
+
+def test_unknown_characters_of_bytes_are_named_as_the_user_wrote_them():
+    assert byte_model().missing("à é") == "é"
+    assert byte_model().missing("aà€") == "a€"
 
 
 def test_what_only_characters_can_do_is_refused_for_bytes():
@@ -385,6 +434,27 @@ def test_a_state_belongs_to_its_model(model, tmp_path):
         model.write(state=tmp_path / "state")
 
 
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize("settings", [{}, {"repetition_penalty": 1.5}])
+def test_a_prompt_is_read_after_a_state(tmp_path, direction, settings):
+    model = model_of(direction=direction)
+    writing = model.write("ab", length=0, seed=5, count=2, **settings)
+    assert [text.text for text in writing.texts()] == ["", ""]
+    model.save_state(tmp_path / "state", writing)
+    more = model.generate("ca", state=tmp_path / "state", length=30, count=2, **settings)
+    whole = "abca" if direction == "forward" else "caab"
+    assert more == model.generate(whole, length=30, seed=5, count=2, **settings)
+
+
+@pytest.mark.parametrize("settings", [{"beam": 2}, {"new": True}])
+def test_what_starts_from_a_prompt_alone_refuses_a_state(model, tmp_path, settings):
+    writing = model.write(length=3)
+    writing.texts()
+    model.save_state(tmp_path / "state", writing)
+    with pytest.raises(ConfigError, match="starts from a prompt alone"):
+        model.generate(state=tmp_path / "state", **settings)
+
+
 # -- Several models -----------------------------------------------------------------------
 
 
@@ -417,6 +487,19 @@ def test_a_blend_does_what_a_model_does_but_for_its_training_and_its_network(mod
     assert not hasattr(blend, "evaluate")
 
 
+def test_a_repetition_penalty_is_the_same_in_a_blend_of_equal_models(model):
+    """It divides or multiplies logits, so it depends on where their zero is."""
+    settings = {"repetition_penalty": 2.5, "length": 60, "seed": 1}
+    text = model.generate(**settings)
+    assert text != model.generate(length=60, seed=1)
+    for weights in ([1], [0.3, 0.7]):
+        assert Blend([model] * len(weights), weights).generate(**settings) == text
+
+
+def test_a_blend_of_one_model_scores_like_it(model):
+    np.testing.assert_allclose(Blend([model], [2.0]).score("ab?c"), model.score("ab?c"))
+
+
 def test_models_that_are_blended_know_the_same_characters(model):
     other = model_of(vocabulary=Vocabulary("\n abd"))
     with pytest.raises(ConfigError, match="differ in 'c' 'd'"):
@@ -430,37 +513,39 @@ def test_models_that_are_blended_know_the_same_characters(model):
 # -- What a text is worth -----------------------------------------------------------------
 
 
-def test_scores_are_the_probabilities_of_what_comes_next(model):
-    scores = model.score("abca")
-    for place, character in enumerate("abca"):
-        p = dict(model.next("abca"[:place], n=9))[character]
-        known = 1 - math.exp(model.score("abca"[:place] + "?")[-1])  # next() leaves out unknown
-        assert math.exp(scores[place]) == pytest.approx(p * known, rel=1e-4)
+def blend_of(seed):
+    """Two models with different weights as one."""
+    return Blend([model_of(seed), model_of(seed + 1)], [0.3, 0.7])
 
 
-def test_next_characters_are_sorted_and_sum_to_one(model):
-    found = model.next("a", n=3)
-    assert [p for _, p in found] == sorted((p for _, p in found), reverse=True)
-    assert sum(p for _, p in model.next("a", n=99)) == pytest.approx(1)
+@pytest.mark.parametrize("make", [model_of, blend_of])
+def test_what_may_come_next_has_the_probabilities_of_scores(make):
+    model = make(1)
+    for prompt in ("", "ab"):
+        p = dict(model.next(prompt, n=99))
+        scores = {each: model.score(prompt + each)[-1] for each in LETTERS.characters}
+        assert {each: math.log(p[each]) for each in p} == pytest.approx(scores)
+        assert sum(p.values()) + math.exp(model.score(f"{prompt}?")[-1]) == pytest.approx(1)
 
 
-def test_novelty_finds_what_is_copied():
-    run = untrained(text="the cat sat on the mat and looked at the moon.\n" * 3)
-    model = charrnn.load(run.folder)
-    copied = "sat on the mat and looked"
-    found = model.novelty(f"xxxxx{copied}zzzzz")
-    assert found.longest == copied
-    assert found.copied_share == pytest.approx(6 / 16)
-    assert model.novelty("on the mat").copied_share == 0
-    assert model.novelty("on the mat").longest == "on the mat"
-    assert model.novelty("").longest == ""
-    whole = model.novelty("the cat sat on the mat and looked at the moon.")
-    assert whole.copied_share == 1
+def test_next_characters_are_the_likeliest_first(model):
+    every = model.next("a", n=99)
+    assert [p for _, p in every] == sorted((p for _, p in every), reverse=True)
+    assert model.next("a", n=3) == every[:3]
+
+
+def test_texts_are_drawn_in_proportion_to_what_may_come_next():
+    model = model_of(2)
+    p = dict(model.next(n=99))
+    texts = model.generate(count=20_000, length=1, seed=0)
+    for each in LETTERS.characters:
+        assert texts.count(each) / 20_000 == pytest.approx(p[each] / sum(p.values()), abs=0.015)
 
 
 def test_a_model_without_its_corpus_cannot_tell(model):
-    with pytest.raises(CharrnnError, match="text is not beside it"):
-        model.novelty("abc")
+    for tell in (lambda: model.novelty("abc"), lambda: model.generate(new=True)):
+        with pytest.raises(CharrnnError, match="text is not beside it"):
+            tell()
 
 
 def test_numbers_of_a_text_are_plain_data(model):

@@ -8,6 +8,8 @@ from charrnn.config.settings import Settings, setting, several
 from charrnn.errors import ConfigError
 
 ENGINES = ("auto", "numpy", "tensorflow")
+SEEDS = 1 << 64
+"""How many seeds there are: whole numbers from 0 on."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class SamplingConfig(Settings):
     count: int = setting(
         1, "Texts to write at once; several are shown when all are done.", low=1, high=1 << 20
     )
+    new: bool = setting(
+        False,
+        "Only texts that are new: none that stands in the training text, as a whole line or whole"
+        " lines, and none twice.",
+    )
     best_of: int = setting(
         1, "Write so many for each text, keep the likeliest.", low=1, high=1 << 16
     )
@@ -85,6 +92,9 @@ class SamplingConfig(Settings):
         if self.beam and self.best_of > 1:
             both = {"beam": self.beam, "best_of": self.best_of}
             raise ConfigError("give one of the two, not both", both)
+        if self.beam and self.new:
+            why = "a search finds the same texts each time; give one of the two, not both"
+            raise ConfigError(why, {"beam": self.beam, "new": True})
         if self.beam and self.count > self.beam:
             raise ConfigError(
                 f"a search with `beam` {self.beam} finds no more than that", {"count": self.count}
@@ -102,6 +112,11 @@ class SamplingConfig(Settings):
     def searched(self) -> bool:
         """Whether a text is the best of many."""
         return bool(self.beam) or self.best_of > 1
+
+    @property
+    def chosen(self) -> bool:
+        """Whether it is known only at the end of a text if it is kept."""
+        return self.searched or self.new
 
     @property
     def ends(self) -> bool:

@@ -1,9 +1,17 @@
-"""Several models writing one text: a weighted mean of their distributions."""
+"""Several models writing one text: a weighted mean of their distributions.
+
+Probabilities leave open what is added to all logits, and the repetition penalty depends on it:
+it divides or multiplies. So a blend's logits are the logarithms of the mixed probabilities p,
+plus the mean of the models' normalisers Z in the same weights:
+
+    l = log Σ w_m p_m + Σ w_m log Z_m        p_m = exp(l_m) / Z_m, Z_m = Σ exp(l_m), Σ w_m = 1
+
+A blend of one model, or of equal ones, has that model's logits.
+"""
 
 import numpy as np
 
-from charrnn.sampling.engines import Engine
-from charrnn.sampling.filters import log_softmax
+from charrnn.sampling.engines import Engine, read_logits
 from charrnn.types import State
 
 
@@ -12,7 +20,7 @@ class BlendedEngine:
 
     def __init__(self, engines: list[Engine], weights: list[float]) -> None:
         self._engines = engines
-        self._log_weights = np.log(np.array(weights) / sum(weights))
+        self._weights = np.array(weights) / sum(weights)
 
     @property
     def takes_any_size(self) -> bool:
@@ -39,10 +47,10 @@ class BlendedEngine:
             engine.select(rows)
 
     def read(self, ids: np.ndarray) -> np.ndarray:
-        """Log-probabilities [B, V]; the unknown symbol, last, has none."""
-        each = [
-            log_softmax(engine.read(ids)[:, :-1].astype(np.float64)) + weight
-            for engine, weight in zip(self._engines, self._log_weights, strict=True)
-        ]
-        blended: np.ndarray = np.logaddexp.reduce(each)
-        return np.pad(blended, ((0, 0), (0, 1)), constant_values=-np.inf)
+        """The blend's logits [B, V]; see above."""
+        logits = [read_logits(engine, ids) for engine in self._engines]
+        normalisers = [np.logaddexp.reduce(each, -1, keepdims=True) for each in logits]
+        terms = zip(self._weights, logits, normalisers, strict=True)
+        log_p = np.logaddexp.reduce([each - log_z + np.log(w) for w, each, log_z in terms])
+        blended: np.ndarray = log_p + np.tensordot(self._weights, np.array(normalisers), 1)
+        return blended

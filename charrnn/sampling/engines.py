@@ -1,5 +1,6 @@
 """What computes logits for a sampler: NumPy at once, or the Keras graph for many texts."""
 
+import math
 from pathlib import Path
 from typing import Protocol
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from charrnn.checkpoints import Checkpoint
 from charrnn.config.sampling import ENGINES
-from charrnn.errors import ConfigError
+from charrnn.errors import CheckpointError, ConfigError
 from charrnn.sampling.instant import InstantNetwork
 from charrnn.types import State
 
@@ -47,6 +48,29 @@ class Engine(Protocol):
         """Continue with the texts of these rows, int [N], each as often as it is named."""
 
 
+def read_logits(engine: Engine, ids: np.ndarray) -> np.ndarray:
+    """Let an engine read characters; nothing is drawn from what is no number.
+
+    Args:
+        engine: The engine.
+        ids: int [T, B], as the engine reads them.
+
+    Returns:
+        Its logits in double precision, float64 [B, V].
+
+    Raises:
+        CheckpointError: They are not finite.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # there is an error instead of a warning
+        logits: np.ndarray = engine.read(ids).astype(np.float64)
+    if not math.isfinite(np.maximum.reduce(logits, None)):  # the largest: NaN where one is
+        raise CheckpointError(
+            "the model computes what is no number: its weights are damaged, or too large",
+            way_out="use the run's other checkpoint (`which best` or `which last`), or train anew",
+        )
+    return logits
+
+
 def make_engine(checkpoint: Checkpoint, name: str, count: int, length: int) -> Engine:
     """The engine that computes the logits for some texts.
 
@@ -65,7 +89,8 @@ def make_engine(checkpoint: Checkpoint, name: str, count: int, length: int) -> E
         from charrnn.sampling.graph import GraphEngine
 
         return GraphEngine.of(checkpoint)
-    return InstantNetwork(checkpoint.config.model, checkpoint.weights)
+    with np.errstate(over="ignore", invalid="ignore"):  # `read_logits` tells of it
+        return InstantNetwork(checkpoint.config.model, checkpoint.weights)
 
 
 def graph_is_faster(count: int, length: int) -> bool:

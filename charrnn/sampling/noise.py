@@ -5,8 +5,12 @@ not depend on how many are written beside it, nor on what computes the logits.
 """
 
 import secrets
+from operator import index
 
 import numpy as np
+
+from charrnn.config.sampling import SEEDS
+from charrnn.errors import ConfigError
 
 BLOCK = 64
 
@@ -16,11 +20,25 @@ def random_seed() -> int:
     return secrets.randbelow(1 << 31)
 
 
-class Noise:
-    """Uniform numbers in [0, 1) for `count` texts, position after position, from `start` on."""
+def checked_seed(seed: object) -> int:
+    """The seed as a number; ConfigError if it is not a whole number from 0 to 2^64 - 1."""
+    try:
+        number = index(seed)  # type: ignore[arg-type]
+    except TypeError:
+        number = -1
+    if not 0 <= number < SEEDS:
+        raise ConfigError("must be a whole number from 0 to 2^64 - 1", {"seed": seed})
+    return number
 
-    def __init__(self, seed: int, count: int, start: int = 0) -> None:
-        keys = (np.array([seed, text], np.uint64) for text in range(count))
+
+class Noise:
+    """Uniform numbers in [0, 1) for `count` texts, position after position, from `start` on.
+
+    The texts are numbered from `first` on.
+    """
+
+    def __init__(self, seed: int, count: int, start: int = 0, first: int = 0) -> None:
+        keys = (np.array([seed, text], np.uint64) for text in range(first, first + count))
         self._generators = [np.random.Generator(np.random.Philox(key=key)) for key in keys]
         self._block, self._place = np.zeros((count, 0), np.float32), 0
         for skipped in range(0, start, BLOCK):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from charrnn.sampling.constraints import Rules
-from charrnn.sampling.engines import Engine
+from charrnn.sampling.engines import Engine, read_logits
 from charrnn.sampling.filters import NEVER, log_softmax
 from charrnn.sampling.track import Text, Track
 from charrnn.sampling.writing import Writing, first_ids
@@ -71,7 +71,7 @@ class Beam:
         self.engine.select(np.array([row for (row, _), _ in going], int))
 
     def _log_p(self) -> np.ndarray:
-        log_p = log_softmax(self.engine.read(self.unread).astype(np.float64))[:, :-1]
+        log_p = log_softmax(read_logits(self.engine, self.unread))[:, :-1]
         allowed = self.rules([each.track.drawn for each in self.live])
         return log_p if allowed is None else np.where(allowed, log_p, NEVER)
 

@@ -1,11 +1,12 @@
 """A batch of texts being written: ids are drawn from an engine's logits and given to tracks."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from charrnn.config import SamplingConfig
-from charrnn.sampling.engines import Engine
+from charrnn.sampling.engines import Engine, read_logits
 from charrnn.sampling.filters import NEVER, Filters, Past, draw, log_softmax
 from charrnn.sampling.noise import Noise
 from charrnn.sampling.track import Text, TextFormat, Track
@@ -41,8 +42,11 @@ class Writing:
         backward: bool = False,
         raw: bool = False,
         scored: bool = False,
+        first: int = 0,
     ) -> None:
         self.engine, self.seed = engine, seed
+        self.first = first
+        """The number of the first text among those of the seed."""
         self.format = TextFormat(vocabulary, config, backward, raw)
         """How the texts are decoded, what they may hold, and where they end."""
         self.tracks = [
@@ -79,11 +83,34 @@ class Writing:
         self._remember(ids[1:])
         return self
 
+    def add(self, prompt: str) -> "Writing":
+        """Let all texts go on from a prompt, which is read after what they have so far."""
+        given = given_ids(self.format.vocabulary, prompt, self.format.backward)
+        ids = np.repeat(given[:, None], self.count, 1)
+        self.unread = np.concatenate([self.unread, ids])
+        self._remember(ids)
+        return self
+
+    def following(self, count: int) -> "Writing":
+        """The next texts of the same seed, as if more had been asked for from the start."""
+        form = self.format
+        return Writing(
+            self.engine,
+            form.vocabulary,
+            replace(form.config, count=count),
+            self.seed,
+            backward=form.backward,
+            raw=form.raw,
+            scored=self._scored,
+            first=self.first + self.count,
+        )
+
     def __iter__(self) -> Iterator[list[str]]:
-        config, noise = self.format.config, Noise(self.seed, self.count, self.position)
+        config = self.format.config
+        noise = Noise(self.seed, self.count, self.position, self.first)
         last = self.position + config.length
         while self._going and (config.endless or self.position < last):
-            logits = pick(self.engine.read(self.unread), self._rows).astype(np.float64)
+            logits = pick(read_logits(self.engine, self.unread), self._rows)
             weights = self._weigh(logits[:, :-1])  # never the unknown symbol
             numbers = [track.number for track in self._going]
             ids = draw(weights, pick(noise.next(), numbers))
@@ -100,7 +127,8 @@ class Writing:
         for row in self:
             for text, piece in zip(pieces, row, strict=True):
                 text.append(piece)
-        return [track.text("".join(pieces[track.number]), self.seed) for track in self.tracks]
+        whole = [track.text("".join(pieces[track.number]), self.seed) for track in self.tracks]
+        return [replace(text, number=self.first + text.number) for text in whole]
 
     def complete(self, number: int = 0) -> bool:
         """Whether a text, as it stands, fully matches the setting `match`, if there is one."""
@@ -179,9 +207,14 @@ def spread(ids: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
 
 def first_ids(vocabulary: Vocabulary, prompt: str, backward: bool) -> np.ndarray:
     """What the network reads before the first character is drawn, int32 [T]."""
-    given = vocabulary.encode(vocabulary.from_user(prompt))
-    given = directed(given, "backward" if backward else "forward")
+    given = given_ids(vocabulary, prompt, backward)
     return np.concatenate([[start_id(vocabulary)], given]).astype(np.int32)
+
+
+def given_ids(vocabulary: Vocabulary, prompt: str, backward: bool) -> np.ndarray:
+    """The ids of a prompt in the order in which the network reads them, int32 [T]."""
+    ids = vocabulary.encode(vocabulary.from_user(prompt))
+    return directed(ids, "backward" if backward else "forward")
 
 
 def start_id(vocabulary: Vocabulary) -> int:

@@ -1,6 +1,7 @@
 """Samples: short texts that show, during training, what the model has learnt so far."""
 
 from charrnn.config import SamplingConfig
+from charrnn.errors import CheckpointError
 from charrnn.sampling.instant import InstantNetwork
 from charrnn.sampling.writing import Writing
 from charrnn.training.events import Sampled
@@ -29,4 +30,7 @@ class Sampler:
         engine = InstantNetwork(config, learner.trainer.weights())
         backward = config.direction == "backward"
         writing = Writing(engine, learner.vocabulary, SAMPLE, step, backward=backward)
-        return Sampled(step, writing.begin().texts()[0].text)
+        try:
+            return Sampled(step, writing.begin().texts()[0].text)
+        except CheckpointError:  # it diverges: the next steps find out, and the run goes back
+            return Sampled(step, "")
