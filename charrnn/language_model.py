@@ -1,5 +1,6 @@
 """A trained model in hand: `charrnn.load(run)`."""
 
+import math
 import os
 import tempfile
 from collections.abc import Sequence
@@ -14,13 +15,15 @@ from charrnn.config.signatures import documented
 from charrnn.errors import ConfigError, CorpusError, RunError
 from charrnn.files import placed
 from charrnn.runs import DEFAULT_ROOT, WHICH, find_checkpoint
+from charrnn.sampling.activity import activity
 from charrnn.sampling.engines import Engine, make_engine
 from charrnn.sampling.novelty import TrainingText
+from charrnn.sampling.writing import first_ids
 from charrnn.text.corpus import INFO_FILE, Corpus, encode_corpus, open_corpus
 from charrnn.text.sources import select
 from charrnn.text.streams import directed
-from charrnn.text_model import TextModel
-from charrnn.types import PathLike
+from charrnn.text_model import TextModel, refuse_other_than_text
+from charrnn.types import PathLike, Tensors
 
 if TYPE_CHECKING:
     import keras
@@ -80,6 +83,44 @@ class LanguageModel(TextModel):
         if self._training_text is None:
             self._training_text = TrainingText(self.corpus(), self.path.parent)
         return [self._training_text]
+
+    def states(self, text: str) -> Tensors:
+        """What the network computes while it reads a text. TensorFlow is not imported.
+
+        Args:
+            text: N characters, at byte level N bytes. As in `score`, they are taken to follow a
+                line's end, and a backward model reads them from the last to the first.
+
+        Returns:
+            Arrays float32 [N, U] by name; row n is what the layer has when it has read character
+            n. The first layer has number 0, its weights are called `recurrent_1/…`. Of a layer
+            there are the parts of its state, as in `layers.0.h` and `layers.0.c`, and its gates,
+            as in `layers.0.i`, under the names in the equations of the cell. Gates of a cell that
+            does not name them are called `gate_0`, `gate_1`, …
+
+        Raises:
+            ConfigError: The text is not a `str`.
+        """
+        refuse_other_than_text(text=text)
+        ids = first_ids(self.vocabulary, text, self.backward)
+        seen = activity(self.checkpoint.config.model, self.checkpoint.weights, ids)
+        order = "backward" if self.backward else "forward"
+        return {name: directed(values[1:], order) for name, values in seen.items()}
+
+    def __repr__(self) -> str:
+        """What it is and how good, in one line."""
+        config, progress = self.checkpoint.config.model, self.checkpoint.progress
+        best = progress.best_loss_nats
+        facts = {
+            "cell": config.cell,
+            "layers": config.layers,
+            "units": config.units,
+            "vocabulary": self.vocabulary.size,
+            "step": progress.step,
+            "best_bits_per_char": None if best is None else round(best / math.log(2), 3),
+        }
+        told = ", ".join(f"{name}={value!r}" for name, value in facts.items())
+        return f"LanguageModel({str(self.path)!r}, {told})"
 
     @checks_names
     def evaluate(

@@ -54,6 +54,11 @@ class Blend(TextModel):
         """The training text of each of the models."""
         return [text for model in self._models for text in model.training_texts()]
 
+    def __repr__(self) -> str:
+        """The models and their weights."""
+        weights = [round(weight, 3) for weight in self._weights]
+        return f"Blend({self._models!r}, weights={weights!r})"
+
 
 def check_alike(first: LanguageModel, model: LanguageModel) -> None:
     """Raise ConfigError where two models cannot be blended."""

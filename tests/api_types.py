@@ -18,6 +18,7 @@ def types_of_the_public_api() -> None:
     assert_type(model.generate("a", count=3), list[str])
     assert_type(model.generate("a", count=1), list[str])
     assert_type(model.generate("a", count=len("abc"), new=True), list[str])
+    assert_type(model.states("a"), dict[str, np.ndarray])
     assert_type(charrnn.generate("corpus", "a"), str)
     assert_type(charrnn.generate("corpus", count=2), list[str])
     assert_type(model.stream("a", length=9), Iterator[str])

@@ -47,6 +47,7 @@ LIGHT = (
     "charrnn.language_model",
     "charrnn.mixing",
     "charrnn.sampling.instant",
+    "charrnn.sampling.activity",
     "charrnn.sampling.filters",
     "charrnn.sampling.engines",
     "charrnn.sampling.decoding",

@@ -6,9 +6,12 @@ import sys
 from dataclasses import fields
 
 import pytest
+from commands import untrained
+from test_sampling import model_of
 
 import charrnn
 from charrnn.config import GROUPS, SamplingConfig
+from charrnn.mixing import Blend
 from charrnn.text_model import TextModel
 
 WRITERS = [charrnn.generate, *(getattr(TextModel, each) for each in ("generate", "write", "texts"))]
@@ -53,3 +56,17 @@ def test_help_imports_no_tensorflow():
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_model_shows_what_it_is_and_how_good():
+    model = charrnn.load(untrained().folder)
+    model.checkpoint.progress.best_loss_nats = 1.386294361
+    model.checkpoint.progress.step = 70
+    size = model.vocabulary.size
+    assert repr(model) == (
+        f"LanguageModel('checkpoints/fox/best.safetensors', cell='lstm', layers=1, units=8,"
+        f" vocabulary={size}, step=70, best_bits_per_char=2.0)"
+    )
+    assert "best_bits_per_char=None" in repr(model_of())
+    one = model_of()
+    assert repr(Blend([one, one], [1, 3])) == f"Blend([{one!r}, {one!r}], weights=[0.333, 1.0])"

@@ -60,6 +60,10 @@ class Cell(ABC):
     """Blocks of U columns in W and b, in the order of the cell's docstring."""
     state_names: ClassVar[tuple[str, ...]] = ("h",)
     """Parts of the state, each [B, U]; the first is the cell's output."""
+    gate_names: ClassVar[tuple[str, ...]] = ()
+    """Names of the gates, and of the new values that they weigh, as the docstring's equations have
+    them: what `step` computes with sigmoid, tanh or the chosen functions, in that order. Further
+    calls need no name. `LanguageModel.states` shows them."""
     activations: ClassVar[tuple[str, ...]] = ()
     """Choices of the setting `activation`, the default first; empty where the cell leaves none."""
     recurrent_activations: ClassVar[tuple[str, ...]] = ()

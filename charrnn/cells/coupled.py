@@ -25,6 +25,7 @@ class Coupled(Differentiated):
     summary = "LSTM with one gate for input and forgetting"
     source = "Greff et al. 2015"
     gates = 3
+    gate_names = ("f", "g", "o")
     additive = True
     state_names = ("h", "c")
 

@@ -22,6 +22,7 @@ class GRU(Differentiated):
     summary = "gated recurrent unit, reset after the product"
     source = "Cho et al. 2014, version 1"
     gates = 3
+    gate_names = ("z", "r", "g")
 
     def weights(self, inputs: int, units: int) -> dict[str, Weight]:
         bias = Weight((2, 3 * units), initializers.zeros)

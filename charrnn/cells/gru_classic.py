@@ -22,6 +22,7 @@ class GRUClassic(Cell):
     summary = "gated recurrent unit, reset before the product"
     source = "Cho et al. 2014, version 3"
     gates = 3
+    gate_names = ("z", "r", "g")
     activations = ("tanh", "relu", "leaky_relu")
     recurrent_activations = ("sigmoid", "hard_sigmoid")
 

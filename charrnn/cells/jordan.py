@@ -26,6 +26,7 @@ class Jordan(Cell):
     summary = "feeds the layer's output back, not its hidden layer"
     source = "Jordan 1986"
     state_names = ("y",)
+    gate_names = ("h",)
     defaults: ClassVar[Mapping[str, object]] = {"learning_rate": 0.003}
 
     def weights(self, inputs: int, units: int) -> dict[str, Weight]:

@@ -24,6 +24,7 @@ class LSTM(Differentiated):
     summary = "long short-term memory, forget bias 1"
     source = "Hochreiter and Schmidhuber 1997; Gers et al. 2000"
     gates = 4
+    gate_names = ("i", "f", "g", "o")
     additive = True
     state_names = ("h", "c")
 

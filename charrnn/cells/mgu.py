@@ -19,6 +19,7 @@ class MGU(Cell):
     summary = "minimal gated unit, one gate for all"
     source = "Zhou et al. 2016"
     gates = 2
+    gate_names = ("f", "g")
 
     def prepare(self, ops: ArrayOps, weights: Weights) -> dict[str, Array]:
         u_f, u_g = ops.split(weights["recurrent_kernel"], 2, -1)

@@ -22,6 +22,7 @@ class MinGRU(Linear):
     summary = "GRU without a recurrent product"
     source = "Feng et al. 2024"
     gates = 2
+    gate_names = ("z",)
     defaults: ClassVar[Mapping[str, object]] = {
         "layers": 3,
         "units": 192,

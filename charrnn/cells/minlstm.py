@@ -24,6 +24,7 @@ class MinLSTM(Linear):
     summary = "LSTM without a recurrent product"
     source = "Feng et al. 2024"
     gates = 3
+    gate_names = ("f_share",)  # f_t / (f_t + i_t)
     defaults: ClassVar[Mapping[str, object]] = {
         "layers": 3,
         "units": 192,

@@ -26,6 +26,7 @@ class Peephole(Cell):
     summary = "LSTM whose gates see the cell state"
     source = "Gers and Schmidhuber 2000"
     gates = 4
+    gate_names = ("i", "f", "g", "o")
     state_names = ("h", "c")
 
     def weights(self, inputs: int, units: int) -> dict[str, Weight]:
