@@ -341,15 +341,56 @@ def test_unknown_characters_of_a_prompt_are_named(fox: Run) -> None:
     ]
 
 
-def test_several_texts_are_numbered_and_the_first_is_the_one_written_alone(fox: Run) -> None:
-    given = ("--prompt", "the", "--length", 20, "--seed", 1, "--temperature", 0.5)
-    text = written(*given, "--count", 3)
-    parts = text.split("--- ")
-    assert [part[:6] for part in parts] == ["", "1 ---\n", "2 ---\n", "3 ---\n"]
-    bodies = [part[6:] for part in parts[1:]]
-    assert all(len(body) == 3 + 20 + 1 and body.startswith("the") for body in bodies)
+SEVERAL = ("--prompt", "the", "--length", 20, "--seed", 1, "--temperature", 0.5, "--forbid", "\n")
+"""Options of texts that the separator can be told from."""
+
+
+def test_several_texts_have_an_empty_line_between_and_the_first_is_the_one_written_alone(
+    fox: Run,
+) -> None:
+    bodies = written(*SEVERAL, "--count", 3).removesuffix("\n").split("\n\n")
+    assert all(len(body) == 3 + 20 and body.startswith("the") for body in bodies)
     assert len(set(bodies)) == 3
-    assert bodies[0] == written(*given)
+    assert bodies[0] + "\n" == written(*SEVERAL)
+
+
+def test_texts_are_numbered_on_a_terminal_alone(fox: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = written(*SEVERAL, "--count", 2).removesuffix("\n").split("\n\n")
+    lines = (*SEVERAL, "--count", 2, "--lines", 1)
+    assert written(*lines).splitlines() == plain
+    monkeypatch.setattr(Page, "watched", True)
+    assert written(*SEVERAL, "--count", 2) == "--- 1 ---\n{}\n--- 2 ---\n{}\n".format(*plain)
+    assert written(*SEVERAL) == plain[0] + "\n"
+    assert written(*lines).splitlines() == plain
+    assert written(*SEVERAL, "--count", 2, "--separator", "|") == "|".join(plain) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "between"),
+    [
+        (r"\n", "\n"),
+        (r"\n-\t-\n", "\n-\t-\n"),
+        (r"\0", "\0"),
+        (r"\\n\x", r"\n\x"),
+        ("", ""),
+        ("é", "é"),
+    ],
+)
+def test_a_separator_stands_between_texts(fox: Run, given: str, between: str) -> None:
+    one, two = written(*SEVERAL, "--count", 2).removesuffix("\n").split("\n\n")
+    assert written(*SEVERAL, "--count", 2, "--separator", given) == f"{one}{between}{two}\n"
+
+
+def test_new_texts_are_in_no_line_of_the_corpus(fox: Run) -> None:
+    given = ("--lines", 1, "--length", 6, "--seed", 1)
+    names = written(*given, "--count", 9, "--new").splitlines()
+    assert len(set(names)) == 9
+    assert "" not in names
+    assert charrnn("sample", *given, "--new", "--state-out", "state").status == 2
+    assert charrnn("sample", "--length", -1, "--new").status == 2
+    refused = charrnn("sample", "--new", "--length", 1, "--allow", "\n")
+    assert (refused.status, refused.out) == (1, "")
+    assert refused.err.splitlines()[-1].startswith("charrnn: --new: only 0 of 100 texts are new")
 
 
 def test_text_is_written_as_it_comes(fox: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -401,8 +442,8 @@ def test_a_text_goes_on_later(fox: Run) -> None:
     start = written("--prompt", "the ", "--length", 20, "--seed", 3, "--state-out", "state")
     rest = written("--length", 30, "--state-in", "state")
     assert start[:-1] + rest == whole
-    refused = charrnn("sample", "--state-in", "state", "--prompt", "a")
-    assert refused.status == 2
+    given = ("--prompt", rest[:10], "--state-in", "state")
+    assert written(*given, "--length", 0) == rest[:10] + "\n"
 
 
 def test_blending_names_every_run(fox: Run) -> None:
@@ -411,6 +452,9 @@ def test_blending_names_every_run(fox: Run) -> None:
     assert written("--blend", "fox=1", "--blend", "hen=2", *given) == written("fox", *given)
     assert charrnn("sample", "fox", "--blend", "hen=1").status == 2
     assert charrnn("sample", "--blend", "hen=much").status == 2
+    twice = charrnn("sample", "--blend", "hen=.5", "--blend", "fox", "--blend", "hen=.2")
+    assert (twice.status, twice.out) == (2, "")
+    assert "--blend names hen twice" in twice.err
     assert charrnn("sample", "--blend", "cow=1").status == 1
 
 
@@ -476,6 +520,10 @@ def test_novelty_is_told_beside_the_text(fox: Run) -> None:
     outcome = charrnn("sample", "--novelty", "--length", 30)
     assert len(outcome.out) == 31
     assert "the longest stretch has" in outcome.err.splitlines()[-1]
+    given = ("sample", "--novelty", "--length", 3, "--allow", "n", "--seed", 1)
+    outcome = charrnn(*given, "--count", 2, "--prompt", "jumps over the lazy dog.\nthe quick brow")
+    for line in outcome.err.splitlines()[-2:]:
+        assert line.startswith("copied: 33% of its 20-grams; the longest stretch has 40 characters")
 
 
 # -- evaluate and info -------------------------------------------------------------------

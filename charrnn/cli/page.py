@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -49,6 +50,10 @@ class Page:
         else:
             self._file.flush()
 
+    def in_its_characters(self, text: str) -> str:
+        """A text as `write` takes it: with `raw`, its bytes in UTF-8."""
+        return text.encode("utf-8", "surrogateescape").decode("latin-1") if self._raw else text
+
     @property
     def watched(self) -> bool:
         """Whether somebody sees each character come."""
@@ -71,24 +76,38 @@ def print_stream(page: Page, before: str, writing: Iterable[list[str]]) -> None:
         sys.exit(128 + received[0])
 
 
+@dataclass(frozen=True)
+class Layout:
+    """How whole texts look."""
+
+    as_json: bool
+    """A line of JSON for each, and nothing else."""
+    between: str
+    """What stands between two texts."""
+    headings: bool
+    """Whether each of several texts has a line that numbers it, and only a line's end between."""
+    prompt_last: bool
+    """Whether a text is read before the prompt, not after it."""
+
+
 def print_texts(
     page: Page,
-    backward: bool,
     prompt: str,
     texts: "list[Text]",
     novelties: "list[Novelty] | None",
-    *,
-    as_json: bool,
+    layout: Layout,
 ) -> None:
-    """Whole texts, one after the other, several each after a line that numbers it."""
+    """Whole texts, one after the other."""
+    headings = layout.headings and len(texts) > 1
     for number, text in enumerate(texts):
         found = novelties[number] if novelties else None
-        if as_json:
+        if layout.as_json:
             page.write(json.dumps(facts(prompt, text, found), ensure_ascii=False) + "\n")
             continue
-        heading = f"--- {number + 1} ---\n" if len(texts) > 1 else ""
-        whole = text.text + prompt if backward else prompt + text.text
-        page.write(f"{heading}{whole}\n")
+        heading = f"--- {number + 1} ---\n" if headings else ""
+        whole = text.text + prompt if layout.prompt_last else prompt + text.text
+        end = "\n" if headings or number + 1 == len(texts) else layout.between
+        page.write(f"{heading}{whole}{end}")
         if found is not None:
             page.flush()
             click.echo(describe(found), err=True)

@@ -1,5 +1,6 @@
 """`charrnn sample`."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import Field
@@ -16,15 +17,14 @@ from charrnn.cli.options import (
     run_argument,
     which_option,
 )
-from charrnn.cli.page import Page, print_stream, print_texts
+from charrnn.cli.page import Layout, Page, print_stream, print_texts
 from charrnn.cli.prompt import check_standard_input, read_prompt
 from charrnn.cli.registry import register
 from charrnn.config import SamplingConfig
-from charrnn.config.sampling import ENGINES
+from charrnn.config.sampling import ENGINES, SEEDS
 from charrnn.runs import WHICH
 
 if TYPE_CHECKING:
-    from charrnn.sampling.track import Text
     from charrnn.sampling.writing import Writing
     from charrnn.text_model import TextModel
 
@@ -53,8 +53,14 @@ def added_settings(everywhere: bool) -> Iterable[Field]:
     help="Read the prompt from a file.",
 )
 @click.option("--echo/--no-echo", default=True, help="Write the prompt too.  [default: echo]")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Write the same text again.")
+@click.option("--seed", type=click.IntRange(0, SEEDS - 1), help="Write the same text again.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
+@click.option(
+    "--separator",
+    metavar="TEXT",
+    help="What to write between texts; \\n, \\t, \\0 and \\\\ are understood.  [default: an empty"
+    " line, with --lines 1 a new line; on a terminal a heading]",
+)
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON for each text.")
 @click.option("--raw", is_flag=True, help="Write a byte-level model's bytes as they are.")
 @click.option(
@@ -65,7 +71,7 @@ def added_settings(everywhere: bool) -> Iterable[Field]:
 @click.option(
     "--state-in",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Go on where a text of --state-out ended.",
+    help="Go on where a text of --state-out ended; a prompt is read after it.",
 )
 @click.option(
     "--blend",
@@ -91,6 +97,7 @@ def sample_command(
     echo: bool,
     seed: int | None,
     output: Path | None,
+    separator: str | None,
     as_json: bool,
     raw: bool,
     state_out: Path | None,
@@ -127,7 +134,11 @@ def sample_command(
     shown = (model.vocabulary.from_user(prompt) if raw else prompt) if echo else ""
     with page, kept_state(model, writing, state_out):
         if model.backward or told_of_whole(config, as_json, novelty):
-            complete = write_whole(page, model, model.finish(writing, prompt), shown, options)
+            texts = model.finish(writing, prompt)
+            copied = [model.novelty(text.text, prompt) for text in texts] if novelty else None
+            layout = Layout(as_json, *between(separator, config, page), model.backward)
+            print_texts(page, shown, texts, copied, layout)
+            complete = all(text.complete for text in texts)
         else:
             print_stream(page, shown, writing)
             complete = writing.complete()
@@ -141,13 +152,16 @@ UNFINISHED = (
 )
 
 
-def write_whole(
-    page: Page, model: "TextModel", texts: "list[Text]", shown: str, options: Mapping[str, object]
-) -> bool:
-    """Write texts that are whole; return whether all of them are complete."""
-    copied = [model.novelty(text.text) for text in texts] if options["novelty"] else None
-    print_texts(page, model.backward, shown, texts, copied, as_json=bool(options["as_json"]))
-    return all(text.complete for text in texts)
+def between(separator: str | None, config: SamplingConfig, page: Page) -> tuple[str, bool]:
+    """What stands between texts, and whether each has a heading instead."""
+    if separator is not None:
+        text = ESCAPED.sub(lambda match: ESCAPES[match[1]], separator)
+        return page.in_its_characters(text), False
+    return ("\n", False) if config.lines == 1 else ("\n\n", page.watched)
+
+
+ESCAPES = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
+ESCAPED = re.compile(r"\\([nt0\\])")
 
 
 def check_together(options: Mapping[str, object], config: SamplingConfig) -> None:
@@ -157,20 +171,21 @@ def check_together(options: Mapping[str, object], config: SamplingConfig) -> Non
     if options["interactive"]:
         alone = {"--json": as_json, "--raw": raw, "--novelty": novelty}
         alone |= {"--state-out": bool(state_out), "--state-in": bool(state_in)}
-        refuse("--interactive", config.searched or config.count > 1, "--count, --best-of, --beam")
+        many = config.chosen or config.count > 1
+        refuse("--interactive", many, "--count, --best-of, --beam, --new")
         refuse("--interactive", any(alone.values()), ", ".join(alone))
-    refuse("--state-in", state_in and (options["prompt"] or options["prompt_file"]), "--prompt")
+    refuse("--json", as_json and options["separator"] is not None, "--separator")
     refuse("--raw", raw and (as_json or novelty), "--json and --novelty")
     without_end = config.endless and not config.ends
     whole = told_of_whole(config, as_json, novelty)
-    refuse("--length -1", without_end and whole, "--json and --novelty")
+    refuse("--length -1", without_end and whole, "--json, --novelty and --new")
     if isinstance(state_out, Path):
         check_state_out(state_out, config)
 
 
 def told_of_whole(config: SamplingConfig, as_json: bool, novelty: bool) -> bool:
     """Whether what is printed is known only when a text is at its end."""
-    return as_json or novelty or config.searched or config.count > 1
+    return as_json or novelty or config.chosen or config.count > 1
 
 
 def refuse(option: str, given: object, others: str) -> None:
@@ -181,7 +196,7 @@ def refuse(option: str, given: object, others: str) -> None:
 
 def check_state_out(path: Path, config: SamplingConfig) -> None:
     """A usage error where no state can be kept."""
-    refuse("--state-out", config.searched, "--best-of and --beam")
+    refuse("--state-out", config.chosen, "--best-of, --beam and --new")
     refuse("--state-out", config.count > 1 and config.ends, "--count and an end before --length")
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise click.UsageError(f"--state-out {path}: name a file in a folder that exists")
@@ -208,7 +223,11 @@ def open_model(
         return load(run, which=which or WHICH, checkpoints=checkpoints)
     if run is not None:
         raise click.UsageError(f"--blend names all runs: --blend {run}=1 in place of {run}")
-    weights = dict(map(parse_weight, blended))
+    weights: dict[str, float] = {}
+    for name, weight in map(parse_weight, blended):
+        if name in weights:
+            raise click.UsageError(f"--blend names {name} twice; give it one weight")
+        weights[name] = weight
     return blend(weights, which=which or WHICH, checkpoints=checkpoints)
 
 
