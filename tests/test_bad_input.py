@@ -47,10 +47,10 @@ def usage_error(*arguments: Any) -> str:
     outcome = charrnn(*arguments)
     assert tree(Path()) == before
     assert (outcome.status, outcome.out) == (2, "")
-    usage, *_, last = outcome.err.splitlines()
-    assert usage.startswith("Usage: ")
-    assert last.startswith("Error: ")
-    return last.removeprefix("Error: ")
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("charrnn: ")
+    assert line.endswith(f"; see charrnn {arguments[0]} --help")
+    return line.removeprefix("charrnn: ")
 
 
 # -- The corpus --------------------------------------------------------------------------
@@ -604,7 +604,7 @@ def test_standard_input_that_is_closed(options: str) -> None:
     untrained()
     done = piped(f"charrnn sample {options} <&-")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1].startswith("Error: standard input: closed; ")
+    assert done.stderr.splitlines()[-1].startswith("charrnn: standard input: closed; ")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")

@@ -20,7 +20,7 @@ from charrnn.config import (
     TrainingConfig,
     parse_duration,
 )
-from charrnn.config.settings import looked_up, name_of
+from charrnn.config.settings import looked_up, name_of, shown
 from charrnn.errors import ConfigError
 
 OWNERS: list[tuple[type, Field]] = [(GROUPS[group], each) for group, each in Config.fields()]
@@ -257,9 +257,9 @@ def test_a_run_goes_on_with_changes_only_where_they_are_harmless(owner: type, ea
     else:
         with pytest.raises(ConfigError) as caught:
             config.resumed({each.name: asked})
-        shown = "" if asked is True else f" {asked!r}"
-        words = {True: "it on", False: "it off"}[kept] if isinstance(kept, bool) else kept
-        expected = f"`{name_of(each)}`{shown}: the run has {words}, which cannot change"
+        given = "" if asked is True else f" {asked!r}"
+        words = {True: "it on", False: "it off"}[kept] if isinstance(kept, bool) else shown(kept)
+        expected = f"`{name_of(each)}`{given}: the run has {words}, which cannot change"
         assert str(caught.value).startswith(expected)
         assert "`name`" in caught.value.way_out
 

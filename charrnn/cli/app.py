@@ -1,5 +1,9 @@
 """`charrnn`: the group of commands."""
 
+import shlex
+from pathlib import Path
+from typing import Any
+
 import click
 
 import charrnn.cli.commands  # noqa: F401  (each command registers itself)
@@ -7,10 +11,27 @@ from charrnn import __version__
 from charrnn.cli.boundary import ReportingGroup, tell
 from charrnn.cli.native import quiet_start
 from charrnn.cli.registry import COMMANDS
+from charrnn.cli.usage import did_you_mean, nearest, usage_in_a_line
 
 
 class TableGroup(ReportingGroup):
     """A group whose commands are those of the table, looked up when they are wanted."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        with usage_in_a_line():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: click.Context) -> object:
+        with usage_in_a_line():
+            return super().invoke(ctx)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        unknown = self.get_command(ctx, args[0]) is None
+        if unknown and not (ctx.resilient_parsing or args[0].startswith("-")):
+            raise click.UsageError(f"no such command '{args[0]}'{meant(args[0])}", ctx)
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS.working(tell))
@@ -23,13 +44,21 @@ class TableGroup(ReportingGroup):
             return super().invoke(ctx)
 
 
+def meant(name: str) -> str:
+    """A suggestion for a command that does not exist; perhaps it was to be a text or a run."""
+    near = nearest(name, COMMANDS.present)
+    if near or not Path(name).exists():
+        return did_you_mean([f"charrnn {each}" for each in near]) if near else ""
+    return did_you_mean([f"charrnn train {shlex.quote(name)}"])
+
+
 @click.group(cls=TableGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="charrnn")
 def main() -> None:
-    """Learn a text character by character, then write in its voice.
+    """Learn a text character by character, then write new text in its style.
 
     \b
     charrnn train corpus.txt            learn a text
-    charrnn sample --temperature 0.8    write in its voice
-    charrnn train --resume              go on exactly where it stopped
+    charrnn sample --temperature 0.8    write new text in its style
+    charrnn train --resume              continue exactly where it stopped
     """

@@ -2,16 +2,41 @@
 
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import Field, fields
 from pathlib import Path
 
 import click
 
+from charrnn.cli.completion import complete_runs
+from charrnn.cli.usage import NamedChoice, refuse_single_dash
 from charrnn.cli.wording import option, spoken
-from charrnn.config.settings import looked_up, name_of
+from charrnn.config.settings import Settings, looked_up, name_of, shown
 from charrnn.errors import ConfigError
 from charrnn.runs import DEFAULT_ROOT, WHICH
+
+SHORTER = {
+    "learning_rate": ("--lr",),
+    "temperature": ("-t", "--temp"),
+    "time": ("-t",),
+    "length": ("-l",),
+    "count": ("-n",),
+    "seed": ("-s",),
+}
+"""Other spellings of the options that are typed most, by the setting's name."""
+OTHERS = "Other"
+"""The heading of options that no section names."""
+
+
+def optimizers() -> Iterable[str]:
+    """The names of all optimizers, looked up late: `config` cannot know them."""
+    from charrnn.training.optimizers import OPTIMIZERS
+
+    return OPTIMIZERS
+
+
+CHOICES: dict[str, Callable[[], Iterable[str]]] = {"optimizer": optimizers}
+"""Choices that the settings themselves cannot tell, by the setting's name."""
 
 
 class SettingsCommand(click.Command):
@@ -21,6 +46,8 @@ class SettingsCommand(click.Command):
 
     Args:
         groups: Classes of settings.
+        sections: The headings of the help in their order, and the command's own options
+            (by parameter) that stand under each. A setting stands under its own group's.
         added: Looks up settings that users have added. It is told whether to ask the installed
             packages too, which takes a while: that happens for the help, and where an
             option is not known. Then it also says which packages cannot be loaded.
@@ -29,21 +56,31 @@ class SettingsCommand(click.Command):
     def __init__(
         self,
         *arguments: typing.Any,
-        groups: Iterable[type] = (),
+        groups: Iterable[type[Settings]] = (),
+        sections: Mapping[str, Sequence[str]] | None = None,
         added: Callable[[bool], Iterable[Field]] = lambda everywhere: (),
         **options: typing.Any,
     ) -> None:
         super().__init__(*arguments, **options)
         self._groups, self._added = tuple(groups), added
+        self._sections = dict(sections or {})
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         *own, last = super().get_params(ctx)  # the last is --help
-        settings = [each for group in self._groups for each in fields(group)]
-        settings += list(self._added(False))
-        shown = (each for each in settings if not each.metadata.get("hidden"))
-        return [*own, *map(setting_option, shown), last]
+        settings = [
+            setting_option(each, each.metadata.get("group", group.group))
+            for group in self._groups
+            for each in (*fields(group), *self._added_to(group))  # type: ignore[arg-type]
+            if not each.metadata.get("hidden")
+        ]
+        return [*own, *settings, last]
+
+    def _added_to(self, group: type[Settings]) -> Iterable[Field]:
+        """What users have added: to the last group."""
+        return self._added(False) if group is self._groups[-1] else ()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        refuse_single_dash(ctx, args)
         try:
             return super().parse_args(ctx, list(args))
         except click.NoSuchOption:
@@ -51,16 +88,42 @@ class SettingsCommand(click.Command):
             return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options under their headings."""
         self._added(True)
-        super().format_options(ctx, formatter)
+        records: dict[str, list[tuple[str, str]]] = {heading: [] for heading in self._sections}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None and isinstance(param, click.Option):
+                records.setdefault(self._heading(param), []).append(record)
+        for heading, rows in records.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+    def _heading(self, param: click.Parameter) -> str:
+        """Where an option stands in the help."""
+        if isinstance(param, SettingOption):
+            return param.heading
+        named = (heading for heading, own in self._sections.items() if param.name in own)
+        return next(named, OTHERS)
+
+
+class PlainOption(click.Option):
+    """An option whose help leaves out the limits of its number."""
+
+    def get_help_extra(self, ctx: click.Context) -> typing.Any:
+        extra = super().get_help_extra(ctx)
+        extra.pop("range", None)
+        return extra
 
 
 class SettingOption(click.Option):
     """An option whose help is put together only when it is shown."""
 
-    def __init__(self, field: Field, *arguments: typing.Any, **options: typing.Any) -> None:
+    def __init__(
+        self, field: Field, heading: str, *arguments: typing.Any, **options: typing.Any
+    ) -> None:
         super().__init__(*arguments, **options)
-        self._field = field
+        self._field, self.heading = field, heading
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         self.help = help_of(self._field)
@@ -84,29 +147,39 @@ class Parsed(click.ParamType):
             self.fail(f"{value!r}: {error.why}", param, ctx)
 
 
-def setting_option(field: Field) -> click.Option:
+def setting_option(field: Field, heading: str) -> click.Option:
     """The option of one field; absent on the command line, it is None."""
     flag, dest = option(name_of(field)), name_of(field)
+    names = [*SHORTER.get(dest, ()), flag, dest]
     if field.type is bool:
         either = f"{flag}/{flag.replace('--', '--no-', 1)}"
-        return SettingOption(field, [either, dest], default=None)
+        return SettingOption(field, heading, [either, dest], default=None)
     if field.type is tuple:
-        return SettingOption(field, [flag, dest], multiple=True, metavar="TEXT")
-    return SettingOption(field, [flag, dest], type=option_type(field), default=None)
+        return SettingOption(field, heading, names, multiple=True, metavar="TEXT")
+    metavar = field.metadata.get("metavar")
+    return SettingOption(
+        field, heading, names, type=option_type(field), metavar=metavar, default=None
+    )
 
 
 def help_of(field: Field) -> str:
     """The setting's line of help, with its default."""
     default = field.metadata.get("shown", field.default)
     nothing = default is None or default is False or default in ("", ())
-    shown = "" if nothing else f"  [default: {default}]"
-    return spoken(f"{looked_up(field.metadata['help'])}{shown}")
+    stated = "" if nothing else f"  [default: {shown(default)}]"
+    return spoken(f"{looked_up(field.metadata['help'])}{listed(field)}{stated}")
+
+
+def listed(field: Field) -> str:
+    """The choices that only the command line knows, for the help."""
+    return f" One of: {', '.join(CHOICES[name_of(field)]())}." if name_of(field) in CHOICES else ""
 
 
 def option_type(field: Field) -> object:
     """Click's type for a field; limits are the settings' own affair."""
-    if "choices" in field.metadata:
-        return click.Choice(tuple(looked_up(field.metadata["choices"])))
+    choices = CHOICES.get(name_of(field), field.metadata.get("choices"))
+    if choices is not None:
+        return NamedChoice(tuple(looked_up(choices)), case_sensitive=False)
     if "parse" in field.metadata:
         return Parsed(field.metadata.get("metavar", "TEXT"), field.metadata["parse"])
     if isinstance(field.type, types.UnionType):
@@ -124,12 +197,13 @@ checkpoints_option = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     default=DEFAULT_ROOT,
     show_default=True,
-    help="Folder of the runs.",
+    help="Folder that holds the runs.",
 )
 which_option = click.option(
     "--which",
-    type=click.Choice(WHICH),
-    help="Which checkpoint of the run  [default: best, or last before an evaluation].",
+    type=NamedChoice(WHICH),
+    help="Checkpoint to use: best has the lowest validation loss, last is the newest"
+    "  [default: best, or last before the first evaluation].",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-run_argument = click.argument("run", required=False)
+run_argument = click.argument("run", required=False, shell_complete=complete_runs)

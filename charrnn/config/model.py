@@ -3,20 +3,11 @@
 from dataclasses import dataclass
 
 from charrnn.cells import CELLS, RECURRENT_KERNEL, Cell
-from charrnn.config.settings import Settings, in_words, setting, several
+from charrnn.config.settings import Settings, setting, several
 from charrnn.errors import ConfigError
 
 EMBEDDING = 64
 MOST_LAYERS = 64
-
-
-def cells_in_words() -> str:
-    """The help of the setting `cell`: every cell with its summary and defaults of its own."""
-    cells = CELLS.working(lambda error: None)  # whoever shows the help tells of them
-    summaries = "; ".join(f"{name}, {cell.summary}" for name, cell in cells.items())
-    own = {name: cell.defaults for name, cell in cells.items() if cell.defaults}
-    defaults = "; ".join(f"{name}, {in_words(settings)}" for name, settings in own.items())
-    return f"Recurrent cell: {summaries}. Defaults of their own: {defaults}."
 
 
 def choices_of(kind: str) -> tuple[str, ...]:
@@ -29,39 +20,47 @@ def choices_of(kind: str) -> tuple[str, ...]:
 
 
 def leaving(kind: str) -> str:
-    """The cells that leave a choice of activation, and which."""
-    cells = ((name, getattr(cell, kind)) for name, cell in CELLS.present.items())
-    return "; ".join(f"{name}, {' or '.join(each)}" for name, each in cells if len(each) > 1)
+    """The cells that leave a choice of activation."""
+    cells = CELLS.present.items()
+    return " and ".join(name for name, cell in cells if len(getattr(cell, kind)) > 1)
 
 
 @dataclass(frozen=True)
 class ModelConfig(Settings):
     """The network's shape."""
 
-    cell: str = setting("lstm", cells_in_words, shape=True, choices=lambda: CELLS)
+    group = "Network"
+
+    cell: str = setting(
+        "lstm",
+        "Recurrent cell: lstm, gru, rnn and others (`cells` lists them).",
+        shape=True,
+        choices=lambda: CELLS,
+        metavar="NAME",
+    )
     activation: str | None = setting(
         None,
-        lambda: f"The cell's function, where it leaves a choice: {leaving('activations')}.",
+        lambda: f"Activation function of the cell (for {leaving('activations')}).",
         shape=True,
         choices=lambda: choices_of("activations"),
     )
     recurrent_activation: str | None = setting(
         None,
-        lambda: f"The same of its gates: {leaving('recurrent_activations')}.",
+        lambda: f"Activation function of its gates (for {leaving('recurrent_activations')}).",
         shape=True,
         choices=lambda: choices_of("recurrent_activations"),
     )
     layers: int | None = setting(
         None,
-        "Recurrent layers.",
+        "Number of recurrent layers.",
         shape=True,
-        shown="one for each of `units`",
+        shown="1, or one for each number in `units`",
         low=1,
         high=MOST_LAYERS,
     )
     units: int | tuple = setting(
         384,
-        "Hidden units: one number, or one a layer: 512,256.",
+        "Hidden units of each layer: one number for all, or several, as in 512,256.",
         shape=True,
         low=1,
         high=65536,
@@ -70,25 +69,29 @@ class ModelConfig(Settings):
     )
     embedding: int | None = setting(
         None,
-        "Width of the character embedding; 0: one-hot.",
+        "Size of the character embedding; 0: one-hot.",
         shape=True,
         shown=f"{EMBEDDING}, or the last layer's units with `tie_embeddings`",
         low=0,
         high=65536,
     )
-    tie_embeddings: bool = setting(False, "Use the embedding for the output layer too.", shape=True)
+    tie_embeddings: bool = setting(
+        False, "Use the embedding as the output layer's weights.", shape=True
+    )
     layer_norm: bool = setting(
-        False, "Layer normalisation of what each recurrent layer passes on.", shape=True
+        False, "Layer normalisation of each recurrent layer's output.", shape=True
     )
     residual: bool = setting(
         False, "Add each layer's input to its output, from the second layer on.", shape=True
     )
-    dropout: float = setting(0.1, "Dropout after each recurrent layer.", low=0, below=1)
-    variational: bool = setting(False, "Dropout with one mask for all time steps.")
-    recurrent_dropout: float = setting(0.0, "Dropout of the recurrent weights.", low=0, below=1)
+    dropout: float = setting(0.1, "Dropout rate after each recurrent layer.", low=0, below=1)
+    variational: bool = setting(False, "Use the same dropout mask at all time steps.")
+    recurrent_dropout: float = setting(
+        0.0, "Dropout rate of the recurrent weights.", low=0, below=1
+    )
     direction: str = setting(
         "forward",
-        "Read the text forward, or backward to write what comes before a prompt.",
+        "Read the text forward, or backward: then samples end with the prompt.",
         choices=("forward", "backward"),
     )
 

@@ -16,41 +16,58 @@ SEEDS = 1 << 64
 class SamplingConfig(Settings):
     """What to write."""
 
+    group = "Choice"
+
     temperature: float | tuple = setting(
         1.0,
-        "Below 1 safer, above 1 wilder; 0 is greedy. Several, 1.0,0.5,0.2, take turns.",
+        "Below 1: safer; above 1: wilder; 0: greedy. Several, as in 1.0,0.5,0.2, take turns.",
         low=0,
         high=1e6,
         parse=several(float, "several: 1.0,0.5,0.2"),
         metavar="FLOAT[,…]",
     )
-    greedy: bool = setting(False, "Always the likeliest character: temperature 0.")
-    top_k: int = setting(0, "Only the likeliest so many characters; 0: all.", low=0)
+    greedy: bool = setting(False, "Always take the likeliest character (same as `temperature 0`).")
+    top_k: int = setting(
+        0, "Sample from the K likeliest characters; 0: from all.", low=0, metavar="K"
+    )
     top_p: float = setting(
-        1.0, "Only the likeliest characters that together reach this probability.", above=0, high=1
+        1.0,
+        "Sample from the likeliest characters whose probabilities together reach P.",
+        above=0,
+        high=1,
+        metavar="P",
     )
     min_p: float = setting(
-        0.0, "Only characters at least this fraction as likely as the likeliest.", low=0, high=1
+        0.0,
+        "Leave out characters less likely than this fraction of the likeliest one's probability.",
+        low=0,
+        high=1,
     )
     repetition_penalty: float = setting(
-        1.0, "Above 1, recent characters become less likely.", above=0, high=1e6
+        1.0, "Above 1: recent characters become less likely.", above=0, high=1e6
     )
-    repetition_window: int = setting(64, "How many characters are recent.", low=1, high=1 << 20)
+    repetition_window: int = setting(
+        64, "Number of characters that count as recent.", low=1, high=1 << 20
+    )
     filters: Mapping | None = setting(
         None, "Values of the filters that a user has added, by name.", hidden=True
     )
-    allow: str | None = setting(None, "Write with these characters alone.")
-    forbid: str = setting("", "Never write these characters.")
+    allow: str | None = setting(None, "Use only these characters.")
+    forbid: str = setting("", "Never use these characters.")
     match: str | None = setting(
         None, "After the prompt, write only what this regular expression fully matches."
     )
-    length: int = setting(500, "New characters to write; -1: until stopped.", low=-1)
-    stop: tuple = setting((), "End before this text; may be given several times.")
-    keep_stop: bool = setting(False, "End after the text of `stop`, not before it.")
-    lines: int | None = setting(None, "End after so many lines.", low=1)
-    words: int | None = setting(None, "End after so many words.", low=1)
+    length: int = setting(500, "Number of new characters; -1: no limit.", group="End", low=-1)
+    stop: tuple = setting((), "End before this text; repeat it to give several.", group="End")
+    keep_stop: bool = setting(False, "End after the text of `stop`, not before it.", group="End")
+    lines: int | None = setting(None, "End after this many lines.", group="End", low=1)
+    words: int | None = setting(None, "End after this many words.", group="End", low=1)
     count: int = setting(
-        1, "Texts to write at once; several are shown when all are done.", low=1, high=1 << 20
+        1,
+        "Texts to write at once; several are shown when all are done.",
+        group="Output",
+        low=1,
+        high=1 << 20,
     )
     new: bool = setting(
         False,
@@ -58,12 +75,13 @@ class SamplingConfig(Settings):
         " lines, and none twice.",
     )
     best_of: int = setting(
-        1, "Write so many for each text, keep the likeliest.", low=1, high=1 << 16
+        1, "Write so many for each text, keep the likeliest.", group="Search", low=1, high=1 << 16
     )
     beam: int = setting(
         0,
         "Search for the likeliest text, with so many candidates; chance, temperature and filters"
         " have no part in it.",
+        group="Search",
         low=0,
         high=1 << 16,
     )

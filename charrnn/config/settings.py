@@ -7,6 +7,7 @@ from dataclasses import Field, field, fields
 from difflib import get_close_matches
 from functools import wraps
 from typing import TypeVar, cast
+from typing import ClassVar, TypeVar
 
 from charrnn.errors import ConfigError
 
@@ -34,6 +35,7 @@ def setting(default: Value, help: str | Late[str], **limits: object) -> Value:
         shape: Whether a run that starts from another's weights takes it over.
         called: The name by which users know the setting, where it is not the field's.
         hidden: Whether it is no option of the command line.
+        group: The heading of the help under which it stands, where it is not its class's.
     """
     made: Value = field(default=default, metadata={"help": help, **limits})
     return made
@@ -46,7 +48,9 @@ def looked_up(value: Value | Late[Value]) -> Value:
 
 def shown(value: object) -> str:
     """A setting's value as the command line writes it."""
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ",".join(map(shown, value))
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def in_words(settings: Mapping[str, object]) -> str:
@@ -77,6 +81,8 @@ class Settings:
         """Refuse a name that is unknown, with a ConfigError, before the class's own `__init__`."""
         refuse_unknown(settings, [each.name for each in fields(cls)])  # type: ignore[arg-type]
         return super().__new__(cls)
+    group: ClassVar[str] = "Settings"
+    """The heading of the help under which the settings stand."""
 
     @classmethod
     def of(cls: type[Group], **settings: object) -> Group:

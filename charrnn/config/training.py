@@ -23,17 +23,25 @@ def parse_duration(text: str) -> float:
 class TrainingConfig(Settings):
     """Batches, optimizer and bookkeeping."""
 
-    batch_size: int = setting(16, "Streams of text read in parallel.", low=1, high=1 << 20)
-    seq_length: int = setting(64, "Characters in a window.", low=1, high=1 << 20)
+    group = "Optimizer"
+
+    batch_size: int = setting(
+        16, "Number of streams of text read in parallel.", low=1, high=1 << 20
+    )
+    seq_length: int = setting(
+        64, "Characters that a step reads from each stream.", low=1, high=1 << 20
+    )
     learning_rate: float = setting(0.01, "Peak learning rate.", above=0, high=10)
     weight_decay: float = setting(0.05, "Decoupled weight decay.", low=0, below=10)
-    warmup_steps: int = setting(100, "Steps over which the rate rises (a tenth at most).", low=0)
+    warmup_steps: int = setting(
+        100, "Steps until the rate is at its peak (a tenth at most).", low=0
+    )
     clip_norm: float = setting(1.0, "Largest global norm of the gradient.", above=0)
-    optimizer: str = setting("adamw", "Optimizer: adamw, or one that was added.")
+    optimizer: str = setting("adamw", "Optimizer.", metavar="NAME")
     parts: int | None = setting(
         None,
-        "Parts that a batch is cut into, each computed by a core; a run keeps the number.",
-        shown="chosen by the sizes and the cores",
+        "Parts that a batch is cut into, one for each core; a run keeps the number.",
+        shown="chosen from the sizes and the cores",
         low=1,
         high=MOST_PARTS,
     )
@@ -46,17 +54,37 @@ class TrainingConfig(Settings):
         resumable=True,
     )
     seed: int = setting(0, "Seed of weights and dropout.", low=0, below=1 << 31)
+    seed: int = setting(0, "Random seed of the weights and of dropout.", low=0, below=1 << 31)
     eval_every: int | None = setting(
-        None, "Steps between evaluations.", shown="up to 20 in a plan", low=1, resumable=True
+        None,
+        "Steps between evaluations.",
+        group="Reporting",
+        shown="up to 20 in a plan",
+        low=1,
+        resumable=True,
     )
     eval_chars: int = setting(
-        2_000_000, "Validate on this many characters at most; 0: all.", low=0, resumable=True
+        2_000_000,
+        "Validate on at most this many characters; 0: all.",
+        group="Reporting",
+        low=0,
+        resumable=True,
     )
     sample_every: int | None = setting(
-        None, "Steps between samples; 0: none.", shown="4 in a plan", low=0, resumable=True
+        None,
+        "Steps between samples; 0: none.",
+        group="Reporting",
+        shown="4 in a plan",
+        low=0,
+        resumable=True,
     )
     checkpoint_every: int | None = setting(
-        None, "Steps between checkpoints.", shown="at evaluations", low=1, resumable=True
+        None,
+        "Steps between checkpoints.",
+        group="Reporting",
+        shown="at each evaluation",
+        low=1,
+        resumable=True,
     )
 
 
@@ -64,11 +92,15 @@ class TrainingConfig(Settings):
 class Plan(Settings):
     """How long to train; at most one is given. The rate anneals to the end of it."""
 
-    epochs: float | None = setting(None, "Train for this many passes.", above=0, high=1e6)
+    group = "Plan"
+
+    epochs: float | None = setting(
+        None, "Train for this many passes over the text.", above=0, high=1e6
+    )
     steps: int | None = setting(None, "Train for this many steps.", low=1, high=10**12)
     seconds: float | None = setting(
         None,
-        "Train for this long: 90s, 5m, 2h.",
+        "Train for this long: 90s, 5m, 2h, 1h30m.",
         above=0,
         high=1e8,
         called="time",

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from charrnn.cli.allocator import keep_memory
+from charrnn.cli.completion import complete_files
 from charrnn.cli.options import checkpoints_option, json_option, run_argument, which_option
 from charrnn.cli.registry import register
 from charrnn.runs import WHICH
@@ -14,11 +15,13 @@ from charrnn.runs import WHICH
 @register
 @click.command("evaluate")
 @run_argument
-@click.argument("files", nargs=-1)
+@click.argument("files", nargs=-1, shell_complete=complete_files)
 @checkpoints_option
 @which_option
-@click.option("--test", is_flag=True, help="Score the run's test part, not its validation part.")
-@click.option("--encoding", help="Encoding of FILES  [default: the training text's].")
+@click.option(
+    "--test", is_flag=True, help="Use the run's test part instead of its validation part."
+)
+@click.option("--encoding", help="Character encoding of FILES  [default: the training text's].")
 @json_option
 def evaluate_command(
     run: str | None,
@@ -29,7 +32,7 @@ def evaluate_command(
     encoding: str | None,
     as_json: bool,
 ) -> None:
-    """Score text with a run's model: FILES, or the run's own validation part."""
+    """Measure how well a run's model predicts text: FILES, or the run's own validation part."""
     if files and test:
         raise click.UsageError("--test scores a part of the run's own text; leave out FILES")
     keep_memory()

@@ -11,6 +11,7 @@ import click
 
 from charrnn.cli.boundary import tell
 from charrnn.cli.options import (
+    PlainOption,
     SettingsCommand,
     checkpoints_option,
     given,
@@ -28,6 +29,16 @@ if TYPE_CHECKING:
     from charrnn.sampling.writing import Writing
     from charrnn.text_model import TextModel
 
+SECTIONS = {
+    "Model": ("checkpoints", "which", "blend", "engine"),
+    "Start": ("prompt", "prompt_file", "echo", "state_in", "seed"),
+    "Choice": (),
+    "End": (),
+    "Search": (),
+    "Output": ("output", "as_json", "raw", "state_out", "interactive", "novelty"),
+}
+"""The headings of the help, with the options that are not settings."""
+
 
 def added_settings(everywhere: bool) -> Iterable[Field]:
     """The settings of the filters that a user has added."""
@@ -38,14 +49,21 @@ def added_settings(everywhere: bool) -> Iterable[Field]:
 
 
 @register
-@click.command("sample", cls=SettingsCommand, groups=[SamplingConfig], added=added_settings)
+@click.command(
+    "sample",
+    cls=SettingsCommand,
+    groups=[SamplingConfig],
+    added=added_settings,
+    sections=SECTIONS,
+)
 @run_argument
 @checkpoints_option
 @which_option
 @click.option(
+    "-p",
     "--prompt",
-    help="Text to go on from (- reads it from standard input); a run trained"
-    " backward leads up to it.",
+    help="Text to continue (- reads it from standard input); a run trained backward writes"
+    " what comes before it.",
 )
 @click.option(
     "--prompt-file",
@@ -62,31 +80,45 @@ def added_settings(everywhere: bool) -> Iterable[Field]:
     " line, with --lines 1 a new line; on a terminal a heading]",
 )
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON for each text.")
+@click.option(
+    "-s",
+    "--seed",
+    cls=PlainOption,
+    type=click.IntRange(0, 2**63 - 1),
+    metavar="INTEGER",
+    help="Random seed: the same seed gives the same text.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file."
+)
+@click.option("--json", "as_json", is_flag=True, help="Write a line of JSON for each text.")
 @click.option("--raw", is_flag=True, help="Write a byte-level model's bytes as they are.")
 @click.option(
     "--state-out",
     type=click.Path(path_type=Path),
-    help="Keep where the text ends; what ended it (--stop, --lines) counts as written.",
+    help="Save the state at the text's end, to continue from there later; what ended the text"
+    " (--stop, --lines) counts as written.",
 )
 @click.option(
     "--state-in",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Go on where a text of --state-out ended; a prompt is read after it.",
+    help="Continue where a text of --state-out ended.",
 )
 @click.option(
     "--blend",
     multiple=True,
     metavar="RUN=WEIGHT",
-    help="Mix the models of several runs; repeat it for each, in place of RUN.",
+    help="Mix the models of several runs: repeat it for each run, and leave out RUN.",
 )
-@click.option("--interactive", is_flag=True, help="Write by turns with the model.")
-@click.option("--novelty", is_flag=True, help="Tell how much is copied from the training text.")
+@click.option("--interactive", is_flag=True, help="Write a text together with the model, by turns.")
+@click.option("--novelty", is_flag=True, help="Report how much is copied from the training text.")
 @click.option(
     "--engine",
     type=click.Choice(ENGINES),
     default="auto",
     show_default=True,
-    help="What computes.",
+    help="Backend.",
 )
 def sample_command(
     run: str | None,
@@ -108,7 +140,7 @@ def sample_command(
     engine: str,
     **settings: object,
 ) -> None:
-    """Write text with a run's model: a name below --checkpoints, a path, or the newest run.
+    """Write text with a run's model. RUN is a name or a path; without it, the newest run.
 
     The text goes to standard output, everything else to standard error.
     """

@@ -9,10 +9,21 @@ import click
 
 from charrnn.cli.allocator import keep_memory
 from charrnn.cli.boundary import tell
+from charrnn.cli.completion import complete_files, complete_runs
 from charrnn.cli.options import SettingsCommand, checkpoints_option, given
 from charrnn.cli.registry import register
 from charrnn.cli.signals import stop_signals
 from charrnn.config import GROUPS, Plan
+
+SECTIONS = {
+    "Run": ("name", "checkpoints", "resume", "init_from", "overwrite"),
+    "Text": (),
+    "Plan": (),
+    "Network": (),
+    "Optimizer": (),
+    "Reporting": (),
+}
+"""The headings of the help, with the options that are not settings."""
 
 
 def tell_of_broken(everywhere: bool) -> Iterable[Field]:
@@ -26,13 +37,30 @@ def tell_of_broken(everywhere: bool) -> Iterable[Field]:
 
 
 @register
-@click.command("train", cls=SettingsCommand, groups=[Plan, *GROUPS.values()], added=tell_of_broken)
-@click.argument("corpus", nargs=-1)
-@click.option("--name", help="The run's name  [default: the corpus's].")
+@click.command(
+    "train",
+    cls=SettingsCommand,
+    groups=[Plan, *GROUPS.values()],
+    added=tell_of_broken,
+    sections=SECTIONS,
+)
+@click.argument("corpus", nargs=-1, shell_complete=complete_files)
+@click.option(
+    "-n", "--name", shell_complete=complete_runs, help="Name of the run  [default: the corpus's]."
+)
 @checkpoints_option
-@click.option("--resume", is_flag=True, help="Go on with a run exactly where it stopped.")
-@click.option("--init-from", metavar="RUN", help="Start a new run from an old run's weights.")
-@click.option("--overwrite", is_flag=True, help="Delete a run that stands in the way.")
+@click.option("--resume", is_flag=True, help="Continue a run exactly where it stopped.")
+@click.option(
+    "--init-from",
+    metavar="RUN",
+    shell_complete=complete_runs,
+    help="Start a new run from an old run's weights.",
+)
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace an existing run of the same name (deletes it).",
+)
 def train_command(
     corpus: tuple[str, ...],
     name: str | None,
@@ -44,9 +72,9 @@ def train_command(
 ) -> None:
     """Learn a text: files, folders, globs, or - for standard input.
 
-    .gz, .bz2 and .xz files are read through. Without CORPUS, the Python standard library's
-    own sources are learnt. Without --epochs, --steps or --time, training takes five
-    minutes, or 50 epochs of a small text. Ctrl-C stops and saves.
+    Files ending in .gz, .bz2 or .xz are decompressed. Without CORPUS, charrnn learns the
+    source code of Python's standard library. Without a plan: five minutes, or 50 epochs if
+    the text is small. Ctrl-C stops and saves.
     """
     keep_memory()
     from charrnn.cli.progress import Display

@@ -1,0 +1,108 @@
+"""Usage errors: one line like every other error, with the name that was most likely meant."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import IO, Any
+
+import click
+from click.exceptions import NoArgsIsHelpError
+
+from charrnn.cli.registry import COMMANDS
+
+OPENINGS = ("Invalid", "No", "Missing", "Got", "Option")
+"""Words with which click begins a message; charrnn's own messages begin with a small letter."""
+ALIKE = 0.6
+"""How alike a misspelt name and the right one are at least (difflib's ratio)."""
+
+
+class UsageLine(click.UsageError):
+    """A usage error that shows as one line, with status 2."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"charrnn: {self.format_message()}", file=file, err=file is None)
+
+
+@contextmanager
+def usage_in_a_line() -> Iterator[None]:
+    """Turn click's usage errors, of four lines each, into one line."""
+    try:
+        yield
+    except (NoArgsIsHelpError, UsageLine):
+        raise
+    except click.UsageError as error:
+        raise UsageLine(" ".join(f"{said(error)}; see {page(error)} --help".split())) from error
+
+
+def said(error: click.UsageError) -> str:
+    """What is wrong, with a suggestion."""
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        return f"no such option {error.option_name}{meant(error.option_name, error.ctx)}"
+    if type(error) is click.BadParameter and isinstance(error.param, click.Option):
+        return f"{error.param.opts[-1]}: {error.message.rstrip('.')}"
+    words = error.format_message().rstrip(".")
+    return words[0].lower() + words[1:] if words.startswith(OPENINGS) else words
+
+
+def page(error: click.UsageError) -> str:
+    """The command whose help tells more."""
+    if error.ctx is None:
+        return "charrnn"
+    return "charrnn" + error.ctx.command_path.removeprefix(error.ctx.find_root().command_path)
+
+
+def meant(option: str, ctx: click.Context) -> str:
+    """A suggestion for an option that the command does not have."""
+    others = [name for name in COMMANDS.present if option in long_options(COMMANDS[name], ctx)]
+    if others:
+        return f"; it is an option of charrnn {' and '.join(others)}"
+    near = nearest(option, long_options(ctx.command, ctx))
+    return did_you_mean(near) if near else ""
+
+
+def did_you_mean(names: Iterable[str]) -> str:
+    """The end of a message about a misspelt name."""
+    return f"; did you mean {' or '.join(names)}?"
+
+
+def nearest(word: str, known: Iterable[str]) -> list[str]:
+    """The known names that begin like a word, up to three, or else the one most like it."""
+    names = {plain(name): name for name in known}
+    longer = [name for name in names if plain(word) and name.startswith(plain(word))]
+    if not 1 <= len(longer) <= 3:
+        longer = get_close_matches(plain(word), names, 1, ALIKE)
+    return [names[name] for name in longer]
+
+
+def plain(name: str) -> str:
+    """A name without what people confuse: dashes, underscores, capitals."""
+    return name.strip("-").replace("_", "-").casefold()
+
+
+def long_options(command: click.Command, ctx: click.Context) -> list[str]:
+    """Every spelling of a command's options that begins with two dashes."""
+    params = command.get_params(ctx)
+    return [name for param in params for name in param.opts if name.startswith("--")]
+
+
+def refuse_single_dash(ctx: click.Context, args: list[str]) -> None:
+    """Raise UsageError for `-length 300`, which would be read as `-l ength`.
+
+    What follows an option may be its value, and may begin with a dash.
+    """
+    known = long_options(ctx.command, ctx)
+    for before, argument in zip(["", *args], args, strict=False):
+        if argument == "--":
+            return
+        name = f"-{argument.partition('=')[0]}"
+        if name in known and not before.startswith("-"):
+            raise click.UsageError(f"{argument}: write it with two dashes, {name}", ctx)
+
+
+class NamedChoice(click.Choice):
+    """One of several names; a misspelt one is told which it may have meant."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        near = nearest(str(value), map(str, self.choices))
+        message = super().get_invalid_choice_message(value, ctx).rstrip(".")
+        return f"{message}{did_you_mean(near) if near else ''}"
