@@ -10,13 +10,14 @@ print(charrnn.load("corpus").generate("ROMEO:", temperature=0.8))
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from charrnn.version import __version__
+
 if TYPE_CHECKING:
     from charrnn.errors import CharrnnError
     from charrnn.language_model import LanguageModel, evaluate, generate, load
     from charrnn.mixing import Blend, blend
     from charrnn.training.loop import train
 
-__version__ = "0.1.0"
 __all__ = [
     "Blend",
     "CharrnnError",

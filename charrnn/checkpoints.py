@@ -1,7 +1,8 @@
 """Checkpoints: one safetensors file that describes itself. Data only, never code.
 
 The header's metadata has one entry, `charrnn`: JSON with the format version, the
-configuration, the vocabulary, the progress, and a checksum over all of it and every tensor.
+configuration, the vocabulary, the progress, when and by which version it was written, and a
+checksum over all of it and every tensor.
 Tensors are named `weights/…`, and in a `last` checkpoint also `optimizer/…` and `state/…`.
 """
 
@@ -9,6 +10,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from charrnn.network.weights import below
 from charrnn.progress import Progress
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.types import Tensors
+from charrnn.version import __version__
 
 FORMAT = 2
 """1: without the parts of a batch, and with rollbacks under another name."""
@@ -69,10 +72,16 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "config": checkpoint.config.to_json(),
         "vocabulary": checkpoint.vocabulary.to_json(),
         "progress": asdict(checkpoint.progress),
+        "written": {"version": __version__, "at": now()},
     }
     description["checksum"] = checksum(description, checkpoint.tensors)
     tensors = {name: np.asarray(value, order="C") for name, value in checkpoint.tensors.items()}
     write_atomically(path, serialize(tensors, {KEY: json.dumps(description)}))
+
+
+def now() -> str:
+    """The time in UTC, as ISO 8601 writes it."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def load(path: Path) -> Checkpoint:

@@ -224,7 +224,7 @@ def test_controls_that_make_no_sense(arguments: list[Any], message: str) -> None
         ["sample", "--prompt", "a", "--prompt-file", "corpus.txt"],
         ["sample", "--prompt-file", "nowhere.txt"],
         ["evaluate", "--which", "worst"],
-        ["info", "one", "two"],
+        ["info", "--which", "worst"],
     ],
 )
 def test_values_that_are_none(corpus: Path, arguments: list[str]) -> None:

@@ -1,70 +1,146 @@
 """`charrnn info`."""
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from charrnn.cli.options import checkpoints_option, json_option, run_argument
+from charrnn import checkpoints as files
+from charrnn.cells import CELLS
+from charrnn.cli.columns import (
+    MISSING,
+    corpus_name,
+    cut,
+    duration,
+    moment,
+    readable,
+    visible,
+    width,
+)
+from charrnn.cli.completion import complete_runs
+from charrnn.cli.options import checkpoints_option, json_option
 from charrnn.cli.registry import register
+from charrnn.cli.usage import NamedChoice
+from charrnn.errors import PluginError
 from charrnn.runs import WHICH, find_checkpoint
+from charrnn.summary import Summary, summarize
 
-if TYPE_CHECKING:
-    from charrnn.checkpoints import Checkpoint
+NAMES = 26
+"""Width of the column of names."""
+Facts = dict[str, object]
 
 
 @register
 @click.command("info")
-@run_argument
+@click.argument("runs", metavar="[RUN]...", nargs=-1, shell_complete=complete_runs)
 @checkpoints_option
-@click.option("--which", type=click.Choice(WHICH), help="Which checkpoint  [default: last].")
+@click.option(
+    "--which",
+    type=NamedChoice(WHICH),
+    help="Checkpoint to read: best has the lowest validation loss  [default: last].",
+)
+@click.option("--verify", is_flag=True, help="Verify the weights of a large checkpoint, too.")
 @json_option
-def info_command(run: str | None, checkpoints: Path, which: str | None, as_json: bool) -> None:
-    """Tell what a run is: settings, size, progress, best loss."""
-    from charrnn.checkpoints import load
+def info_command(
+    runs: tuple[str, ...], checkpoints: Path, which: str | None, verify: bool, as_json: bool
+) -> None:
+    """Show what a run is: text, network, settings, progress, lowest validation loss.
 
-    path = find_checkpoint(run, checkpoints, which or ("last", "best"))
-    facts = describe(path, load(path))
+    Of several runs, show side by side what differs.
+    """
+    paths = [find_checkpoint(run, checkpoints, which or ("last", "best")) for run in runs or [None]]
+    summaries = [summarize(path) for path in paths]
+    told = [describe(summary, settings(summary, verify)) for summary in summaries]
     if as_json:
-        click.echo(json.dumps(facts))
+        click.echo(json.dumps(told if len(told) > 1 else told[0]))
+        return
+    shown = [dict(lines(worded(*each))) for each in zip(summaries, told, strict=True)]
+    if len(shown) > 1:
+        names = [{"checkpoint": run_of(path)} for path in paths]
+        print_differences([each | name for each, name in zip(shown, names, strict=True)])
     else:
-        print_facts(facts)
+        for name, value in shown[0].items():
+            click.echo(f"{name:{NAMES}} {value}".rstrip())
 
 
-def describe(path: Path, checkpoint: "Checkpoint") -> dict[str, object]:
-    """The checkpoint's facts, as plain data."""
-    progress = checkpoint.progress
+def settings(summary: Summary, verify: bool) -> Mapping[str, object]:
+    """The settings of a verified checkpoint; as the file has them if its cell is not known."""
+    if not is_known(summary.cell):
+        click.echo(
+            f"{summary.checkpoint}: its cell '{summary.cell}' is not installed; the weights are"
+            " not verified",
+            err=True,
+        )
+        return summary.config
+    checkpoint = (files.load if verify else files.open_weights)(summary.checkpoint)
+    return checkpoint.config.to_json()
+
+
+def is_known(cell: str) -> bool:
+    """Whether the cell is there to compute with: it may belong to a package that is not."""
+    try:
+        return CELLS.get(cell) is not None
+    except PluginError:
+        return False
+
+
+def describe(summary: Summary, config: Mapping[str, object]) -> Facts:
+    """A checkpoint's facts, as plain data."""
+    progress = summary.progress
     return {
-        "checkpoint": str(path),
-        "parameters": checkpoint.parameters,
-        "vocabulary_size": checkpoint.vocabulary.size,
+        "checkpoint": str(summary.checkpoint),
+        "corpus": list(summary.corpus),
+        "characters": summary.characters,
+        "started": summary.started and summary.started.isoformat(),
+        "written": summary.written.isoformat(),
+        "version": summary.version,
+        "parameters": summary.parameters,
+        "vocabulary_size": summary.vocabulary_size,
         "step": progress.step,
         "end": progress.end,
         "epoch": progress.epoch,
         "best_loss_nats": progress.best_loss_nats,
+        "best_bits_per_char": summary.best_bits_per_char,
         "best_step": progress.best_step,
         "elapsed_seconds": progress.elapsed_seconds,
-        "config": checkpoint.config.to_json(),
+        "config": config,
     }
 
 
-def print_facts(facts: dict[str, object], indent: str = "") -> None:
-    """A line for each fact, groups indented."""
+def worded(summary: Summary, facts: Facts) -> Facts:
+    """The same facts, with names and times as people write them."""
+    return facts | {
+        "corpus": corpus_name(summary),
+        "started": moment(summary.started),
+        "written": moment(summary.written),
+        "elapsed_seconds": duration(summary.progress.elapsed_seconds),
+    }
+
+
+def lines(facts: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Each fact's name and value for reading; settings are indented below their group."""
     for name, value in facts.items():
-        if isinstance(value, dict):
-            click.echo(f"{indent}{name}:")
-            print_facts(value, indent + "  ")
+        if isinstance(value, Mapping):
+            yield f"{name}:", ""
+            yield from ((f"  {inner}", text) for inner, text in lines(value))
         else:
-            click.echo(f"{indent}{name:{23 - len(indent)}} {readable(value)}")
+            yield name, readable(value)
 
 
-def readable(value: object) -> str:
-    """A value for reading."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "-" if value is None else str(value)
+def run_of(checkpoint: Path) -> str:
+    """The name of a checkpoint's run and of its own file, as in `fox/last`."""
+    return visible(f"{checkpoint.parent.name}/{checkpoint.stem}")
+
+
+def print_differences(shown: Sequence[Mapping[str, str]]) -> None:
+    """A line for each fact that is not the same in all of the runs, a column for each run."""
+    names = dict.fromkeys(name for facts in shown for name in facts)
+    rows = {name: [facts.get(name, MISSING) for facts in shown] for name in names}
+    different = {name: row for name, row in rows.items() if len(set(row)) > 1}
+    size = max(12, (width() - NAMES) // len(shown) - 1)
+    for name, row in different.items():
+        cells = " ".join(f"{cut(value, size):{size}}" for value in row)
+        click.echo(f"{name.strip():{NAMES}} {cells}".rstrip())
+    same = sum(1 for row in rows.values() if row[0]) - len(different)
+    click.echo(f"{same} more facts and settings are the same")

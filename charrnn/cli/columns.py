@@ -1,0 +1,97 @@
+"""Facts for reading: values in words, and tables that fit the terminal."""
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from shutil import get_terminal_size
+
+from charrnn.summary import Summary
+
+GAP = "  "
+MISSING = "-"
+
+
+def table(rows: Sequence[Sequence[str]], shrinking: Sequence[int]) -> str:
+    """Rows below one another in columns, no line wider than the terminal.
+
+    Args:
+        rows: The cells; the first row is the heading. A row may end before the others do: its
+            last cell then takes the rest of the line.
+        shrinking: The columns that are cut if the line is too long, the first one first.
+    """
+    full = [row for row in rows if len(row) == len(rows[0])]
+    widths = [max(map(len, column)) for column in zip(*full, strict=True)]
+    for column in shrinking:
+        over = sum(widths) + len(GAP) * (len(widths) - 1) - width()
+        widths[column] = max(min(widths[column], 8), widths[column] - max(0, over))
+    return "\n".join(map(str.rstrip, (line(row, widths) for row in rows)))
+
+
+def line(row: Sequence[str], widths: Sequence[int]) -> str:
+    """One row; a short one ends in a cell of any width, cut at the terminal's edge."""
+    cells = [cut(cell, size).ljust(size) for cell, size in zip(row, widths, strict=False)]
+    if len(row) < len(widths):
+        cells[-1] = row[-1]
+    return cut(GAP.join(cells), width())
+
+
+def width() -> int:
+    """How many characters stand side by side on the terminal."""
+    return get_terminal_size().columns
+
+
+def cut(text: str, size: int) -> str:
+    """A text of at most so many characters."""
+    return text if len(text) <= size else text[: max(0, size - 3)] + "..."
+
+
+def visible(text: str) -> str:
+    """A text from a file's name, without characters that a terminal would obey."""
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
+def duration(seconds: float) -> str:
+    """A time, as `--time` takes it: its two largest units."""
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    if hours:
+        return f"{hours}h{minutes}m"
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+def moment(time: datetime | None) -> str:
+    """A point in time where the user lives, to the minute."""
+    return MISSING if time is None else f"{time.astimezone():%Y-%m-%d %H:%M}"
+
+
+def shape(summary: Summary) -> str:
+    """Layers and units: 2x384, or 512,256."""
+    if isinstance(summary.units, tuple):
+        return ",".join(map(str, summary.units))
+    return f"{summary.layers}x{summary.units}"
+
+
+def corpus_name(summary: Summary) -> str:
+    """The name of the text: of its file, or of the folder that holds all its files."""
+    sources = summary.corpus
+    if not sources:
+        return MISSING
+    if "-" in sources:
+        return "standard input"
+    if len(sources) == 1:
+        return visible(Path(sources[0]).name)
+    return f"{visible(Path(os.path.commonpath(sources)).name)}/ ({len(sources)} files)"
+
+
+def readable(value: object) -> str:
+    """A value for reading."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value)) or MISSING
+    return MISSING if value is None else str(value)

@@ -1,0 +1,93 @@
+"""`charrnn list`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from charrnn.cli.boundary import line_of
+from charrnn.cli.columns import (
+    MISSING,
+    corpus_name,
+    duration,
+    moment,
+    shape,
+    table,
+    visible,
+)
+from charrnn.cli.options import checkpoints_option, json_option
+from charrnn.cli.registry import register
+from charrnn.errors import CheckpointError
+from charrnn.runs import Run, runs_below
+from charrnn.summary import Summary, summarize
+
+HEADING = ("run", "cell", "size", "text", "steps", "time", "bits", "when")
+TEXT, NAME = HEADING.index("text"), HEADING.index("run")
+Listed = Summary | CheckpointError
+"""What is known of a run, or why nothing is."""
+
+
+@register
+@click.command("list")
+@checkpoints_option
+@json_option
+def list_command(checkpoints: Path, as_json: bool) -> None:
+    """List the runs, the newest first.
+
+    "bits" is the lowest validation loss so far, in bits per character; "time" is the time
+    spent in training.
+    """
+    listed = [(run, read(run)) for run in reversed(runs_below(checkpoints))]
+    if as_json:
+        click.echo(json.dumps([facts(run, what) for run, what in listed]))
+    elif listed:
+        rows = [row(run, what) for run, what in listed]
+        click.echo(table([HEADING, *rows], shrinking=(TEXT, NAME)))
+    else:
+        click.echo(f"no run in {checkpoints}; make one with: charrnn train corpus.txt", err=True)
+
+
+def read(run: Run) -> Listed:
+    """What a run's newest checkpoint tells of it; its best one does if there is no other."""
+    try:
+        return summarize(run.checkpoint("last", "best"))
+    except CheckpointError as error:
+        return error
+
+
+def row(run: Run, what: Listed) -> tuple[str, ...]:
+    """A run's line."""
+    if isinstance(what, CheckpointError):
+        return visible(run.name), what.why
+    progress, bits = what.progress, what.best_bits_per_char
+    return (
+        visible(run.name),
+        what.cell,
+        shape(what),
+        corpus_name(what),
+        f"{progress.step:,}",
+        duration(progress.elapsed_seconds),
+        MISSING if bits is None else f"{bits:.3f}",
+        moment(what.written),
+    )
+
+
+def facts(run: Run, what: Listed) -> dict[str, object]:
+    """What --json tells of a run."""
+    name: dict[str, object] = {"run": run.name}
+    if isinstance(what, CheckpointError):
+        return name | {"error": line_of(what)}
+    return name | {
+        "checkpoint": str(what.checkpoint),
+        "cell": what.cell,
+        "layers": what.layers,
+        "units": what.units,
+        "parameters": what.parameters,
+        "corpus": list(what.corpus),
+        "step": what.progress.step,
+        "end": what.progress.end,
+        "elapsed_seconds": what.progress.elapsed_seconds,
+        "best_bits_per_char": what.best_bits_per_char,
+        "written": what.written.isoformat(),
+        "version": what.version,
+    }

@@ -1,0 +1,222 @@
+"""`charrnn list` and `charrnn info`: what runs are, from the heads of their checkpoints."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from commands import ROOT, charrnn, tree, untrained
+
+from charrnn import checkpoints
+from charrnn.cli.columns import duration
+from charrnn.config import Config
+from charrnn.summary import summarize
+from charrnn.version import __version__
+
+SECOND = 10**9
+
+
+def run(name="fox", seconds=0.0, best=None, **settings):
+    """A run that says of itself that it has come so far."""
+    made = untrained(ROOT / name)
+    checkpoint = checkpoints.load(made.last)
+    progress = replace(
+        checkpoint.progress, step=12345, elapsed_seconds=seconds, best_loss_nats=best
+    )
+    config = checkpoint.config.changed(settings)
+    checkpoints.save(made.last, replace(checkpoint, progress=progress, config=config))
+    return made
+
+
+def aged(made, seconds):
+    """The run, last written so long after 1970."""
+    for path in (made.best, made.last):
+        os.utime(path, ns=(seconds * SECOND, seconds * SECOND))
+    return made
+
+
+def with_cell(path, name):
+    """Give a checkpoint a cell that nobody has, and a checksum that fits."""
+    checkpoint = checkpoints.load(path)
+    given = checkpoint.config.to_json()
+    given["model"]["cell"] = name
+
+    class Foreign(Config):
+        def to_json(self):
+            return given
+
+    checkpoints.save(path, replace(checkpoint, config=Foreign()))
+
+
+def listed():
+    """What --json tells."""
+    outcome = charrnn("list", "--json")
+    assert (outcome.status, outcome.err) == (0, "")
+    return json.loads(outcome.out)
+
+
+def rows():
+    """The cells of the table's lines, without the heading."""
+    return [line.split() for line in charrnn("list").out.splitlines()[1:]]
+
+
+def test_a_run_is_listed_with_its_facts():
+    run(seconds=3725, best=1.4)
+    heading, line = charrnn("list").out.splitlines()
+    assert heading.split() == ["run", "cell", "size", "text", "steps", "time", "bits", "when"]
+    assert line.split()[:-2] == ["fox", "lstm", "1x8", "fox.txt", "12,345", "1h2m", "2.020"]
+    (facts,) = listed()
+    assert (facts["run"], facts["cell"], facts["units"], facts["step"]) == ("fox", "lstm", 8, 12345)
+    assert facts["best_bits_per_char"] == pytest.approx(1.4 / 0.6931471805599453)
+    assert facts["corpus"] == [str(Path("fox.txt").absolute())]
+    assert facts["version"] == __version__
+
+
+def test_the_newest_run_stands_first():
+    for name, when in (("a", 30), ("b", 10), ("c", 20)):
+        aged(run(name), when)
+    assert [row[0] for row in rows()] == ["a", "c", "b"]
+    assert [each["run"] for each in listed()] == ["a", "c", "b"]
+
+
+def test_lines_fit_the_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    run("a" * 60, best=1.0, seconds=1e6)
+    run("b", best=1.0)
+    (ROOT / "b" / "last.safetensors").write_bytes(b"no checkpoint at all" * 9)
+    (ROOT / "b" / "best.safetensors").unlink()
+    lines = charrnn("list").out.splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= 80
+    assert "2." not in lines[0]
+
+
+@pytest.mark.parametrize("damage", [b"", b"x" * 99, None])
+def test_a_damaged_run_is_listed_with_the_reason(damage):
+    aged(run("whole"), 10)
+    bent = aged(run("bent"), 20)
+    data = bent.last.read_bytes()
+    bent.last.write_bytes(data[: len(data) // 2] if damage is None else damage)
+    outcome = charrnn("list")
+    assert outcome.status == 0
+    first, second = outcome.out.splitlines()[1:]
+    assert first.startswith("bent")
+    assert "damaged checkpoint: " in first
+    assert second.startswith("whole  lstm")
+    facts = listed()
+    assert "damaged checkpoint" in facts[0]["error"]
+    assert "error" not in facts[1]
+
+
+def test_heads_with_nonsense_are_damaged_not_fatal():
+    made = run()
+    for part in ("config", "progress", "vocabulary", "written", "format"):
+        for value in (None, 3, [], {"model": 3}, {"at": "yesterday"}, {"step": "x"}):
+            rewritten(made.last, **{part: value})
+            (facts,) = listed()
+            assert "run" in facts
+            assert charrnn("list").status == 0
+            assert charrnn("info").status in (0, 1)
+
+
+def rewritten(path, **parts):
+    """Give a checkpoint's description other parts."""
+    data = path.read_bytes()
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    description = json.loads(header["__metadata__"]["charrnn"])
+    header["__metadata__"]["charrnn"] = json.dumps({**description, **parts})
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data[end:])
+
+
+def test_no_run_at_all():
+    outcome = charrnn("list")
+    assert (outcome.status, outcome.out) == (0, "")
+    assert "charrnn train corpus.txt" in outcome.err
+    assert listed() == []
+
+
+def test_the_text_of_a_lone_checkpoint_is_not_known():
+    made = run()
+    lone = ROOT / "lone"
+    lone.mkdir()
+    shutil.copy(made.last, lone / "best.safetensors")
+    assert summarize(lone / "best.safetensors").corpus == ()
+    assert ["lone", "lstm", "1x8", "-"] in [row[:4] for row in rows()]
+
+
+def test_control_characters_of_names_are_not_shown():
+    aged(run("bell\a"), 10)
+    assert rows()[0][0] == "bell?"
+
+
+def test_nothing_is_changed():
+    run()
+    before = tree(Path())
+    for arguments in (["list"], ["list", "--json"], ["info"], ["info", "--verify"], ["cells"]):
+        assert charrnn(*arguments).status == 0
+    assert tree(Path()) == before
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0s"), (59.6, "1m0s"), (125, "2m5s"), (7260, "2h1m")]
+)
+def test_durations(seconds, words):
+    assert duration(seconds) == words
+
+
+# -- info --------------------------------------------------------------------------------
+
+
+def test_information_names_text_time_and_version():
+    run()
+    shown = dict(line.split(maxsplit=1) for line in charrnn("info").out.splitlines()[:7])
+    assert (shown["corpus"], shown["characters"]) == ("fox.txt", "1,800")
+    assert shown["version"] == __version__
+    assert shown["started"][:4].isdigit()
+
+
+def test_a_run_of_an_early_version_tells_what_its_files_tell():
+    made = aged(run(), 10)
+    data = made.last.read_bytes().replace(b"written", b"unheard")
+    made.last.write_bytes(data)
+    aged(made, 10)
+    summary = summarize(made.last)
+    assert (summary.version, summary.written.timestamp()) == (None, 10)
+    assert rows()[0][-2].startswith("19")
+
+
+def test_two_runs_side_by_side_show_what_differs():
+    run("fox", dropout=0.5)
+    run("hen", learning_rate=0.02, dropout=0.5)
+    outcome = charrnn("info", "fox", "hen")
+    assert (outcome.status, outcome.err) == (0, "")
+    table = {line.split()[0]: line.split()[1:] for line in outcome.out.splitlines()}
+    assert table["checkpoint"] == ["fox/last", "hen/last"]
+    assert table["learning_rate"] == ["0.01", "0.02"]
+    assert "dropout" not in table
+    assert outcome.out.splitlines()[-1].endswith("more facts and settings are the same")
+
+
+def test_two_runs_as_json_are_two_objects():
+    run("fox")
+    run("hen", learning_rate=0.02)
+    one, other = json.loads(charrnn("info", "fox", "hen", "--json").out)
+    assert one == json.loads(charrnn("info", "fox", "--json").out)
+    assert other["config"]["training"]["learning_rate"] == 0.02
+
+
+@pytest.mark.parametrize("path", ["best", "last"])
+def test_a_run_whose_cell_is_not_installed_is_described(path):
+    made = run()
+    with_cell(made.file(path), "foreign")
+    outcome = charrnn("info", "--which", path)
+    assert outcome.status == 0
+    assert "foreign" in outcome.out
+    assert "its cell 'foreign' is not installed" in outcome.err
+    if path == "last":
+        assert rows()[0][1] == "foreign"
+    assert charrnn("sample", "--which", path).status == 1
