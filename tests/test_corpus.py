@@ -15,9 +15,9 @@ import pytest
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
 from charrnn.text import corpus as corpora
-from charrnn.text import reading, spool
+from charrnn.text import opening, spool
 from charrnn.text.corpus import Corpus, encode_corpus, fingerprint, open_corpus, split
-from charrnn.text.sources import Source
+from charrnn.text.opening import Source
 from charrnn.text.vocabulary import REPLACEMENT, Vocabulary
 
 TEXTS = ["ab", "the quick brown fox\n" * 9, "aé漢😀𝔘\r" * 7, "".join(map(chr, range(1, 400)))]
@@ -54,7 +54,7 @@ def distinct(count: int) -> str:
 def small_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read in chunks and translate in blocks that are smaller than any text."""
     if request.param is not None:
-        monkeypatch.setattr(reading, "CHUNK_BYTES", request.param)
+        monkeypatch.setattr(opening, "CHUNK_BYTES", request.param)
         monkeypatch.setattr(spool, "BLOCK", 4 * request.param)
         monkeypatch.setattr(corpora, "BLOCK", 4 * request.param)
 
@@ -164,7 +164,7 @@ def test_ids_already_written_survive_each_widening(
 ) -> None:
     monkeypatch.setattr(spool, "BLOCK", block)
     monkeypatch.setattr(corpora, "BLOCK", block)
-    monkeypatch.setattr(reading, "CHUNK_BYTES", 150)
+    monkeypatch.setattr(opening, "CHUNK_BYTES", 150)
     text = distinct(700) + "the start again: " + distinct(10)
     assert decode(encode(text, val_fraction=0)) == text
 
@@ -243,7 +243,7 @@ def test_the_fingerprint_does_not_depend_on_chunks_or_files(
     text, config = "aé漢😀\r\n" * 5, TextConfig()
     expected = fingerprint(sources_of(text), config)
     for size in (1, 2, 3, 5, 8):
-        monkeypatch.setattr(reading, "CHUNK_BYTES", size)
+        monkeypatch.setattr(opening, "CHUNK_BYTES", size)
         assert fingerprint(sources_of(text), config) == expected
         assert fingerprint(sources_of(text[:9], text[9:]), config) == expected
         assert encode(text, keep_newlines=False).info.fingerprint == expected
@@ -262,6 +262,20 @@ def test_stamps_tell_a_touched_source() -> None:
     assert before == corpora.stamps(sources)
     os.utime("0.txt", ns=(1, 1))
     assert corpora.stamps(sources) != before
+
+
+def test_the_stamps_are_those_of_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources, whole = sources_of("abc"), corpora.renumber
+
+    def after_a_change(*arguments: Any) -> Any:
+        Path("0.txt").write_bytes(b"abcd")
+        return whole(*arguments)
+
+    monkeypatch.setattr(corpora, "renumber", after_a_change)
+    RUN.mkdir()
+    corpus = encode_corpus(sources, TextConfig(val_fraction=0), RUN)
+    assert decode(corpus) == "abc"
+    assert corpus.info.stamps != corpora.stamps(sources)
 
 
 def test_standard_input_is_encoded(monkeypatch: pytest.MonkeyPatch) -> None:

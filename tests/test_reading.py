@@ -4,6 +4,7 @@ import bz2
 import codecs
 import gzip
 import lzma
+import os
 import re
 import sys
 from io import BytesIO
@@ -15,20 +16,21 @@ import pytest
 
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
-from charrnn.text import reading
+from charrnn.text import opening
+from charrnn.text.opening import Source
 from charrnn.text.reading import read
-from charrnn.text.sources import Source
 
 CHUNKS = (1, 2, 3, 5, 1 << 20)
 PACKERS = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".GZ": gzip.compress}
 EVERY_BYTE = bytes(range(256))
+BINARY_HEAD = b"\x7fELF\2\1\1" + bytes(9) + b"\3\0>\0\1\0\0\0"
 
 
 @pytest.fixture(autouse=True)
 def chunk_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Read in chunks of this size."""
-    size: int = getattr(request, "param", reading.CHUNK_BYTES)
-    monkeypatch.setattr(reading, "CHUNK_BYTES", size)
+    size: int = getattr(request, "param", opening.CHUNK_BYTES)
+    monkeypatch.setattr(opening, "CHUNK_BYTES", size)
     return size
 
 
@@ -167,7 +169,7 @@ def test_an_undecodable_byte_is_named_with_its_offset(encoding: str, data: bytes
 def test_a_missing_byte_order_mark_is_an_error_that_names_the_file(encoding: str) -> None:
     message = refusal("plain text".encode(f"{encoding}-le"), encoding=encoding)
     assert f"not {encoding}" in message  # with an offset as of Python 3.13
-    assert "`encoding`" in message
+    assert "`encoding" in message
 
 
 @in_chunks
@@ -191,6 +193,27 @@ def test_compressed_files_are_read_through(suffix: str) -> None:
 @pytest.mark.parametrize("suffix", PACKERS)
 def test_two_compressed_streams_in_one_file_are_both_read(suffix: str) -> None:
     assert text_of(PACKERS[suffix](b"one ") + PACKERS[suffix](b"two"), f"a{suffix}") == "one two"
+
+
+@pytest.mark.parametrize("suffix", PACKERS)
+def test_what_follows_a_compressed_stream_is_not_lost(suffix: str) -> None:
+    one, two = (PACKERS[suffix](text * 9) for text in (b"one ", b"two "))
+    for place in range(3):
+        damaged = two[:place] + bytes([two[place] ^ 1]) + two[place + 1 :]
+        refusal(one + damaged, f"a{suffix}")
+    refusal(one + b"no stream", f"a{suffix}")
+    refusal(one + two[:3], f"a{suffix}")
+    padded = one + bytes(4) + two + bytes(8)
+    assert text_of(padded, f"a{suffix}") == "one " * 9 + "two " * 9
+
+
+@pytest.mark.parametrize("suffix", PACKERS)
+def test_a_highly_compressed_file_is_unpacked_piece_by_piece(suffix: str) -> None:
+    with_pieces = Source(Path(f"a{suffix}"))
+    with_pieces.path.write_bytes(PACKERS[suffix](b"x" * (1 << 22)))  # type: ignore[union-attr]
+    sizes = [len(chunk) for chunk in read(with_pieces, TextConfig())]
+    assert sum(sizes) == 1 << 22
+    assert max(sizes) <= opening.CHUNK_BYTES
 
 
 @pytest.mark.parametrize("suffix", PACKERS)
@@ -255,4 +278,90 @@ def test_standard_input_is_read_like_a_file_and_left_open(monkeypatch: pytest.Mo
 def test_an_error_in_standard_input_calls_it_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=BytesIO(b"ab\xff")))
     with pytest.raises(CorpusError, match=r"^standard input: byte 0xff at offset 2 "):
+        list(read(Source(None), TextConfig()))
+
+
+# -- Advice ----------------------------------------------------------------------------------
+
+SAMPLES = (
+    "plain text\n",
+    "привет, мир\n",
+    "学而时习之，不亦说乎？\n",
+    "x",
+    "tab\there\n",
+    "😀 ok\n",
+)
+
+
+@pytest.mark.parametrize("text", SAMPLES)
+@pytest.mark.parametrize("right", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("wrong", ["utf-8", "utf-16", "utf-32", "ascii"])
+def test_utf_16_and_32_without_a_mark_are_recognized(wrong: str, right: str, text: str) -> None:
+    message = refusal((text * 9).encode(right), encoding=wrong)
+    assert message.endswith(f"; it looks like {right}: give `encoding {right}`")
+
+
+@pytest.mark.parametrize("right", ["utf-16", "utf-32"])
+def test_utf_16_and_32_with_a_mark_are_recognized(right: str) -> None:
+    message = refusal("привет".encode(right), encoding="utf-8")
+    assert message.endswith(f"; it looks like {right}: give `encoding {right}`")
+
+
+@pytest.mark.parametrize(
+    "data", [BINARY_HEAD, b"caf\xe9", b"text\0", b"hello\0world\0", b"\x89PNG\0\0"]
+)
+def test_what_is_in_neither_is_not_called_so(data: bytes) -> None:
+    assert "looks like utf" not in refusal(data)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "utf-8"])
+def test_of_two_marks_at_the_start_the_second_is_text(encoding: str) -> None:
+    plain = "utf-8" if encoding.startswith("utf-8") else f"{encoding}-le"
+    assert text_of("\ufeff\ufeffa".encode(plain), encoding=encoding) == "\ufeffa"
+
+
+# -- Files that do not hold still --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["", *PACKERS])
+@pytest.mark.parametrize("change", [b"more", None])
+def test_a_file_that_changes_while_it_is_read_is_refused(suffix: str, change: bytes | None) -> None:
+    path = Path(f"a.txt{suffix}")
+    path.write_bytes(PACKERS.get(suffix, bytes)(bytes(range(32, 127)) * 9))
+    chunks = read(Source(path), TextConfig(bytes=True))
+    next(chunks)
+    with path.open("ab") as file:
+        file.write(PACKERS.get(suffix, bytes)(change or b""))
+    os.utime(path, (1, 1))
+    with pytest.raises(CorpusError, match=rf"^{re.escape(path.name)}: has changed while"):
+        list(chunks)
+
+
+def test_a_file_that_is_replaced_meanwhile_is_read_as_it_was() -> None:
+    path = Path("a.txt")
+    path.write_bytes(b"old")
+    chunks = read(Source(path), TextConfig(bytes=True))
+    assert next(chunks) == "old"
+    Path("b.txt").write_bytes(b"new text")
+    Path("b.txt").replace(path)
+    assert list(chunks) == []
+
+
+def test_an_endless_device_is_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "STREAM_BYTES", 1 << 20)
+    for settings in ({"bytes": True}, {"encoding": "latin-1"}):
+        with pytest.raises(CorpusError, match=r"^/dev/zero: (has not ended|holds NUL)"):
+            list(read(Source(Path("/dev/zero")), TextConfig(**settings)))
+    monkeypatch.setattr(opening, "CHUNK_BYTES", 1 << 10)
+    assert len(text_of(b"a" * (1 << 20) + b"b")) == (1 << 20) + 1  # a file has an end
+
+
+def test_an_endless_standard_input_is_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Endless(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return b"y\n" * 9
+
+    monkeypatch.setattr(opening, "STREAM_BYTES", 1 << 10)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=Endless()))
+    with pytest.raises(CorpusError, match=r"^standard input: has not ended after 1,024 bytes; "):
         list(read(Source(None), TextConfig()))

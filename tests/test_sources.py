@@ -9,8 +9,9 @@ import pytest
 
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
+from charrnn.text.opening import Source
 from charrnn.text.reading import read
-from charrnn.text.sources import STANDARD_LIBRARY, Source, select
+from charrnn.text.sources import STANDARD_LIBRARY, select
 
 TESTS_AND_INSTALLED = {"test", "tests", "idle_test", "site-packages", "dist-packages"}
 

@@ -18,8 +18,8 @@ import numpy as np
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
 from charrnn.files import write_atomically
+from charrnn.text.opening import Source, file_stamp
 from charrnn.text.reading import read
-from charrnn.text.sources import Source
 from charrnn.text.spool import BLOCK, WIDER, Spool
 from charrnn.text.vocabulary import Vocabulary
 
@@ -84,10 +84,10 @@ def encode_corpus(
     sources = tuple(sources)
     path = folder / IDS_FILE
     try:
-        spool = Spool(path)
+        spool, stamped = Spool(path), stamps(sources)
         for chunk in characters(sources, config):
             spool.add(chunk)
-        info, vocabulary = renumber(spool, sources, config, vocabulary)
+        info, vocabulary = renumber(spool, sources, stamped, config, vocabulary)
         record: dict[str, object] = {"corpus": asdict(info), "vocabulary": vocabulary.to_json()}
         record["checksum"] = record_checksum(record)
         write_atomically(folder / INFO_FILE, json.dumps(record).encode())
@@ -105,7 +105,11 @@ def characters(sources: Iterable[Source], config: TextConfig) -> Iterator[str]:
 
 
 def renumber(
-    spool: Spool, sources: tuple[Source, ...], config: TextConfig, vocabulary: Vocabulary | None
+    spool: Spool,
+    sources: tuple[Source, ...],
+    stamped: tuple[tuple[int, int], ...],
+    config: TextConfig,
+    vocabulary: Vocabulary | None,
 ) -> tuple[CorpusInfo, Vocabulary]:
     """The second pass: choose the vocabulary and turn the provisional ids into its ids."""
     if spool.length < 2:
@@ -135,7 +139,7 @@ def renumber(
         unknown=unknown,
         folded=folded,
         checksum=checksum,
-        stamps=stamps(sources),
+        stamps=stamped,
     )
     return info, vocabulary
 
@@ -187,8 +191,7 @@ def translate(ids: np.ndarray, table: np.ndarray, unknown: int) -> tuple[int, in
 
 def stamps(sources: Iterable[Source]) -> tuple[tuple[int, int], ...]:
     """Size and modification time of the sources, to see at once that nothing has changed."""
-    states = (source.path.stat() for source in sources if source.path is not None)
-    return tuple((state.st_size, state.st_mtime_ns) for state in states)
+    return tuple(file_stamp(source.path) for source in sources if source.path is not None)
 
 
 def describe(sources: Iterable[Source]) -> str:

@@ -1,54 +1,46 @@
 """Bytes to characters, a chunk at a time, losing nothing in silence."""
 
 import codecs
-import lzma
-import zlib
 from collections.abc import Iterable, Iterator
 
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
-from charrnn.text.sources import Source
+from charrnn.text.guessing import HEAD_BYTES, advice
+from charrnn.text.opening import Source, chunks
 
-CHUNK_BYTES = 1 << 16
 BYTE_ORDER_MARK = "\ufeff"
+
+
+class UndecodableError(CorpusError):
+    """The file's bytes are no text in the encoding."""
 
 
 def read(source: Source, config: TextConfig) -> Iterator[str]:
     """The source's characters in chunks; bytes as U+0000 to U+00FF at byte level."""
     if config.bytes:
         return (chunk.decode("latin-1") for chunk in chunks(source))
-    text = without_mark(decode(source, config.encoding))
+    text = decode(source, config.encoding)
+    if not takes_mark(config.encoding):
+        text = without_mark(text)
     return text if config.keep_newlines else unix_newlines(text)
 
 
-def chunks(source: Source) -> Iterator[bytes]:
-    """The source's bytes; CorpusError where it cannot be opened or is damaged."""
-    try:
-        with source.open() as stream:
-            while chunk := stream.read(CHUNK_BYTES):
-                yield chunk
-    except (EOFError, lzma.LZMAError, zlib.error) as error:
-        raise CorpusError(f"damaged compressed file ({error})", where=source.name) from error
-    except OSError as error:
-        why = f"cannot be read: {error.strerror or error}"
-        raise CorpusError(why, where=source.name) from error
-
-
 def decode(source: Source, encoding: str) -> Iterator[str]:
-    """Characters in the encoding; CorpusError with the offset of the first bad byte."""
+    """Characters in the encoding; UndecodableError with the offset of the first bad byte."""
     decoder = codecs.getincrementaldecoder(encoding)()
-    offset = 0
+    offset, head = 0, b""
     for chunk, last in marked_last(chunks(source)):
         offset += len(chunk)
+        head += chunk[: HEAD_BYTES - len(head)]
         try:
             text = decoder.decode(chunk, last)
         except UnicodeError as error:
-            raise undecodable(source, encoding, offset, error) from error
+            raise undecodable(source, encoding, offset, head, error) from error
         if "\0" in text:
-            raise CorpusError(
+            raise UndecodableError(
                 "holds NUL characters and looks like a binary file",
                 where=source.name,
-                way_out="use `bytes`, or name its `encoding` (utf-16?)",
+                way_out=advice(head, encoding, "use `bytes`, or name its `encoding`"),
             )
         yield text
 
@@ -60,14 +52,21 @@ def marked_last(items: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
     yield b"", True
 
 
-def undecodable(source: Source, encoding: str, end: int, error: UnicodeError) -> CorpusError:
+def undecodable(
+    source: Source, encoding: str, end: int, head: bytes, error: UnicodeError
+) -> UndecodableError:
     """The error for bytes that are not valid in the encoding, read up to offset `end`."""
     what = f"not {encoding} ({error})"
     if isinstance(error, UnicodeDecodeError):  # its object ends where reading has got to
         offset = end - len(error.object) + error.start
         what = f"byte 0x{error.object[error.start]:02x} at offset {offset} is not {encoding}"
-    way_out = "name the file's `encoding` (latin-1, gb18030, …), or model `bytes`"
-    return CorpusError(what, where=source.name, way_out=way_out)
+    otherwise = "name the file's `encoding` (latin-1, gb18030, …), or model `bytes`"
+    return UndecodableError(what, where=source.name, way_out=advice(head, encoding, otherwise))
+
+
+def takes_mark(encoding: str) -> bool:
+    """Whether the encoding's own decoder drops a byte-order mark at the start, as it writes one."""
+    return "".encode(encoding) != b""
 
 
 def without_mark(text: Iterable[str]) -> Iterator[str]:

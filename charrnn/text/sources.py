@@ -1,58 +1,23 @@
 """What the user names as a corpus: files, folders, globs, standard input, or nothing."""
 
-import bz2
 import glob
-import gzip
 import lzma
 import os
-import sys
 import sysconfig
 import zlib
 from collections.abc import Sequence, Set
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
+from charrnn.text.opening import OPENERS, Source
 from charrnn.types import PathLike
 
-OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 SNIFFED_BYTES = 8192
 DEFAULT = TextConfig()
 STANDARD_LIBRARY = "python-stdlib"
 NOT_LIBRARY = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file of the corpus, read through .gz, .bz2 and .xz; no path: standard input."""
-
-    path: Path | None
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return "standard input" if self.path is None else str(self.path)
-
-    @property
-    def location(self) -> str:
-        """Where to find it again from another working folder; standard input is `-`."""
-        return "-" if self.path is None else str(self.path.absolute())
-
-    def open(self) -> AbstractContextManager[IO[bytes]]:
-        """The uncompressed bytes; standard input is not ours to close."""
-        if self.path is None:
-            if sys.stdin is None:  # closed by the caller: `<&-`
-                raise CorpusError(
-                    "closed",
-                    where="standard input",
-                    way_out="name a file, or send text with a pipe",
-                )
-            return nullcontext(sys.stdin.buffer)
-        opener = OPENERS.get(self.path.suffix.lower(), open)
-        return opener(self.path, "rb")  # type: ignore[operator, no-any-return]
 
 
 @dataclass(frozen=True)

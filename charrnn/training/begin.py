@@ -16,7 +16,8 @@ from charrnn.network.weights import initial_weights
 from charrnn.runs import Run
 from charrnn.text import corpus as corpora
 from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
-from charrnn.text.sources import Selection, Source, select
+from charrnn.text.opening import Source
+from charrnn.text.sources import Selection, select
 from charrnn.text.streams import fit
 from charrnn.training import history
 from charrnn.training.best import recall
