@@ -20,7 +20,7 @@ from charrnn.sampling.engines import Engine, make_engine
 from charrnn.sampling.novelty import TrainingText
 from charrnn.sampling.writing import first_ids
 from charrnn.text.corpus import INFO_FILE, Corpus, encode_corpus, open_corpus
-from charrnn.text.sources import select
+from charrnn.text.sources import BINARY, select
 from charrnn.text.streams import directed
 from charrnn.text_model import TextModel, refuse_other_than_text
 from charrnn.types import PathLike, Tensors
@@ -136,12 +136,11 @@ class LanguageModel(TextModel):
             return self._score_corpus(self.corpus(), part)
         with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
             config = self.checkpoint.config.text
-            config = replace(config, encoding=encoding or config.encoding)
+            encoding = encoding or config.encoding
+            config = replace(config, encoding=encoding, skip_undecodable=False)
             selection = select(files, config)
-            if selection.skipped:
-                raise CorpusError(
-                    "looks binary", where=selection.skipped[0], way_out="name the text files"
-                )
+            for name in selection.skipped.get(BINARY, ()):
+                raise CorpusError("looks binary", where=name, way_out="name the text files")
             with placed(folder):
                 corpus = encode_corpus(selection.sources, config, Path(folder), self.vocabulary)
             return self._score_corpus(corpus, None)

@@ -1,7 +1,7 @@
 """Runs: folders below `checkpoints/` with a model's checkpoints, corpus and history."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +79,12 @@ class Run:
             yield
         finally:
             lock.release()
+
+
+def runs_left_out(root: Path) -> Callable[[Path], bool]:
+    """Tells, of a folder, whether it is a run's or the folder of the runs: no text to learn."""
+    place = os.path.realpath(root)
+    return lambda folder: Run(folder).exists or os.path.realpath(folder) == place
 
 
 def runs_below(root: Path) -> list[Run]:

@@ -16,7 +16,7 @@ from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
 from charrnn.text import corpus as corpora
 from charrnn.text import opening, spool
-from charrnn.text.corpus import Corpus, encode_corpus, fingerprint, open_corpus, split
+from charrnn.text.corpus import Corpus, encode_corpus, fingerprints, open_corpus, split
 from charrnn.text.opening import Source
 from charrnn.text.vocabulary import REPLACEMENT, Vocabulary
 
@@ -69,10 +69,26 @@ def test_decoding_the_ids_gives_the_text_back(text: str) -> None:
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_several_sources_follow_each_other_without_a_seam() -> None:
-    corpus = encode("one\r", "", "\ntwo", "é", val_fraction=0, keep_newlines=False)
-    assert decode(corpus) == "one\r\ntwoé"
-    assert corpus.info.sources == tuple(str(Path(f"{n}.txt").absolute()) for n in range(4))
+@pytest.mark.parametrize(
+    ("texts", "whole"),
+    [
+        (["the end", "Once"], "the end\nOnce"),
+        (["a\n", "b"], "a\nb"),
+        (["a\r\n", "b\r\n"], "a\nb\n"),
+        (["one\r", "", "\ntwo", "é"], "one\r\ntwo\né"),
+        (["", "a", "", "", "b", ""], "a\nb"),
+        (["\n", "\nb"], "\n\nb"),
+        (["ab"], "ab"),
+    ],
+)
+def test_each_source_begins_on_a_line_of_its_own(texts: list[str], whole: str) -> None:
+    corpus = encode(*texts, val_fraction=0, keep_newlines=False)
+    assert decode(corpus) == whole
+    places = [str(Path(f"{n}.txt").absolute()) for n in range(len(texts))]
+    assert corpus.info.sources == tuple(places)
+    assert decode(encode(*texts, bytes=True, val_fraction=0)) == (
+        whole if "\r\n" not in texts[0] else "a\r\nb\r\n"
+    ).encode().decode("latin-1")
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -171,7 +187,7 @@ def test_ids_already_written_survive_each_widening(
 
 def test_one_chunk_may_widen_twice() -> None:
     text = "ab" + distinct(65_600)
-    assert decode(encode("ab", text, val_fraction=0)) == "ab" + text
+    assert decode(encode("ab\n", text, val_fraction=0)) == "ab\n" + text
 
 
 def test_the_unknown_fits_where_it_is_the_256th_id() -> None:
@@ -207,7 +223,7 @@ def test_a_corpus_under_two_characters_is_an_error_that_names_it(text: str) -> N
 
 def test_two_characters_are_a_corpus() -> None:
     assert decode(encode("ab")) == "ab"
-    assert decode(encode("a", "b")) == "ab"
+    assert decode(encode("\n", "b")) == "\nb"
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -241,18 +257,26 @@ def test_the_fingerprint_does_not_depend_on_chunks_or_files(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     text, config = "aé漢😀\r\n" * 5, TextConfig()
-    expected = fingerprint(sources_of(text), config)
+    expected = fingerprints(sources_of(text), config)
+    assert expected[0] == expected[1]
     for size in (1, 2, 3, 5, 8):
         monkeypatch.setattr(opening, "CHUNK_BYTES", size)
-        assert fingerprint(sources_of(text), config) == expected
-        assert fingerprint(sources_of(text[:9], text[9:]), config) == expected
-        assert encode(text, keep_newlines=False).info.fingerprint == expected
+        assert fingerprints(sources_of(text), config) == expected
+        assert fingerprints(sources_of(text[:10], text[10:]), config)[1] == expected[1]
+        assert fingerprints(sources_of(text[:12], text[12:]), config) == expected
+        assert encode(text, keep_newlines=False).info.fingerprint == expected[0]
+
+
+def test_the_former_fingerprint_is_that_of_the_text_without_breaks_put_between() -> None:
+    now, former = fingerprints(sources_of("the end", "Once"), TextConfig())
+    assert now == hashlib.sha256(b"the end\nOnce").hexdigest()
+    assert former == hashlib.sha256(b"the endOnce").hexdigest()
 
 
 @pytest.mark.parametrize("changed", ["abd", "ab", "abc ", "acb", ""])
 def test_the_fingerprint_changes_with_the_text(changed: str) -> None:
     config = TextConfig()
-    assert fingerprint(sources_of(changed), config) != fingerprint(sources_of("abc"), config)
+    assert fingerprints(sources_of(changed), config) != fingerprints(sources_of("abc"), config)
 
 
 def test_stamps_tell_a_touched_source() -> None:

@@ -1,17 +1,22 @@
 """What the user names: files, folders, globs, standard input, or nothing."""
 
+import glob
 import gzip
 import os
+import socket
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
+from charrnn.text.naming import STANDARD_LIBRARY, former_name, run_name
 from charrnn.text.opening import Source
 from charrnn.text.reading import read
-from charrnn.text.sources import STANDARD_LIBRARY, select
+from charrnn.text.sources import BINARY, REPEATED, RUNS, SPECIAL, UNDECODABLE, select
 
 TESTS_AND_INSTALLED = {"test", "tests", "idle_test", "site-packages", "dist-packages"}
 
@@ -58,7 +63,7 @@ def test_binary_files_in_a_folder_are_passed_over_and_reported() -> None:
     write("d/b.txt.gz", data=gzip.compress(b"text"))
     selection = select(["d"])
     assert [source.name for source in selection.sources] == ["d/a.txt", "d/b.txt.gz"]
-    assert selection.skipped == (Path("d/packed.gz"), Path("d/sub/picture.png"))
+    assert selection.skipped == {BINARY: ["d/packed.gz", "d/sub/picture.png"]}
 
 
 def test_a_binary_file_that_is_named_is_not_passed_over() -> None:
@@ -119,7 +124,39 @@ def test_a_glob_takes_each_file_once_though_it_matches_its_folders_too() -> None
     selection = select(["d/**"])
     names = [source.name for source in selection.sources]
     assert sorted(names) == ["d/a.txt", "d/sub/b.txt", "d/sub/deep/c.txt"]
-    assert selection.skipped == (Path("d/sub/picture.png"),)
+    assert selection.skipped == {BINARY: ["d/sub/picture.png"]}
+
+
+GLOBS = (
+    "d/**",
+    "**/*.txt",
+    "**/x/*",
+    "**",
+    "d/**/x",
+    "*/x",
+    "d/.*/**",
+    "**/.h/*",
+    "d/*/*",
+    "**/**/a*",
+)
+
+
+@pytest.mark.parametrize("pattern", GLOBS)
+def test_a_glob_matches_as_python_s_do(pattern: str) -> None:
+    write("a.txt", "d/a.txt", "d/x/b.md", "d/x/x/a.txt", "d/.h/a.txt", "d/x/.h/b.txt", ".h/c")
+    matched = map(Path, glob.glob(pattern, recursive=True))  # noqa: PTH207
+    files = {file for path in matched for file in (path, *path.rglob("*")) if file.is_file()}
+    hidden = {file for file in files if "/." in f"/{file}" and "/." not in f"/{pattern}"}
+    assert sorted(map(Path, selected(pattern))) == sorted(files - hidden)
+
+
+def test_a_glob_for_all_depths_follows_links_but_not_around_in_circles() -> None:
+    write("d/a.txt", "e/b.txt")
+    for name in ("one", "two", "three"):
+        Path("d", name).symlink_to("../d")
+    Path("d/out").symlink_to("../e")
+    assert selected("d/**") == ["d/a.txt", "d/out/b.txt"]
+    assert selected("**/b*") == ["e/b.txt"]
 
 
 def test_a_file_whose_name_looks_like_a_glob_is_that_file() -> None:
@@ -152,7 +189,7 @@ def test_a_dash_is_standard_input() -> None:
     selection = select(["-", "a.txt"])
     assert selection.sources == (Source(None), Source(Path("a.txt")))
     assert selection.sources[0].name == "standard input"
-    assert selection.name == "stdin"
+    assert run_name(["-", "a.txt"]) == "stdin"
 
 
 def test_a_location_holds_from_another_folder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,32 +199,67 @@ def test_a_location_holds_from_another_folder(monkeypatch: pytest.MonkeyPatch) -
     assert Path(location).read_bytes() == b"text\n"
 
 
-@pytest.mark.parametrize(
-    ("corpus", "name"),
-    [
-        ("poems.txt", "poems"),
-        ("poems.txt.gz", "poems"),
-        ("d/poems.v2.txt", "poems.v2"),
-        ("d", "d"),
-        ("d/", "d"),
-        ("d/.", "d"),
-        (".notes", "notes"),
-        ("*.txt", "corpus"),
-        ("poem?.txt", "poem"),
-    ],
-)
-def test_the_first_argument_names_the_run(corpus: str, name: str) -> None:
-    write("poems.txt", "poems.txt.gz", "d/poems.v2.txt", ".notes")
-    Path("poems.txt.gz").write_bytes(gzip.compress(b"text"))
-    assert select([corpus, "poems.txt"]).name == name
+NAMES = [
+    (["poems.txt"], "poems"),
+    (["poems.txt.gz"], "poems"),
+    (["d/poems.v2.txt"], "poems.v2"),
+    (["d"], "d"),
+    (["d/"], "d"),
+    (["d/."], "d"),
+    (["e/f/.."], "e"),
+    (["v1.5"], "v1.5"),
+    (["link.txt"], "poems"),
+    ([".notes"], "notes"),
+    (["*.txt"], "here"),
+    (["poem?.txt"], "poems"),
+    (["d/*"], "d"),
+    (["e/**"], "e"),
+    (["e/**/*.txt"], "e"),
+    (["**/*.txt"], "here"),
+    (["d/a.txt", "d/b.txt"], "d"),
+    (["e/f/a.txt", "e/g/b.txt"], "e"),
+    (["poems.txt", "d/a.txt"], "here"),
+    (["d", "d/a.txt"], "d"),
+    (["poems.txt", "./poems.txt"], "poems"),
+    (["e/f", "e/g"], "e"),
+    (["-"], "stdin"),
+    (["-", "poems.txt"], "stdin"),
+    (["poems.txt", "-"], "poems"),
+    (["a\tb\udcff.txt"], "a_b_"),
+    (["./-x.txt"], "x"),
+    (["nowhere.txt"], "nowhere"),
+    (["/", "d"], "corpus"),
+    ([], STANDARD_LIBRARY),
+]
+
+
+@pytest.mark.parametrize(("corpus", "name"), NAMES)
+def test_a_run_is_called_after_its_file_or_the_folder_of_its_files(
+    corpus: list[str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("here").mkdir()
+    monkeypatch.chdir("here")
+    write("poems.txt", "poems.txt.gz", "d/poems.v2.txt", "d/a.txt", "d/b.txt", ".notes", "-x.txt")
+    write("e/f/a.txt", "e/g/b.txt", "v1.5/a.txt", "a\tb\udcff.txt")
+    Path("link.txt").symlink_to("poems.txt")
+    assert run_name(corpus) == name
+
+
+def test_the_former_name_is_that_of_the_first_argument() -> None:
+    write("d/aio.h", "d/b.h")
+    assert former_name(["d/aio.h", "d/b.h"]) == "aio"
+    assert former_name(["d/*.h"]) == "corpus"
+    assert former_name(["v1.5"]) == "v1"
+    assert former_name(["-"]) == "stdin"
+    assert former_name([]) == STANDARD_LIBRARY
 
 
 def test_the_default_is_the_standard_library_without_its_tests() -> None:
     selection = select([])
     root = Path(sysconfig.get_paths()["stdlib"])
     paths = [source.path for source in selection.sources]
-    assert selection.name == STANDARD_LIBRARY
-    assert selection.skipped == ()
+    assert selection.standard_library
+    assert not selection.skipped
     assert sum(path.stat().st_size for path in paths if path) > 5_000_000
     inner = [path.relative_to(root) for path in paths if path]
     assert Path("os.py") in inner
@@ -212,7 +284,7 @@ def test_a_pipe_is_not_looked_into_before_it_is_read() -> None:
     selection = select([f"/dev/fd/{out}"])
     with selection.sources[0].open() as stream:
         assert stream.read() == text
-    assert selection.name == "stdin"
+    assert run_name([f"/dev/fd/{out}"]) == "stdin"
     os.close(out)
 
 
@@ -224,3 +296,110 @@ def test_links_to_folders_are_followed_once() -> None:
     Path("e/link").symlink_to(Path("d/sub").resolve())
     assert [source.name for source in select(["d"]).sources] == ["d/sub/a.txt"]
     assert [source.name for source in select(["e"]).sources] == ["e/link/a.txt"]
+
+
+# -- What is not taken ---------------------------------------------------------------------
+
+
+def test_every_file_is_read_once_however_often_it_is_named_or_linked() -> None:
+    write("d/a.txt", "d/b.txt")
+    Path("d/c.txt").symlink_to("a.txt")
+    Path("d/d.txt").hardlink_to("d/b.txt")
+    selection = select([".", "d/a.txt", Path("d/a.txt").resolve()])
+    assert [source.name for source in selection.sources] == ["d/a.txt", "d/b.txt"]
+    assert selection.skipped[REPEATED][:2] == ["d/c.txt", "d/d.txt"]
+    assert len(select(["-", "-"]).sources) == 1
+
+
+def test_a_named_binary_file_is_taken_though_its_folder_is_named_too() -> None:
+    write("d/a.txt")
+    write("d/picture.png", data=b"\0")
+    assert selected("d", "d/../d/picture.png") == ["d/a.txt", "d/picture.png"]
+
+
+def test_what_is_no_regular_file_is_left_out_of_folders_and_globs() -> None:
+    write("d/a.txt")
+    os.mkfifo("d/pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("d/socket")
+        for corpus in ("d", "d/*"):
+            selection = select([corpus], TextConfig(bytes=True))
+            assert [source.name for source in selection.sources] == ["d/a.txt"]
+            assert selection.skipped == {SPECIAL: ["d/pipe", "d/socket"]}
+
+
+def test_a_file_called_like_standard_input_is_that_file() -> None:
+    write("d/-")
+    Path("d").rename("e")
+    write("-")
+    assert selected("?") == ["-", "e/-"]
+    assert all(source.path for source in select(["?"]).sources)
+
+
+@pytest.mark.parametrize("corpus", [".", "*", "**"])
+def test_folders_to_be_left_out_are_left_out_wherever_they_are(corpus: str) -> None:
+    write("a.txt", "d/run/corpus.json", "d/run/deeper/b.txt", "d/c.txt", "run/history.csv")
+    selection = select([corpus], left_out=lambda folder: folder.name == "run")
+    assert [source.name for source in selection.sources] == ["a.txt", "d/c.txt"]
+    assert set(selection.skipped) <= {RUNS, REPEATED}
+    assert set(selection.skipped[RUNS]) >= {"run"}
+
+
+def test_undecodable_files_are_left_out_if_asked_and_named() -> None:
+    write("d/a.txt", "e.txt")
+    write("d/far.txt", data=b"x" * 100_000 + b"\xff")
+    write("d/latin.txt", "f.txt", data="é".encode("latin-1"))
+    write("d/nul.txt", data=b"x" * 100_000 + b"\0")
+    corpus = ["d", "e.txt", "f.txt"]
+    selection = select(corpus, TextConfig(skip_undecodable=True))
+    assert [source.name for source in selection.sources] == ["d/a.txt", "e.txt"]
+    assert selection.skipped == {UNDECODABLE: ["d/far.txt", "d/latin.txt", "d/nul.txt", "f.txt"]}
+    assert len(select(corpus).sources) == 6
+    assert len(select(corpus, TextConfig(skip_undecodable=True, bytes=True)).sources) == 6
+
+
+def test_a_corpus_of_undecodable_files_alone_is_an_error() -> None:
+    write("a.txt", data=b"\xff")
+    with pytest.raises(CorpusError, match=r"^a\.txt: no file can be decoded; .*`encoding`"):
+        select(["a.txt"], TextConfig(skip_undecodable=True))
+
+
+def test_a_damaged_file_is_not_left_out_as_undecodable() -> None:
+    write("a.txt.gz", data=b"no gzip")
+    with pytest.raises(CorpusError, match=r"^a\.txt\.gz: "):
+        select(["a.txt.gz"], TextConfig(skip_undecodable=True))
+
+
+@pytest.mark.parametrize("function", [select, run_name, former_name])
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("", "empty name"),
+        (b"", "empty name"),
+        ("a\0b", "NUL"),
+        (None, "^None: is not a path"),
+        (7, "^7: is not a path"),
+        ("x" * 5000, "cannot be read: File name too long"),
+        ("x/" * 3000, "cannot be read: File name too long"),
+    ],
+)
+def test_what_cannot_be_a_path_is_refused(
+    function: Callable[[list[Any]], object], argument: Any, message: str
+) -> None:
+    with pytest.raises(CorpusError, match=message):
+        function([argument])
+
+
+def test_a_path_may_be_given_as_bytes() -> None:
+    write("a.txt", "\udcff.txt")
+    assert [s.name for s in select([b"a.txt", b"\xff.txt"]).sources] == ["a.txt", "\udcff.txt"]  # type: ignore[list-item]
+
+
+def test_a_link_to_itself_is_an_error_that_names_it() -> None:
+    Path("loop").symlink_to("loop")
+    write("a.txt")
+    assert run_name(["loop"]) == "loop"
+    for corpus in ("loop", "."):
+        source = select([corpus]).sources[-1]
+        with pytest.raises(CorpusError, match=r"^loop: cannot be read: Too many levels"):
+            list(read(source, TextConfig()))

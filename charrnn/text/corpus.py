@@ -19,7 +19,7 @@ from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
 from charrnn.files import write_atomically
 from charrnn.text.opening import Source, file_stamp
-from charrnn.text.reading import read
+from charrnn.text.reading import joined, read
 from charrnn.text.spool import BLOCK, WIDER, Spool
 from charrnn.text.vocabulary import Vocabulary
 
@@ -99,9 +99,8 @@ def encode_corpus(
 
 
 def characters(sources: Iterable[Source], config: TextConfig) -> Iterator[str]:
-    """All sources' characters, one after the other."""
-    for source in sources:
-        yield from read(source, config)
+    """All sources' characters, one after the other, each source on a line of its own."""
+    return joined(read(source, config) for source in sources)
 
 
 def renumber(
@@ -200,12 +199,27 @@ def describe(sources: Iterable[Source]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
-def fingerprint(sources: Iterable[Source], config: TextConfig) -> str:
-    """The fingerprint that the sources have now."""
-    digest = hashlib.sha256()
-    for chunk in characters(sources, config):
-        digest.update(chunk.encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+def fingerprints(sources: Iterable[Source], config: TextConfig) -> tuple[str, str]:
+    """The fingerprints of the sources' text as it is now.
+
+    The first is of the text as it is encoded, the second of the sources without line breaks put
+    between them: versions up to 0.1 did not put them. What comes through a pipe is read once.
+    """
+    text, former = hashlib.sha256(), hashlib.sha256()
+
+    def noted(chunks: Iterable[str]) -> Iterator[str]:
+        for chunk in chunks:
+            former.update(utf8(chunk))
+            yield chunk
+
+    for chunk in joined(noted(read(source, config)) for source in sources):
+        text.update(utf8(chunk))
+    return text.hexdigest(), former.hexdigest()
+
+
+def utf8(text: str) -> bytes:
+    """The text's UTF-8, as fingerprints are made of it."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def open_corpus(folder: Path, verify: bool = True) -> Corpus:

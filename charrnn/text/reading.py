@@ -25,6 +25,31 @@ def read(source: Source, config: TextConfig) -> Iterator[str]:
     return text if config.keep_newlines else unix_newlines(text)
 
 
+def joined(texts: Iterable[Iterable[str]]) -> Iterator[str]:
+    """The texts one after the other, in chunks, each beginning on a line of its own.
+
+    Where a text does not end in a line break and another follows, a `\\n` is put between.
+    """
+    last = "\n"
+    for text in texts:
+        begun = False
+        for chunk in filter(None, text):
+            if not begun and last not in "\r\n":
+                yield "\n"
+            yield chunk
+            begun, last = True, chunk[-1]
+
+
+def decodable(source: Source, config: TextConfig) -> bool:
+    """Whether the whole source can be decoded; CorpusError where it cannot be read."""
+    try:
+        for _ in read(source, config):
+            pass
+    except UndecodableError:
+        return False
+    return True
+
+
 def decode(source: Source, encoding: str) -> Iterator[str]:
     """Characters in the encoding; UndecodableError with the offset of the first bad byte."""
     decoder = codecs.getincrementaldecoder(encoding)()
@@ -60,7 +85,10 @@ def undecodable(
     if isinstance(error, UnicodeDecodeError):  # its object ends where reading has got to
         offset = end - len(error.object) + error.start
         what = f"byte 0x{error.object[error.start]:02x} at offset {offset} is not {encoding}"
-    otherwise = "name the file's `encoding` (latin-1, gb18030, …), or model `bytes`"
+    otherwise = (
+        "name the file's `encoding` (latin-1, gb18030, …), model `bytes`, or leave such files"
+        " out with `skip_undecodable`"
+    )
     return UndecodableError(what, where=source.name, way_out=advice(head, encoding, otherwise))
 
 

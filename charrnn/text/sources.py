@@ -1,51 +1,94 @@
-"""What the user names as a corpus: files, folders, globs, standard input, or nothing."""
+"""Which files make up a corpus: those behind what the user names, or the standard library."""
 
-import glob
 import lzma
 import os
 import sysconfig
 import zlib
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
-from charrnn.text.opening import OPENERS, Source
+from charrnn.text.folders import FolderTest, files_below, find
+from charrnn.text.opening import Source
+from charrnn.text.reading import decodable
 from charrnn.types import PathLike
 
 SNIFFED_BYTES = 8192
 DEFAULT = TextConfig()
-STANDARD_LIBRARY = "python-stdlib"
 NOT_LIBRARY = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
+
+RUNS = "leaving out the folders of runs"
+SPECIAL = "leaving out what is no regular file"
+BINARY = "passing over binary files"
+UNDECODABLE = "leaving out files that cannot be decoded"
+REPEATED = "reading only once what is named or linked several times"
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The sources of a corpus in order, the run's name they suggest, files passed over."""
+    """The sources of a corpus in order, and the names of what was not taken, by the reason."""
 
     sources: tuple[Source, ...]
-    name: str
-    skipped: tuple[Path, ...] = ()
+    skipped: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    standard_library: bool = False
+    """Whether the user named nothing."""
 
 
-def select(corpus: Sequence[PathLike], config: TextConfig = DEFAULT) -> Selection:
+def no_folder(_: Path) -> bool:
+    """Leave out no folder."""
+    return False
+
+
+def select(
+    corpus: Sequence[PathLike], config: TextConfig = DEFAULT, left_out: FolderTest = no_folder
+) -> Selection:
     """Files, folders, globs and `-`; with none, the interpreter's standard library.
 
-    In a folder, files that look binary are passed over, unless the configuration takes any.
+    Each file is taken once. Of what stands in a folder or matches a glob, only regular files
+    are taken, and no file that looks binary, unless the configuration takes any.
+
+    Args:
+        corpus: What the user names.
+        config: How the files are read.
+        left_out: Whether a folder is to be left out where it is found in another, or by a glob.
+
+    Raises:
+        CorpusError: There is nothing of that name, or nothing to read in it.
     """
     if not corpus:
         return standard_library()
-    found = [path for argument in corpus for path in expand(os.fspath(argument))]
-    named = {None, *map(Path, corpus)}
-    met = set() if takes_nul(config) else {path for path in found if path not in named}
-    binary = {path for path in met if path and looks_binary(path)}
-    sources = tuple(Source(path) for path in found if path not in binary)
-    if not sources:
-        way_out = "name files, or use `bytes`"
-        raise CorpusError("no text file in this folder", where=corpus[0], way_out=way_out)
-    skipped = tuple(path for path in found if path and path in binary)
-    return Selection(sources, run_name(corpus), skipped)
+    found = [each for argument in corpus for each in find(argument, left_out)]
+    named = {Source(each.path).identity for each in found if each.named}
+    kept: dict[object, Source] = {}
+    skipped: dict[str, list[str]] = {}
+    for source in (Source(each.path) for each in found):
+        identity = source.identity
+        reason = REPEATED if identity in kept else unfit(source, config, identity in named)
+        if reason:
+            skipped.setdefault(reason, []).append(source.name)
+        else:
+            kept[identity] = source
+    if not kept:
+        raise nothing_left(corpus, skipped)
+    return Selection(tuple(kept.values()), skipped)
+
+
+def unfit(source: Source, config: TextConfig, named: bool) -> str:
+    """Why a file is not taken; nothing if it is. What the user named is not picked over."""
+    path = source.path
+    if path is None:
+        return ""
+    if not named and path.is_dir():
+        return RUNS
+    if not named and path.exists() and not path.is_file():
+        return SPECIAL
+    if not named and not takes_nul(config) and looks_binary(source):
+        return BINARY
+    if config.skip_undecodable and path.is_file() and not decodable(source, config):
+        return UNDECODABLE
+    return ""
 
 
 def takes_nul(config: TextConfig) -> bool:
@@ -53,82 +96,27 @@ def takes_nul(config: TextConfig) -> bool:
     return config.bytes or b"\0" in "a".encode(config.encoding)
 
 
-def expand(argument: str) -> list[Path | None]:
-    """Paths behind one argument; None is standard input."""
-    path = Path(argument)
-    if argument == "-":
-        return [None]
-    if path.is_dir():
-        return [*files_below(path)]
-    if path.exists() or path.is_symlink():
-        return [path]
-    matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
-    if not matches:
-        raise CorpusError("no such file or folder", where=argument, way_out="check the path")
-    # `**` matches folders and the files in them: each is taken once.
-    return list(dict.fromkeys(file for match in matches for file in expand(match)))
-
-
-def files_below(folder: Path, without: Set[str] = frozenset()) -> list[Path]:
-    """Every file below the folder, sorted by path, but for hidden files and folders.
-
-    Folders whose names are in `without` are left out as well.
-    """
-    found: list[Path] = []
-    visited = {folder.resolve()}
-    for root, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
-        folders[:] = (
-            name
-            for name in {*folders} - without
-            if not name.startswith(".") and first_visit(Path(root, name), visited)
-        )
-        found += (Path(root, name) for name in files if not name.startswith("."))
-    return sorted(found)
-
-
-def first_visit(folder: Path, visited: set[Path]) -> bool:
-    """Note the folder; False where links lead to it a second time."""
-    place = folder.resolve()
-    seen = place in visited
-    visited.add(place)
-    return not seen
-
-
-def refuse(error: OSError) -> None:
-    """Stop at a folder that cannot be listed: its text would be lost in silence."""
-    raise CorpusError(
-        f"cannot be listed: {error.strerror}", where=error.filename, way_out="name files instead"
-    ) from error
-
-
-def looks_binary(path: Path) -> bool:
-    """Whether a NUL byte stands near the start of the (uncompressed) file.
-
-    Only a regular file is looked into: what is read from a pipe is gone.
-    """
-    if not path.is_file():
-        return False
+def looks_binary(source: Source) -> bool:
+    """Whether a NUL byte stands near the start of the (uncompressed) file."""
     try:
-        with Source(path).open() as stream:
+        with source.open() as stream:
             return b"\0" in stream.read(SNIFFED_BYTES)
     except (EOFError, OSError, lzma.LZMAError, zlib.error):
         return False  # reading it as text will say what is wrong
 
 
-def run_name(corpus: Sequence[PathLike]) -> str:
-    """The run's name for a corpus: its first file's or folder's, without suffixes."""
-    if not corpus:
-        return STANDARD_LIBRARY
-    path = Path(corpus[0])
-    if os.fspath(corpus[0]) == "-" or path.is_fifo() or path.is_char_device():
-        return "stdin"
-    path = Path(path.resolve().name)
-    stem = Path(path.stem).stem if path.suffix.lower() in OPENERS else path.stem
-    return stem.replace("*", "").replace("?", "").strip(". ") or "corpus"
+def nothing_left(corpus: Sequence[PathLike], skipped: Mapping[str, Sequence[str]]) -> CorpusError:
+    """The error where nothing that was found is taken."""
+    where = os.fsdecode(corpus[0])
+    if UNDECODABLE in skipped:
+        return CorpusError("no file can be decoded", where=where, way_out="name the `encoding`")
+    way_out = "name files, or use `bytes`"
+    return CorpusError("no text file in this folder", where=where, way_out=way_out)
 
 
 def standard_library() -> Selection:
     """The Python sources of the running interpreter, without tests and installed packages."""
     root = Path(sysconfig.get_paths()["stdlib"])
-    files = (file for file in files_below(root, NOT_LIBRARY) if file.suffix == ".py")
-    return Selection(tuple(Source(file) for file in files), STANDARD_LIBRARY)
+    files = files_below(root, lambda folder: folder.name in NOT_LIBRARY)
+    sources = tuple(Source(file) for file in files if file.suffix == ".py")
+    return Selection(sources, standard_library=True)

@@ -3,21 +3,18 @@
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
 
 from charrnn import checkpoints
 from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, Plan
 from charrnn.config.run import unchanged
 from charrnn.config.settings import shown
-from charrnn.errors import ConfigError, CorpusError, RunError
+from charrnn.errors import ConfigError, RunError
 from charrnn.model.network import set_weights
 from charrnn.network.weights import initial_weights
 from charrnn.runs import Run
-from charrnn.text import corpus as corpora
 from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
-from charrnn.text.opening import Source
-from charrnn.text.sources import Selection, select
+from charrnn.text.sources import Selection
 from charrnn.text.streams import fit
 from charrnn.training import history
 from charrnn.training.best import recall
@@ -27,6 +24,7 @@ from charrnn.training.machine import cores, machine, moved, use_threads
 from charrnn.training.notes import already_finished, announce, describe, describe_fit
 from charrnn.training.parts import choose_parts
 from charrnn.training.plan import plan_steps
+from charrnn.training.same_text import refuse_changed
 from charrnn.training.session import Session
 from charrnn.training.speed import measure
 from charrnn.training.step import Trainer
@@ -78,6 +76,8 @@ def resumed(
     config = old.resumed(refitted(corpus, old, settings))
     refuse_changed(run, corpus, config, select(paths, config.text).sources if paths else ())
     if checkpoint.progress.complete and plan.empty:
+    refuse_changed(run, corpus, config.text, paths)
+    if checkpoint.progress.finished and plan.empty:
         yield from already_finished(run, checkpoint)
         return None
     yield from use_threads(config.training.threads)
@@ -166,28 +166,3 @@ def set_cadence(session: Session) -> None:
     every = options.sample_every
     progress.sample_every = -(-steps // SAMPLES) if every is None else every
     progress.checkpoint_every = options.checkpoint_every or progress.eval_every
-
-
-def refuse_changed(run: Run, corpus: Corpus, config: Config, named: tuple[Source, ...]) -> None:
-    """Raise CorpusError if the text in the files is not the one that the run was made from.
-
-    The files are those that the user named, or else those that the run remembers, if they are
-    still there. Files of the remembered sizes and times are not read again.
-    """
-    sources = named or known_sources(corpus)
-    if not sources or (not named and corpora.stamps(sources) == corpus.info.stamps):
-        return
-    now, then = corpora.fingerprint(sources, config.text), corpus.info.fingerprint
-    if now != then:
-        raise CorpusError(
-            f"{corpora.describe(sources)} (fingerprint {now[:12]}) is not the text of"
-            f" {run.folder / corpora.IDS_FILE} (fingerprint {then[:12]})",
-            way_out=f"restore it, or start a new run with `init_from {run.name}`",
-        )
-
-
-def known_sources(corpus: Corpus) -> tuple[Source, ...]:
-    """The files that the corpus was made from; none if one of them is missing."""
-    paths = [Path(location) for location in corpus.info.sources if location != "-"]
-    known = len(paths) == len(corpus.info.sources) and all(path.is_file() for path in paths)
-    return tuple(map(Source, paths)) if known else ()

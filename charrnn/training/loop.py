@@ -3,6 +3,7 @@
 A step is never cut short, and everything is saved, however the loop over the events is left.
 """
 
+import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
@@ -15,6 +16,12 @@ from charrnn.config.signatures import documented
 from charrnn.errors import ConfigError, RunError
 from charrnn.runs import DEFAULT_ROOT, Run, find_checkpoint, find_run
 from charrnn.text.sources import run_name, select
+from charrnn.config import Config, Plan
+from charrnn.errors import ConfigError, CorpusError, RunError
+from charrnn.runs import DEFAULT_ROOT, Run, find_checkpoint, find_run, runs_left_out
+from charrnn.text.naming import former_name, run_name
+from charrnn.text.sources import select
+from charrnn.training import begin
 from charrnn.training.events import Event
 from charrnn.training.folder import locked_folder
 from charrnn.training.optimizers import find_optimizer
@@ -79,6 +86,9 @@ def train(
     run = free_run(root / checked(run_name(corpus) if name is None else name), overwrite)
     selection = select(corpus, config.text)
     return Training(in_folder(run, begin.new(run, selection, config, plan, old)))
+    selection = select(corpus, config.text, runs_left_out(root))
+    refuse_runs(corpus)
+    return in_folder(run, begin.new(run, selection, config, plan, old))
 
 
 def resume_run(
@@ -97,6 +107,36 @@ def resume_run(
     if tuple(corpus) == (run.name,) and not Path(run.name).exists():
         corpus = ()  # the run's name, as the other commands take it
     return Training(in_folder(run, begin.resumed(run, corpus, settings, plan)))
+    run = find_run(name or (known_name(corpus, root) if corpus else None), root)
+    if names_run(corpus, run):
+        corpus = ()
+    return in_folder(run, begin.resumed(run, corpus, settings, plan))
+
+
+def known_name(corpus: Sequence[PathLike], root: Path) -> str:
+    """The name of a corpus's run: today's or the former one, or what was given is a run's name."""
+    names = (run_name(corpus), former_name(corpus), *map(os.fsdecode, corpus[:1]))
+    return next((name for name in names if Run(root / name).exists), names[0])
+
+
+def names_run(corpus: Sequence[PathLike], run: Run) -> bool:
+    """Whether, in place of a corpus, the run is named, as the other commands take it."""
+    named = [os.fsdecode(each) for each in corpus]
+    if len(named) != 1:
+        return False
+    by_name = named[0] == run.name and not Path(run.name).exists()
+    return by_name or os.path.realpath(named[0]) == os.path.realpath(run.folder)
+
+
+def refuse_runs(corpus: Sequence[PathLike]) -> None:
+    """Raise CorpusError where the user named the folder of a run as a text."""
+    for argument in corpus:
+        if Run(Path(os.fsdecode(argument))).exists:
+            raise CorpusError(
+                "is a run, not a text",
+                where=os.fsdecode(argument),
+                way_out="continue it with `resume`, or name its files one by one",
+            )
 
 
 def free_run(folder: Path, overwrite: bool) -> Run:

@@ -6,20 +6,23 @@ from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config
 from charrnn.runs import Run
 from charrnn.text.corpus import Corpus
-from charrnn.text.sources import STANDARD_LIBRARY, Selection
+from charrnn.text.sources import UNDECODABLE, Selection
 from charrnn.training.events import Event, Finished, Note
+
+SHOWN = 3
+"""Names of files that are shown, unless the user asked which they are."""
 
 
 def announce(selection: Selection) -> Iterator[Note]:
-    """Note which corpus is read where the user named none, and which files are passed over."""
-    if selection.name == STANDARD_LIBRARY:
+    """Note which corpus is read where the user named none, and what is not read."""
+    if selection.standard_library:
         files = len(selection.sources)
         yield Note(f"no corpus named: learning the Python standard library, {files} files")
-    if selection.skipped:
-        first = ", ".join(str(path) for path in selection.skipped[:3])
-        more = len(selection.skipped) - 3
+    for reason, names in selection.skipped.items():
+        shown = len(names) if reason == UNDECODABLE else SHOWN
+        more = len(names) - shown
         yield Note(
-            f"passing over binary files: {first}" + (f" and {more} more" if more > 0 else "")
+            f"{reason}: {', '.join(names[:shown])}" + (f" and {more} more" if more > 0 else "")
         )
 
 
