@@ -387,9 +387,6 @@ def test_a_broken_package_does_not_break_the_help(monkeypatch, tmp_path):
     assert "the command 'bad' of the package extra cannot be loaded" in outcome.err
     assert "the command 'train' of the package extra cannot be loaded" in outcome.err
     assert charrnn("sample", "--help").status == 0
-    mistyped = charrnn("sample", "--top-kk", 3).err
-    assert "No such option" in mistyped
-    assert "--top-kk" in mistyped
     assert "no such option --top-kk" in charrnn("sample", "--top-kk", 3).err
     refused = charrnn("bad")
     assert refused.status == 1

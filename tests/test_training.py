@@ -138,6 +138,8 @@ def test_a_run_tells_of_other_cores_and_of_another_machine(train, corpus, tmp_pa
     assert any("is on Z80" in note for note in notes)
     assert "Z80" in last(tmp_path).progress.machine
     assert not any("Z80" in str(event) for event in train(resume=True, steps=1))
+
+
 class Killed(BaseException):
     """What ends a process at once: nothing is saved any more."""
 

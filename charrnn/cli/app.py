@@ -22,7 +22,7 @@ class TableGroup(ReportingGroup):
             return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: click.Context) -> object:
-        with usage_in_a_line():
+        with usage_in_a_line(), quiet_start():
             return super().invoke(ctx)
 
     def resolve_command(
@@ -38,10 +38,6 @@ class TableGroup(ReportingGroup):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         return COMMANDS.get(name)
-
-    def invoke(self, ctx: click.Context) -> object:
-        with quiet_start():
-            return super().invoke(ctx)
 
 
 def meant(name: str) -> str:

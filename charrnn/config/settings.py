@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, field, fields
 from difflib import get_close_matches
 from functools import wraps
-from typing import TypeVar, cast
-from typing import ClassVar, TypeVar
+from typing import ClassVar, TypeVar, cast
 
 from charrnn.errors import ConfigError
 
@@ -77,12 +76,13 @@ BOUNDS: dict[str, tuple[Callable, str]] = {
 class Settings:
     """Base of the groups of settings: parses and checks every field when it is made."""
 
+    group: ClassVar[str] = "Settings"
+    """The heading of the help under which the settings stand."""
+
     def __new__(cls: type[Group], *values: object, **settings: object) -> Group:
         """Refuse a name that is unknown, with a ConfigError, before the class's own `__init__`."""
         refuse_unknown(settings, [each.name for each in fields(cls)])  # type: ignore[arg-type]
         return super().__new__(cls)
-    group: ClassVar[str] = "Settings"
-    """The heading of the help under which the settings stand."""
 
     @classmethod
     def of(cls: type[Group], **settings: object) -> Group:

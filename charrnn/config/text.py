@@ -15,16 +15,10 @@ class TextConfig(Settings):
     encoding: str = setting("utf-8", "Character encoding of the files.")
     bytes: bool = setting(False, "Model bytes instead of characters; works with any file.")
     keep_newlines: bool = setting(False, "Keep CRLF line endings; otherwise they become LF.")
+    skip_undecodable: bool = setting(False, "Leave out the files that cannot be decoded.")
     min_count: int = setting(1, "Read characters that are rarer than this as unknown.", low=1)
     val_fraction: float = setting(0.1, "Share of the text for validation.", low=0, below=1)
     test_fraction: float = setting(0.0, "Share at the end kept for testing.", low=0, below=1)
-    encoding: str = setting("utf-8", "Encoding of the files.")
-    bytes: bool = setting(False, "Model bytes instead of characters; takes any file.")
-    keep_newlines: bool = setting(False, "Leave CRLF line endings as they are.")
-    skip_undecodable: bool = setting(False, "Leave out the files that cannot be decoded.")
-    min_count: int = setting(1, "Fold characters rarer than this into the unknown one.", low=1)
-    val_fraction: float = setting(0.1, "Share of the text that validates.", low=0, below=1)
-    test_fraction: float = setting(0.0, "Share at the end that is kept unseen.", low=0, below=1)
 
     def _complete(self) -> None:
         if self.val_fraction + self.test_fraction >= 1:

@@ -53,7 +53,6 @@ class TrainingConfig(Settings):
         high=1024,
         resumable=True,
     )
-    seed: int = setting(0, "Seed of weights and dropout.", low=0, below=1 << 31)
     seed: int = setting(0, "Random seed of the weights and of dropout.", low=0, below=1 << 31)
     eval_every: int | None = setting(
         None,

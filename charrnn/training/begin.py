@@ -74,10 +74,8 @@ def resumed(
     corpus = open_corpus(run.folder)
     old = with_threads(with_parts(checkpoint.config, CORES_ONCE))
     config = old.resumed(refitted(corpus, old, settings))
-    refuse_changed(run, corpus, config, select(paths, config.text).sources if paths else ())
-    if checkpoint.progress.complete and plan.empty:
     refuse_changed(run, corpus, config.text, paths)
-    if checkpoint.progress.finished and plan.empty:
+    if checkpoint.progress.complete and plan.empty:
         yield from already_finished(run, checkpoint)
         return None
     yield from use_threads(config.training.threads)

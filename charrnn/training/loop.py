@@ -13,19 +13,13 @@ from charrnn.checkpoints import load
 from charrnn.config import GROUPS, Config, Plan
 from charrnn.config.settings import refuse_unknown
 from charrnn.config.signatures import documented
-from charrnn.errors import ConfigError, RunError
-from charrnn.runs import DEFAULT_ROOT, Run, find_checkpoint, find_run
-from charrnn.text.sources import run_name, select
-from charrnn.config import Config, Plan
 from charrnn.errors import ConfigError, CorpusError, RunError
 from charrnn.runs import DEFAULT_ROOT, Run, find_checkpoint, find_run, runs_left_out
 from charrnn.text.naming import former_name, run_name
 from charrnn.text.sources import select
-from charrnn.training import begin
 from charrnn.training.events import Event
 from charrnn.training.folder import locked_folder
 from charrnn.training.optimizers import find_optimizer
-from charrnn.training.session import Session
 from charrnn.training.training import Training
 from charrnn.types import PathLike
 
@@ -84,11 +78,9 @@ def train(
     config = Config.of(**settings) if old is None else begin.inherit(old.config, settings)
     find_optimizer(config.training)  # refused here, before the text is read
     run = free_run(root / checked(run_name(corpus) if name is None else name), overwrite)
-    selection = select(corpus, config.text)
-    return Training(in_folder(run, begin.new(run, selection, config, plan, old)))
     selection = select(corpus, config.text, runs_left_out(root))
     refuse_runs(corpus)
-    return in_folder(run, begin.new(run, selection, config, plan, old))
+    return Training(in_folder(run, begin.new(run, selection, config, plan, old)))
 
 
 def resume_run(
@@ -99,18 +91,14 @@ def resume_run(
     plan: Plan,
 ) -> Training:
     """Training of a run that is resumed: the one named, or the corpus's, or the newest."""
-) -> Generator[Event, None, None]:
-    """The events of a run that is resumed: the one named, or the corpus's, or the newest."""
     from charrnn.training import begin
 
-    run = find_run(name or (run_name(corpus) if corpus else None), root)
-    if tuple(corpus) == (run.name,) and not Path(run.name).exists():
-        corpus = ()  # the run's name, as the other commands take it
-    return Training(in_folder(run, begin.resumed(run, corpus, settings, plan)))
+    if name is not None and not name.strip():
+        checked(name)
     run = find_run(name or (known_name(corpus, root) if corpus else None), root)
     if names_run(corpus, run):
         corpus = ()
-    return in_folder(run, begin.resumed(run, corpus, settings, plan))
+    return Training(in_folder(run, begin.resumed(run, corpus, settings, plan)))
 
 
 def known_name(corpus: Sequence[PathLike], root: Path) -> str:
@@ -169,11 +157,13 @@ def in_folder(
             yield from events(session)
 
 
-def events(session: Session) -> Iterator[Event]:
+def events(session: "Session") -> Iterator[Event]:
     """Step until the plan is carried out, and after each step do what is due.
 
     Where the loop is left or interrupted, the learner is saved as it is by then.
     """
+
+
 def events(session: "Session") -> Iterator[Event]:
     """Step until the plan is carried out, and after each step do what is due."""
     try:

@@ -35,7 +35,7 @@ SECTIONS = {
     "Choice": (),
     "End": (),
     "Search": (),
-    "Output": ("output", "as_json", "raw", "state_out", "interactive", "novelty"),
+    "Output": ("output", "separator", "as_json", "raw", "state_out", "interactive", "novelty"),
 }
 """The headings of the help, with the options that are not settings."""
 
@@ -71,20 +71,17 @@ def added_settings(everywhere: bool) -> Iterable[Field]:
     help="Read the prompt from a file.",
 )
 @click.option("--echo/--no-echo", default=True, help="Write the prompt too.  [default: echo]")
-@click.option("--seed", type=click.IntRange(0, SEEDS - 1), help="Write the same text again.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
 @click.option(
     "--separator",
     metavar="TEXT",
     help="What to write between texts; \\n, \\t, \\0 and \\\\ are understood.  [default: an empty"
     " line, with --lines 1 a new line; on a terminal a heading]",
 )
-@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each text.")
 @click.option(
     "-s",
     "--seed",
     cls=PlainOption,
-    type=click.IntRange(0, 2**63 - 1),
+    type=click.IntRange(0, SEEDS - 1),
     metavar="INTEGER",
     help="Random seed: the same seed gives the same text.",
 )
@@ -102,8 +99,7 @@ def added_settings(everywhere: bool) -> Iterable[Field]:
 @click.option(
     "--state-in",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Go on where a text of --state-out ended; a prompt is read after it.",
-    help="Continue where a text of --state-out ended.",
+    help="Continue where a text of --state-out ended; a prompt is read after it.",
 )
 @click.option(
     "--blend",
