@@ -26,7 +26,9 @@ from charrnn.errors import ConfigError
 OWNERS: list[tuple[type, Field]] = [(GROUPS[group], each) for group, each in Config.fields()]
 OWNERS += [(group, each) for group in (SamplingConfig, Plan) for each in fields(group)]
 OWNERS = [(group, each) for group, each in OWNERS if not each.metadata.get("hidden")]
-RESUMABLE = {"eval_every", "eval_chars", "sample_every", "checkpoint_every"}
+INEXACT = {"learning_rate", "weight_decay", "warmup_steps", "clip_norm"}
+INEXACT |= {"dropout", "variational", "recurrent_dropout"}
+RESUMABLE = {"eval_every", "eval_chars", "sample_every", "checkpoint_every"} | INEXACT
 
 
 def named(cases: list[Any]) -> list[Any]:
@@ -253,7 +255,11 @@ def test_a_run_goes_on_with_changes_only_where_they_are_harmless(owner: type, ea
     asked = other(each, kept)
     assert config.resumed({each.name: kept}) == config
     if each.name in RESUMABLE:
-        assert config.resumed({each.name: asked}) == config.changed({each.name: asked})
+        changed = config.resumed({each.name: asked})
+        assert changed == config.changed({each.name: asked})
+        assert [name for name, *_ in config.inexact(changed)] == [each.name] * (
+            each.name in INEXACT
+        )
     else:
         with pytest.raises(ConfigError) as caught:
             config.resumed({each.name: asked})
@@ -284,6 +290,7 @@ def test_only_a_plan_of_time_or_none_needs_the_speed() -> None:
     assert not Plan(seconds=3).empty
     assert not Plan(steps=3).needs_speed
     assert not Plan(epochs=0.5).needs_speed
+    assert Plan(warm_restart=0.5).empty
 
 
 @pytest.mark.parametrize(
@@ -298,6 +305,14 @@ def test_only_a_plan_of_time_or_none_needs_the_speed() -> None:
         ("1.5h", 5400),
         ("0.5s", 0.5),
         (" 2M ", 120),
+        ("1min", 60),
+        ("2 min", 120),
+        ("5 m", 300),
+        ("1 h 30 min", 5400),
+        ("1h30", 5400),
+        ("1m30", 90),
+        ("2 hours 5 minutes 1 second", 7501),
+        ("45 sec", 45),
         ("0", 0),
     ],
 )
@@ -307,7 +322,23 @@ def test_durations(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "h", "5x", "-5m", "+5m", "m5", "5m2h", "1e3", "nan", "inf", "5 m", "1..5s", "5,5m"],
+    [
+        "",
+        " ",
+        "h",
+        "5x",
+        "-5m",
+        "+5m",
+        "m5",
+        "5m2h",
+        "1e3",
+        "nan",
+        "inf",
+        "1 2",
+        "1..5s",
+        "5,5m",
+        "5 mon",
+    ],
 )
 def test_what_is_not_a_duration_is_named(text: str) -> None:
     with pytest.raises(ConfigError, match="`time`") as caught:

@@ -1,6 +1,7 @@
 """Training's promises: it learns, it resumes bit for bit, it survives what goes wrong."""
 
 import csv
+import itertools
 import math
 import os
 import signal
@@ -329,6 +330,58 @@ def test_a_run_that_goes_on_takes_another_cadence(train, corpus, tmp_path):
     history = train(resume=True, eval_every=5, checkpoint_every=6)
     assert [event.step for event in only(events.Evaluated, history)] == [5, 10, 12]
     assert [event.step for event in only(events.Saved, history)] == [6, 12]
+
+
+def test_what_is_learnt_may_change_on_resume_and_is_said(train, corpus, tmp_path):
+    train(corpus, steps=2)
+    change = {"learning_rate": 0.001, "dropout": 0.5, "clip_norm": 2.0, "eval_every": 1}
+    notes = [note.message for note in only(events.Note, train(resume=True, steps=2, **change))]
+    (said,) = [note for note in notes if "no exact continuation" in note]
+    assert said.startswith("`dropout` is 0.5, it was 0.1, `learning_rate` is 0.001, it was 0.01, ")
+    assert "eval_every" not in said
+    config = last(tmp_path).config
+    assert (config.training.learning_rate, config.model.dropout) == (0.001, 0.5)
+    again = " ".join(note.message for note in only(events.Note, train(resume=True, steps=1)))
+    assert "no exact continuation" not in again
+
+
+@pytest.mark.parametrize(("warm_restart", "peak"), [(None, 0.01), (0.3, 0.003)])
+def test_a_new_plan_restarts_the_learning_rate_as_it_says(
+    train, corpus, tmp_path, warm_restart, peak
+):
+    train(corpus, steps=2, warmup_steps=0)
+    stream = charrnn.train(
+        checkpoints=tmp_path / "checkpoints", resume=True, steps=9, warm_restart=warm_restart
+    )
+    said = " ".join(next(stream).message for _ in range(3))
+    assert f"restarts at {'0.3 of its' if warm_restart else 'its'} peak, {peak:g}" in said
+    assert ("`warm_restart 0.3`" in said) == (warm_restart is None)
+    rest = list(stream)
+    assert only(events.Evaluated, rest)
+    assert last(tmp_path).progress.rate_scale == (warm_restart or 1.0)
+
+
+def test_a_warm_restart_is_for_a_new_plan_of_a_resumed_run(train, corpus):
+    with pytest.raises(ConfigError, match=r"`warm_restart` 0\.3: .*`resume`"):
+        train(corpus, steps=1, warm_restart=0.3)
+    train(corpus, steps=1)
+    with pytest.raises(ConfigError, match=r"`warm_restart` 0\.3: .*`time 5m`"):
+        train(resume=True, warm_restart=0.3)
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"), [(1, "for 1 step, less than"), (41, "for 41 steps, 1.0"), (50, "for 50 st")]
+)
+def test_a_short_plan_says_so(train, corpus, steps, said):
+    stream = charrnn.train(corpus, **SMALL, steps=steps)
+    notes = [note.message for note in itertools.takewhile(is_note, iter(stream.__next__, None))]
+    (plan,) = [place for place, note in enumerate(notes) if said in note]
+    assert len(notes) == plan + 1 + (steps < 50)
+    assert steps == 50 or "`time 5m`" in notes[-1]
+
+
+def is_note(event):
+    return isinstance(event, events.Note)
 
 
 def test_the_same_command_with_resume_goes_on(train, tmp_path):

@@ -60,6 +60,13 @@ class Config:
                 )
         return self.changed(settings)
 
+    def inexact(self, other: "Config") -> Iterator[tuple[str, object, object]]:
+        """Settings whose change alters what is learnt: name, value here, value in the other."""
+        for group, each in self.fields():
+            here, there = (getattr(getattr(one, group), each.name) for one in (self, other))
+            if each.metadata.get("inexact") and here != there:
+                yield name_of(each), here, there
+
     @staticmethod
     def fields() -> Iterator[tuple[str, Field]]:
         """Every setting with the name of its group."""

@@ -31,6 +31,7 @@ def setting(default: Value, help: str | Late[str], **limits: object) -> Value:
         metavar: What the help calls such a text.
         shown: The default in words, where the value itself would say too little.
         resumable: Whether it may change when a run is resumed.
+        inexact: Whether a run in which it has changed is no longer an exact continuation.
         shape: Whether a run that starts from another's weights takes it over.
         called: The name by which users know the setting, where it is not the field's.
         hidden: Whether it is no option of the command line.

@@ -7,12 +7,18 @@ from charrnn.config.settings import Settings, name_of, setting
 from charrnn.errors import ConfigError
 
 MOST_PARTS = 32
-DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+NUMBER = r"(\d+(?:\.\d+)?)"
+DURATION = re.compile(
+    rf"(?:{NUMBER} ?(?:h|hrs?|hours?))? ?(?:{NUMBER} ?(?:m|mins?|minutes?))?"
+    rf" ?(?:{NUMBER} ?(?:s|secs?|seconds?)?)?"
+)
+HALF_SAID = re.compile(r"(\dh[a-z]* ?\d+)$")
+"""As in '1h30', which means minutes."""
 
 
 def parse_duration(text: str) -> float:
-    """Seconds in '90', '90s', '5m', '2h' or '1h30m'; ConfigError for anything else."""
-    match = DURATION.fullmatch(text.strip().lower())
+    """Seconds in '90', '90s', '5m', '2h', '1h30m', '2 min'; ConfigError for anything else."""
+    match = DURATION.fullmatch(HALF_SAID.sub(r"\1m", " ".join(text.lower().split())))
     if not text.strip() or match is None:
         raise ConfigError("write it as 90s, 5m, 2h or 1h30m", {"time": text})
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
@@ -38,6 +44,25 @@ class TrainingConfig(Settings):
     )
     clip_norm: float = setting(1.0, "Largest global norm of the gradient.", above=0)
     optimizer: str = setting("adamw", "Optimizer.", metavar="NAME")
+    batch_size: int = setting(16, "Streams of text read in parallel.", low=1, high=1 << 20)
+    seq_length: int = setting(64, "Characters in a window.", low=1, high=1 << 20)
+    learning_rate: float = setting(
+        0.01, "Peak learning rate.", above=0, high=10, resumable=True, inexact=True
+    )
+    weight_decay: float = setting(
+        0.05, "Decoupled weight decay.", low=0, below=10, resumable=True, inexact=True
+    )
+    warmup_steps: int = setting(
+        100,
+        "Steps over which the rate rises (a tenth of the plan at most).",
+        low=0,
+        resumable=True,
+        inexact=True,
+    )
+    clip_norm: float = setting(
+        1.0, "Largest global norm of the gradient.", above=0, resumable=True, inexact=True
+    )
+    optimizer: str = setting("adamw", "Optimizer: adamw, or one that was added.")
     parts: int | None = setting(
         None,
         "Parts that a batch is cut into, one for each core; a run keeps the number.",
@@ -89,7 +114,7 @@ class TrainingConfig(Settings):
 
 @dataclass(frozen=True)
 class Plan(Settings):
-    """How long to train; at most one is given. The rate anneals to the end of it."""
+    """How long to train; at most one length is given. The rate anneals to the end of it."""
 
     group = "Plan"
 
@@ -106,17 +131,32 @@ class Plan(Settings):
         parse=parse_duration,
         metavar="DURATION",
     )
+    warm_restart: float | None = setting(
+        None,
+        "With a new plan for a resumed run: restart the learning rate at this share of its peak.",
+        shown="1",
+        above=0,
+        high=1,
+    )
 
     def _complete(self) -> None:
+        if len(self.lengths) > 1:
+            raise ConfigError("give one of `epochs`, `steps` and `time`, not several", self.lengths)
+
+    @property
+    def lengths(self) -> dict[str, object]:
+        """How long to train, by the setting's name: at most one."""
         given = {name_of(each): getattr(self, each.name) for each in fields(self)}
-        given = {name: value for name, value in given.items() if value is not None}
-        if len(given) > 1:
-            raise ConfigError("give one of `epochs`, `steps` and `time`, not several", given)
+        return {
+            name: value
+            for name, value in given.items()
+            if value is not None and name != "warm_restart"
+        }
 
     @property
     def empty(self) -> bool:
-        """Whether nothing was asked for."""
-        return self == Plan()
+        """Whether no length was asked for."""
+        return not self.lengths
 
     @property
     def needs_speed(self) -> bool:

@@ -23,6 +23,16 @@ from charrnn.training.folder import settle, staging
 from charrnn.training.machine import cores, machine, moved, use_threads
 from charrnn.training.notes import already_finished, announce, describe, describe_fit
 from charrnn.training.parts import choose_parts
+from charrnn.training.notes import (
+    already_finished,
+    announce,
+    describe,
+    describe_change,
+    describe_fit,
+    describe_plan,
+    describe_restart,
+)
+from charrnn.training.parts import choose_parts, cores
 from charrnn.training.plan import plan_steps
 from charrnn.training.same_text import refuse_changed
 from charrnn.training.session import Session
@@ -85,7 +95,9 @@ def resumed(
     yield from recall(run, session.progress)
     history.truncate(run.history, session.progress.step)
     yield Note(f"going on with {run.folder} at step {session.progress.step:,}")
+    yield from describe_change(old, config)
     if not plan.empty:
+        yield from describe_restart(plan, config)
         yield from set_plan(session, plan, begin)
     set_cadence(session)
     session.saver.save()
@@ -151,9 +163,9 @@ def set_plan(session: Session, plan: Plan, begin: float) -> Iterator[Note]:
     steps = plan_steps(plan, workload, speed)
     progress = session.progress
     progress.start, progress.end = progress.step, progress.step + steps
-    progress.rate_scale, progress.rollbacks = 1.0, 0
+    progress.rate_scale, progress.rollbacks = plan.warm_restart or 1.0, 0
     progress.windows = workload.windows
-    yield Note(f"training for {steps:,} steps, {steps / workload.windows:.1f} epochs")
+    yield from describe_plan(steps, workload.windows)
 
 
 def set_cadence(session: Session) -> None:

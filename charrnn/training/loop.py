@@ -38,6 +38,7 @@ def train(
     epochs: float | None = None,
     steps: int | None = None,
     time: float | str | None = None,
+    warm_restart: float | None = None,
     **settings: object,
 ) -> Training:
     """Train a model on files, folders or globs, and tell what happens as it happens.
@@ -52,6 +53,8 @@ def train(
         overwrite: Delete a run that stands in the way.
         init_from: A run whose weights a new run starts from.
         epochs, steps, time: How long; seconds or '5m'. At most one.
+        warm_restart: With a new plan for a resumed run: the share of the peak at which the
+            learning rate restarts; 1 where it is not given.
         settings: Fields of `TextConfig`, `ModelConfig` and `TrainingConfig` by name.
 
     Returns:
@@ -66,12 +69,16 @@ def train(
     names = [each.name for _, each in Config.fields()]
     refuse_unknown(settings, names, others=signature(train).parameters)
     plan = Plan.of(epochs=epochs, steps=steps, seconds=time)
+    plan = Plan.of(epochs=epochs, steps=steps, seconds=time, warm_restart=warm_restart)
     root = Path(checkpoints)
     if resume:
         if overwrite or init_from is not None:
             why = "goes together with neither `overwrite` nor `init_from`"
             raise ConfigError(why, {"resume": True}, way_out="leave them out")
         return resume_run(corpus, name, root, settings, plan)
+    if warm_restart is not None:
+        why, way_out = "is for a run that is resumed", "give `resume`, or a lower `learning_rate`"
+        raise ConfigError(why, {"warm_restart": warm_restart}, way_out=way_out)
     if init_from is not None and not corpus:
         raise ConfigError("name the new text to learn", {"init_from": None})
     old = None if init_from is None else load(find_checkpoint(init_from, root))
@@ -98,6 +105,12 @@ def resume_run(
     run = find_run(name or (known_name(corpus, root) if corpus else None), root)
     if names_run(corpus, run):
         corpus = ()
+    if plan.empty and plan.warm_restart is not None:
+        why, way_out = "is for a new plan", "say how long: `time 5m`, `epochs` or `steps`"
+        raise ConfigError(why, {"warm_restart": plan.warm_restart}, way_out=way_out)
+    run = find_run(name or (run_name(corpus) if corpus else None), root)
+    if tuple(corpus) == (run.name,) and not Path(run.name).exists():
+        corpus = ()  # the run's name, as the other commands take it
     return Training(in_folder(run, begin.resumed(run, corpus, settings, plan)))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from charrnn.checkpoints import Checkpoint
-from charrnn.config import Config
+from charrnn.config import Config, Plan
 from charrnn.runs import Run
 from charrnn.text.corpus import Corpus
 from charrnn.text.sources import UNDECODABLE, Selection
@@ -11,6 +11,10 @@ from charrnn.training.events import Event, Finished, Note
 
 SHOWN = 3
 """Names of files that are shown, unless the user asked which they are."""
+FEW_STEPS = 50
+"""A plan with fewer steps than this is said to be short."""
+ENOUGH_STEPS = 1000
+"""So many steps teach a network of the default size to spell."""
 
 
 def announce(selection: Selection) -> Iterator[Note]:
@@ -53,11 +57,46 @@ def describe_fit(corpus: Corpus, config: Config, asked: Config) -> Iterator[Note
         )
 
 
+def describe_change(config: Config, changed: Config) -> Iterator[Note]:
+    """Note which settings of a resumed run have changed so that it learns otherwise."""
+    changes = [f"`{name}` is {new}, it was {old}" for name, old, new in config.inexact(changed)]
+    if changes:
+        yield Note(f"{', '.join(changes)}: from here on this is no exact continuation of the run")
+
+
+def describe_restart(plan: Plan, config: Config) -> Iterator[Note]:
+    """Note that a new plan of a resumed run begins with a high learning rate again."""
+    peak = config.training.learning_rate
+    if plan.warm_restart is not None:
+        restarts = f"{plan.warm_restart:g} of its peak, {plan.warm_restart * peak:g}"
+        yield Note(f"a new plan: the learning rate restarts at {restarts}")
+    else:
+        way_out = "`warm_restart 0.3` restarts it lower, so that less is forgotten"
+        yield Note(f"a new plan: the learning rate restarts at its peak, {peak:g}; {way_out}")
+
+
+def describe_plan(steps: int, windows: int) -> Iterator[Note]:
+    """Note how long training is to take, and whether that is hardly worth it."""
+    epochs = steps / windows
+    passes = f"{epochs:.1f} epochs" if epochs >= 0.1 else "less than a tenth of an epoch"
+    yield Note(f"training for {counted(steps, 'step')}, {passes}")
+    if steps < FEW_STEPS:
+        yield Note(
+            f"a network learns little in so few steps: give more time, as in `time 5m`,"
+            f" or `steps {ENOUGH_STEPS}`, or make it smaller with `units`"
+        )
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things, in the singular for one."""
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
 def already_finished(run: Run, checkpoint: Checkpoint) -> Iterator[Event]:
     """Note that the plan is carried out already, and how to train further."""
     progress = checkpoint.progress
     yield Note(
-        f"{run.folder} has finished its {progress.step:,} steps;"
+        f"{run.folder} has finished its {counted(progress.step, 'step')};"
         " train it further with `time 5m`, `epochs` or `steps`"
     )
     yield Finished(run.folder, progress.step, progress.best_loss_nats)
