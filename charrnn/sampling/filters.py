@@ -168,7 +168,8 @@ def temperature(logits: np.ndarray, temperature: float, past: Past) -> np.ndarra
     """Log-weights divided by the temperature; at 0 the first of the largest alone is left."""
     if temperature == 0:
         return likeliest(logits)
-    return centre(logits) / temperature  # so that no temperature overflows
+    with np.errstate(over="ignore"):  # centred, the largest is 0, and others may become -inf
+        return centre(logits) / temperature
 
 
 @register("top_k")
