@@ -12,10 +12,18 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Write beside the path, flush to disk, rename over it."""
     try:
         replace_file(path, data)
+        sync_folder(path.parent)
     except OSError as error:
         error.filename = str(path)
         raise
-    sync_folder(path.parent)
+
+
+def append_durably(path: Path, data: bytes) -> None:
+    """Add the data to the end of a file, which is made where it is missing, and flush to disk."""
+    with placed(path), path.open("ab") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def replace_file(path: Path, data: bytes) -> None:

@@ -167,6 +167,18 @@ def test_overwriting_replaces_the_run_and_nothing_else(fox: Run) -> None:
     assert notes.read_text(encoding="utf-8") == "mine"
 
 
+def test_a_history_that_cannot_be_read_is_kept_and_named(fox: Run) -> None:
+    fox.history.write_bytes(b"other\n")
+    outcome = charrnn("train", "--resume", "--steps", 1)
+    assert outcome.status == 0
+    kept = fox.folder / "history.kept-1.csv"
+    assert f"{fox.history}: not all of it could be read; the old file is kept as {kept}\n" in (
+        outcome.err
+    )
+    assert kept.read_bytes() == b"other\n"
+    assert len(fox.history.read_text(encoding="utf-8").splitlines()) == 2
+
+
 def test_a_new_run_starts_from_an_old_one_s_weights(fox: Run) -> None:
     Path("cat.txt").write_text(TEXT.replace("fox", "cätx"), encoding="utf-8")
     before = tree(fox.folder)

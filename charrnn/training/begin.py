@@ -31,6 +31,8 @@ from charrnn.training.notes import (
     describe_fit,
     describe_plan,
     describe_restart,
+    describe_fit,
+    describe_history,
 )
 from charrnn.training.parts import choose_parts, cores
 from charrnn.training.plan import plan_steps
@@ -94,6 +96,7 @@ def resumed(
     yield from moved(session.progress, config)
     yield from recall(run, session.progress)
     history.truncate(run.history, session.progress.step)
+    yield from describe_history(run, history.truncate(run.history, session.progress.step))
     yield Note(f"going on with {run.folder} at step {session.progress.step:,}")
     yield from describe_change(old, config)
     if not plan.empty:

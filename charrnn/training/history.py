@@ -2,10 +2,13 @@
 
 import csv
 import io
-from collections.abc import Mapping
+import itertools
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from charrnn.files import write_atomically
+from charrnn.files import append_durably, write_atomically
 from charrnn.progress import Progress
 from charrnn.training.events import Evaluated
 
@@ -21,6 +24,11 @@ COLUMNS = (
     "skipped_steps",
     "elapsed_seconds",
 )
+
+STEP = re.compile("[0-9]{1,18}")
+"""A number of steps; Python makes no integers of thousands of digits."""
+UNDECODED = "surrogateescape"
+"""Bytes that are not UTF-8 are written again as they were."""
 
 
 def row(evaluated: Evaluated, progress: Progress) -> dict[str, float | None]:
@@ -40,28 +48,70 @@ def row(evaluated: Evaluated, progress: Progress) -> dict[str, float | None]:
 
 
 def append(path: Path, row: Mapping[str, float | None]) -> None:
-    """Add a row, and the header where the file is new."""
-    new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
+    """Add a row, and the header where there is none yet."""
+    is_new = not path.exists() or path.stat().st_size == 0
+    lines = [COLUMNS] if is_new else []
+    append_durably(path, encoded([*lines, [row[name] for name in COLUMNS]]))
 
 
-def truncate(path: Path, step: int) -> None:
-    """Remove the rows after a step; a run that continues from there writes them again."""
-    if not path.exists():
-        return
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if happened(row, step)]
+def truncate(path: Path, step: int) -> Path | None:
+    """Remove the last rows, those after a step; a run that continues from there writes them again.
+
+    A spreadsheet may have saved the file: a byte-order mark and other line ends are no harm. No
+    row is ever lost: where anything in the file is not understood, it is kept beside the new
+    one, which has the rows that are.
+
+    Returns:
+        Where the old file is kept; None where all of it was understood.
+    """
+    if not os.path.lexists(path):
+        return None
+    rows, understood = parsed(path)
+    kept = None if understood else put_aside(path)
+    write_atomically(path, encoded([COLUMNS, *before(step, rows)]))
+    return kept
+
+
+def parsed(path: Path) -> tuple[list[list[str]], bool]:
+    """The rows that can be understood, and whether that is all that the file holds."""
+    if not path.is_file():
+        return [], False
+    text = path.read_bytes().decode("utf-8-sig", UNDECODED)
+    reader, lines = csv.reader(io.StringIO(text, newline="")), []
+    try:
+        lines = [line for line in reader if line]
+    except csv.Error:  # a field without end
+        return [], False
+    if not lines:
+        return [], True
+    header, *rows = lines
+    if rows and not text.endswith(("\n", "\r")) and len(rows[-1]) < len(COLUMNS):
+        rows.pop()  # a kill can leave half a row, which is later than any checkpoint
+    known = [row for row in rows if is_row(row)] if header == [*COLUMNS] else []
+    return known, header == [*COLUMNS] and known == rows
+
+
+def is_row(row: Sequence[str]) -> bool:
+    """Whether a line has all columns, and the first is a number of steps."""
+    return len(row) == len(COLUMNS) and STEP.fullmatch(row[0]) is not None
+
+
+def before(step: int, rows: list[list[str]]) -> list[list[str]]:
+    """The rows without the last ones that are later than the step."""
+    end = len(rows)
+    while end and int(rows[end - 1][0]) > step:
+        end -= 1
+    return rows[:end]
+
+
+def encoded(rows: Iterable[Sequence[object]]) -> bytes:
+    """The rows as they stand in the file."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path, text.getvalue().encode())
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode("utf-8", UNDECODED)
 
 
-def happened(row: Mapping[str, str | None], step: int) -> bool:
-    """Whether the row is whole and not later than the step; a kill can leave half a row."""
-    return all(row.get(name) is not None for name in COLUMNS) and int(row["step"] or 0) <= step
+def put_aside(path: Path) -> Path:
+    """Give the file another name, which is free, and return that."""
+    names = (path.with_name(f"{path.stem}.kept-{n}{path.suffix}") for n in itertools.count(1))
+    return path.rename(next(name for name in names if not os.path.lexists(name)))

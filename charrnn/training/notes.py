@@ -1,6 +1,7 @@
 """What a user is told while a session begins."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, Plan
@@ -90,6 +91,10 @@ def describe_plan(steps: int, windows: int) -> Iterator[Note]:
 def counted(number: int, thing: str) -> str:
     """A number of things, in the singular for one."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
+def describe_history(run: Run, kept: Path | None) -> Iterator[Note]:
+    """Note where the old history is kept, if not all of it could be read."""
+    if kept is not None:
+        yield Note(f"{run.history}: not all of it could be read; the old file is kept as {kept}")
 
 
 def already_finished(run: Run, checkpoint: Checkpoint) -> Iterator[Event]:
