@@ -71,6 +71,12 @@ def current_umask() -> int:
     return mask
 
 
+def sync_file(path: Path) -> None:
+    """Flush to disk what has been written to a file, wherever that happened."""
+    with placed(path), path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
 def sync_folder(folder: Path) -> None:
     """Flush the folder's entries, where the system allows it."""
     if os.name == "posix":

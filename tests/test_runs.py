@@ -151,6 +151,36 @@ def test_a_kill_while_a_run_is_replaced(moment: int, monkeypatch: pytest.MonkeyP
     assert there == (before if moment == 0 else after)
 
 
+def test_each_step_of_settling_is_on_disk_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a loss of power, too, leaves the old run or the new one."""
+    run = make("run", which="best")
+    staged = run.folder / ".staging-a"
+    staged.mkdir()
+    for name in (run.last.name, "corpus.ids"):
+        (staged / name).touch()
+    done: list[str] = []
+    names = {path.stat().st_ino: path.name for path in (run.folder, *run.folder.rglob("*"))}
+
+    def noted(name: str) -> Callable[..., Any]:
+        whole = getattr(Path, name)
+
+        def step(path: Path, *arguments: Any, **options: Any) -> Any:
+            done.append(f"{name} {path.name}")
+            return whole(path, *arguments, **options)
+
+        return step
+
+    monkeypatch.setattr(os, "fsync", lambda fd: done.append(f"sync {names[os.fstat(fd).st_ino]}"))
+    for name in ("rename", "replace", "unlink", "rmdir"):
+        monkeypatch.setattr(Path, name, noted(name))
+    settle(run, staged)
+    assert done == [
+        *("sync corpus.ids", "sync .staging-a", "rename .staging-a", "sync run"),
+        *("replace last.safetensors", "replace corpus.ids", "sync run"),
+        *("unlink best.safetensors", "unlink history.csv", "rmdir .settling", "sync run"),
+    ]
+
+
 HOLDER = """
 import sys, pathlib
 from charrnn.runs import Run

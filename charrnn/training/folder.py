@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from charrnn.errors import RunError
-from charrnn.files import refusal
+from charrnn.files import refusal, sync_file, sync_folder
 from charrnn.runs import Run
 from charrnn.text.corpus import IDS_FILE, INFO_FILE
 
@@ -26,6 +26,8 @@ def locked_folder(run: Run) -> Iterator[None]:
     try:
         with explained(run):
             run.folder.mkdir(parents=True, exist_ok=True)
+            for folder in made:
+                sync_folder(folder.parent)
             with run.locked():
                 sweep(run)
                 try:
@@ -79,9 +81,14 @@ def settle(run: Run, staged: Path) -> None:
     """Put the staged run in the place of the old one, if there is one.
 
     The renaming decides that the folder belongs to the new run. If this process is killed after
-    it, the next one that trains here completes the move; there is a checkpoint at every moment.
+    it, or the machine loses power, the next one that trains here completes the move; there is a
+    checkpoint at every moment. Each step is on disk before the next one begins.
     """
-    complete(run, staged.rename(run.folder / SETTLING))
+    sync_file(staged / IDS_FILE)  # the other files were written atomically
+    sync_folder(staged)
+    settling = staged.rename(run.folder / SETTLING)
+    sync_folder(run.folder)
+    complete(run, settling)
 
 
 def complete(run: Run, staged: Path) -> None:
@@ -89,6 +96,8 @@ def complete(run: Run, staged: Path) -> None:
     for name in (run.last.name, IDS_FILE, INFO_FILE):
         if (staged / name).exists():
             (staged / name).replace(run.folder / name)
+    sync_folder(run.folder)
     for old in (run.best, run.history):
         old.unlink(missing_ok=True)
     staged.rmdir()
+    sync_folder(run.folder)
