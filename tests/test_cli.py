@@ -167,6 +167,18 @@ def test_overwriting_replaces_the_run_and_nothing_else(fox: Run) -> None:
     assert notes.read_text(encoding="utf-8") == "mine"
 
 
+def test_overwriting_through_a_link_says_which_run_is_replaced(fox: Run) -> None:
+    elsewhere = fox.folder.rename("elsewhere")
+    fox.folder.symlink_to(elsewhere.resolve())
+    arguments = ("fox.txt", "--overwrite", *TINY, "--steps", 9)
+    outcome = interrupted(events.Started, signal.SIGINT, *arguments)
+    assert outcome.err.startswith(
+        f"{fox.folder} is a link: replacing the run in {elsewhere.resolve()}\n"
+    )
+    assert fox.folder.is_symlink()
+    assert checkpoints.load(elsewhere / fox.last.name).progress.step == 0
+
+
 def test_a_history_that_cannot_be_read_is_kept_and_named(fox: Run) -> None:
     fox.history.write_bytes(b"other\n")
     outcome = charrnn("train", "--resume", "--steps", 1)

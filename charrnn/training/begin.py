@@ -33,6 +33,7 @@ from charrnn.training.notes import (
     describe_restart,
     describe_fit,
     describe_history,
+    describe_link,
 )
 from charrnn.training.parts import choose_parts, cores
 from charrnn.training.plan import plan_steps
@@ -56,6 +57,7 @@ def new(
     """Encode the corpus, build the network, set the plan, and save step 0."""
     begin = time.perf_counter()
     yield from announce(selection)
+    yield from describe_link(run)
     with staging(run) as staged:
         corpus = encode_corpus(selection.sources, config.text, staged)
         yield from describe(corpus, config)

@@ -97,6 +97,12 @@ def describe_history(run: Run, kept: Path | None) -> Iterator[Note]:
         yield Note(f"{run.history}: not all of it could be read; the old file is kept as {kept}")
 
 
+def describe_link(run: Run) -> Iterator[Note]:
+    """Note which run is replaced where the run's folder is a link to another."""
+    if run.exists and run.folder.is_symlink():
+        yield Note(f"{run.folder} is a link: replacing the run in {run.folder.resolve()}")
+
+
 def already_finished(run: Run, checkpoint: Checkpoint) -> Iterator[Event]:
     """Note that the plan is carried out already, and how to train further."""
     progress = checkpoint.progress
