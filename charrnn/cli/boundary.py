@@ -1,12 +1,13 @@
 """Where errors become one line on standard error and an exit status."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
+from charrnn.cli.streams import STANDARD_OUTPUT, standard_streams
 from charrnn.cli.wording import option_with, spoken
 from charrnn.errors import CharrnnError
 from charrnn.files import explain
@@ -18,6 +19,10 @@ OUT_OF_MEMORY = "out of memory; lower --units, --batch-size, --seq-length or --c
 class ReportingGroup(click.Group):
     """A group whose commands end in a message, never in a traceback, where the user can help it."""
 
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        with standard_streams(), reported():
+            return super().main(*arguments, **options)
+
     def invoke(self, ctx: click.Context) -> object:
         with reported():
             return super().invoke(ctx)
@@ -26,21 +31,18 @@ class ReportingGroup(click.Group):
 @contextmanager
 def reported() -> Iterator[None]:
     """Turn the errors that a user can mend into a line and a status."""
-    if sys.stdout is None:  # closed by the caller: `>&-`
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
         yield
         sys.stdout.flush()
     except CharrnnError as error:
         fail(line_of(error))
-    except BrokenPipeError:  # the reader has gone (`| head`): nothing is left to say
-        drop_output()
-        sys.exit(0)
     except KeyboardInterrupt:
         click.echo("charrnn: interrupted", err=True)
         sys.exit(INTERRUPTED)
     except OSError as error:
-        fail(system_error(error))
+        if isinstance(error, BrokenPipeError) and error.filename == STANDARD_OUTPUT:
+            sys.exit(0)  # the reader has gone (`| head`): nothing is left to say
+        fail(explain(error))
     except UnicodeEncodeError as error:
         fail(f"{error.encoding} has no {error.object[error.start]!a}; set PYTHONIOENCODING=utf-8")
     except Exception as error:
@@ -68,16 +70,3 @@ def fail(message: str) -> None:
 def out_of_memory(error: Exception) -> bool:
     """Whether NumPy or TensorFlow ran out of memory; TensorFlow's error by name, unimported."""
     return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
-
-
-def system_error(error: OSError) -> str:
-    """What the system refused and where; an error that names no file is standard output's."""
-    if error.filename is not None or error.errno is None:
-        return explain(error)
-    drop_output()
-    return explain(error, "standard output")
-
-
-def drop_output() -> None:
-    """Nobody takes what standard output still holds; Python is not to try again at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,6 +9,7 @@ from types import TracebackType
 import click
 from tqdm import tqdm
 
+from charrnn.cli.streams import Drawing
 from charrnn.cli.wording import spoken
 from charrnn.runs import DEFAULT_ROOT
 from charrnn.training import events
@@ -22,6 +23,7 @@ class Display:
     """Draws events; a context manager that takes the bar away at its end."""
 
     def __init__(self) -> None:
+        self._screen = Drawing(sys.stderr)
         self._bar: tqdm | None = None
         self._run: Path | None = None
         self._step = 0
@@ -52,12 +54,13 @@ class Display:
             f"{event.run}: {event.parameters:,} parameters, step {event.step:,} of {event.end:,}"
         )
         self._bar = tqdm(
+            file=self._screen,
             desc="train",
             unit="char",
             unit_scale=True,
             dynamic_ncols=True,
             smoothing=0.05,
-            mininterval=0.2 if sys.stderr.isatty() else LOG_SECONDS,
+            mininterval=0.2 if self._screen.isatty() else LOG_SECONDS,
         )
 
     @show.register
@@ -114,7 +117,7 @@ class Display:
             )
 
     def _line(self, text: str) -> None:
-        with tqdm.external_write_mode(file=sys.stderr):
+        with tqdm.external_write_mode(file=self._screen):
             click.echo(text, err=True)
 
 
