@@ -25,6 +25,43 @@ import keras  # noqa: E402
 
 check_backend(keras.backend.backend())
 import tensorflow as tf  # noqa: E402
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from charrnn.model.limits import check_address_space
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back what native code writes to standard error; show it if the block fails."""
+    try:
+        screen = os.dup(2)
+    except OSError:  # closed by the caller: `2>&-`
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(screen, held.read())
+            raise
+        finally:
+            os.dup2(screen, 2)
+            os.close(screen)
+
+
+check_address_space()
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+with quiet():
+    import keras
+    import tensorflow as tf
+
+    # The first device and the first compiled function have their chatter too.
+    tf.function(lambda: tf.constant(0), jit_compile=True, autograph=False)()
 
 __all__ = ["has_gpu", "keras", "tf"]
 
