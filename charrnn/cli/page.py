@@ -10,6 +10,9 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from charrnn.cli.signals import stop_signals
+from charrnn.cli.streams import STANDARD_OUTPUT
+from charrnn.files import placed
+from charrnn.outputs import open_output
 
 if TYPE_CHECKING:
     from charrnn.sampling.novelty import Novelty
@@ -30,8 +33,10 @@ class Page:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.flush()
-        if self._file is not None and self._path is not None:
+        if self._file is None or self._path is None:
+            self.flush()
+            return
+        with placed(self._path):
             self._file.close()
 
     def write(self, text: str) -> None:
@@ -40,15 +45,14 @@ class Page:
             sys.stdout.write(text)
             return
         if self._file is None:
-            self._file = sys.stdout.buffer if self._path is None else self._path.open("wb")
-        self._file.write(text.encode("latin-1" if self._raw else "utf-8", "surrogateescape"))
+            self._file = sys.stdout.buffer if self._path is None else open_output(self._path)
+        with placed(self._path or STANDARD_OUTPUT):
+            self._file.write(text.encode("latin-1" if self._raw else "utf-8", "surrogateescape"))
 
     def flush(self) -> None:
         """Show what is written."""
-        if self._file is None:
-            sys.stdout.flush()
-        else:
-            self._file.flush()
+        with placed(self._path or STANDARD_OUTPUT):
+            (self._file or sys.stdout).flush()
 
     def in_its_characters(self, text: str) -> str:
         """A text as `write` takes it: with `raw`, its bytes in UTF-8."""

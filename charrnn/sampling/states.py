@@ -8,7 +8,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialize
 
 from charrnn.errors import CheckpointError, ConfigError
-from charrnn.files import write_atomically
+from charrnn.outputs import write_output
 from charrnn.sampling.writing import Writing
 
 KEY = "charrnn-text"
@@ -30,7 +30,7 @@ def save_state(path: Path, writing: Writing, model: object) -> None:
     }
     facts = {"seed": writing.seed, "position": writing.position, "model": plain(model)}
     arrays = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-    write_atomically(path, serialize(arrays, {KEY: json.dumps(facts)}))
+    write_output(path, serialize(arrays, {KEY: json.dumps(facts)}))
 
 
 def stored_seed(path: Path) -> int:

@@ -23,6 +23,8 @@ from charrnn.cli.prompt import check_standard_input, read_prompt
 from charrnn.cli.registry import register
 from charrnn.config import SamplingConfig
 from charrnn.config.sampling import ENGINES, SEEDS
+from charrnn.config.sampling import ENGINES
+from charrnn.outputs import check_output
 from charrnn.runs import WHICH
 
 if TYPE_CHECKING:
@@ -209,6 +211,9 @@ def check_together(options: Mapping[str, object], config: SamplingConfig) -> Non
     refuse("--length -1", without_end and whole, "--json, --novelty and --new")
     if isinstance(state_out, Path):
         check_state_out(state_out, config)
+    for path in (options["output"], state_out):
+        if isinstance(path, Path):
+            check_output(path)
 
 
 def told_of_whole(config: SamplingConfig, as_json: bool, novelty: bool) -> bool:

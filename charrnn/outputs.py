@@ -1,0 +1,68 @@
+"""Files that a user names to write to: none of ours is lost, and a link or device stays one."""
+
+import os
+from pathlib import Path
+from typing import IO
+
+from charrnn.checkpoints import KEY
+from charrnn.errors import RunError
+from charrnn.files import placed, write_atomically
+from charrnn.runs import Run
+
+LONGEST_HEADER = 1 << 24
+"""How much of a file is read, in bytes, to see whether it is a checkpoint."""
+MARK = f'"{KEY}":"'.encode()
+"""How our entry begins in the header of a safetensors file."""
+
+
+def open_output(path: Path) -> IO[bytes]:
+    """Open a file, device or pipe for writing; RunError where that would destroy one of ours."""
+    check_output(path)
+    return path.open("wb")
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Write a whole file at once, behind a link if there is one, or send it to a device or pipe.
+
+    Raises:
+        RunError: The file is one of ours.
+        OSError: The system refuses it; the error names the path.
+    """
+    check_output(path)
+    if not path.exists() or path.is_file():
+        write_atomically(target(path), data)
+        return
+    with placed(path):
+        path.write_bytes(data)
+
+
+def check_output(path: Path) -> None:
+    """RunError where the path leads into a run's own folder, or to a checkpoint anywhere."""
+    if path.exists() and not path.is_file():
+        return
+    file = target(path)
+    if Run(file.parent).exists:
+        raise refused(path, "is in the folder of a run, where only training writes")
+    if file.is_file() and is_checkpoint(file):
+        raise refused(path, "is a checkpoint")
+
+
+def target(path: Path) -> Path:
+    """The file that a path leads to through all links; it need not be there."""
+    file = Path(os.path.realpath(path))
+    if file.is_symlink():
+        raise refused(path, "is a link that leads back to itself")
+    return file
+
+
+def refused(path: Path, why: str) -> RunError:
+    """The error for a path that is not written to."""
+    return RunError(why, where=path, way_out="name another file")
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file has the form of our checkpoints, of any version, be it damaged or whole."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = file.read(min(length, LONGEST_HEADER))
+    return header.startswith(b"{") and MARK in header

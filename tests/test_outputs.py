@@ -1,0 +1,147 @@
+"""Files that a user names to write to: nothing of ours is lost; links, pipes, devices stay."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from commands import ROOT, charrnn, tree, untrained
+
+from charrnn.errors import RunError
+from charrnn.outputs import check_output, open_output, write_output
+
+RUN_FILES = ("best.safetensors", "last.safetensors", "corpus.ids", "corpus.json", "history.csv")
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write by `open_output`, as a text is written."""
+    with open_output(path) as file:
+        file.write(data)
+
+
+WRITERS = pytest.mark.parametrize("written", [write, write_output])
+
+
+@WRITERS
+def test_a_file_is_made_or_replaced(written) -> None:
+    for data in (b"first and longer", b"second"):
+        written(Path("new"), data)
+        assert tree(Path()) == {"new": data}
+
+
+@WRITERS
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_and_what_it_leads_to_is_written(there: bool, written) -> None:
+    Path("deep").mkdir()
+    if there:
+        Path("deep/target").write_bytes(b"old")
+    Path("link").symlink_to("deep/second")
+    Path("deep/second").symlink_to("target")
+    written(Path("link"), b"new")
+    assert Path("deep/target").read_bytes() == b"new"
+    assert Path("link").is_symlink()
+    assert Path("deep/second").is_symlink()
+
+
+@WRITERS
+def test_a_link_that_leads_back_to_itself_stays(written) -> None:
+    Path("loop").symlink_to("loop")
+    with pytest.raises(RunError, match=r"^loop: is a link that leads back to itself; name another"):
+        written(Path("loop"), b"new")
+    assert Path("loop").is_symlink()
+
+
+@WRITERS
+def test_a_pipe_is_written_to_and_stays(written) -> None:
+    os.mkfifo("pipe")
+    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        written(Path("pipe"), b"new")
+        assert os.read(reader, 9) == b"new"
+    finally:
+        os.close(reader)
+    assert Path("pipe").is_fifo()
+
+
+def device(name: str, number: int) -> Path:
+    """A memory device in this test's folder, which only root can make."""
+    try:
+        os.mknod(name, 0o20666, os.makedev(1, number))
+        Path(name).open("wb").close()
+    except OSError:
+        pytest.skip("no device can be made here")
+    return Path(name)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="devices have other numbers")
+@WRITERS
+def test_a_device_is_written_to_and_stays(written) -> None:
+    written(device("null", 3), b"new")
+    assert Path("null").is_char_device()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="devices have other numbers")
+def test_a_device_that_is_full_is_named() -> None:
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        write_output(device("full", 7), b"new")
+    assert caught.value.filename == "full"
+
+
+@WRITERS
+@pytest.mark.parametrize("name", [*RUN_FILES, ".lock", "new.txt"])
+@pytest.mark.parametrize("linked", [False, True])
+def test_nothing_is_written_into_a_run_s_folder(linked: bool, name: str, written) -> None:
+    path = untrained().folder / name
+    if linked:
+        Path("link").symlink_to(path)
+    before = tree(Path())
+    with pytest.raises(RunError, match=r"is in the folder of a run, .*; name another file"):
+        written(Path("link") if linked else path, b"new")
+    assert tree(Path()) == before
+
+
+@WRITERS
+@pytest.mark.parametrize("kept", [1.0, 0.5])
+def test_a_checkpoint_is_not_written_over_wherever_it_stands(kept: float, written) -> None:
+    data = untrained().best.read_bytes()
+    Path("copy.bin").write_bytes(data[: int(kept * len(data))])
+    before = tree(Path())
+    with pytest.raises(RunError, match=r"^copy.bin: is a checkpoint; name another file$"):
+        written(Path("copy.bin"), b"new")
+    assert tree(Path()) == before
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"a", b"\xff" * 99, b"\1\0\0\0\0\0\0\0{", b'"charrnn":"' * 9]
+)
+def test_what_is_no_checkpoint_may_be_written_over(data: bytes) -> None:
+    Path("other").write_bytes(data)
+    check_output(Path("other"))
+
+
+@pytest.mark.parametrize("option", ["--output", "--state-out"])
+def test_the_command_refuses_before_it_writes_anything(option: str) -> None:
+    run = untrained()
+    before = tree(Path())
+    for path in (run.best, run.folder / "new"):
+        outcome = charrnn("sample", "--length", 5, option, path)
+        assert (outcome.status, outcome.out) == (1, "")
+        assert outcome.err.startswith(f"charrnn: {path}: is in the folder of a run, ")
+    assert tree(Path()) == before
+
+
+def test_a_state_may_be_written_over_by_its_successor() -> None:
+    untrained()
+    for _ in range(3):
+        state_in = ["--state-in", "state"] if Path("state").exists() else []
+        outcome = charrnn("sample", "--length", 5, "--state-out", "state", *state_in)
+        assert outcome.status == 0, outcome
+    assert set(tree(Path())) - set(tree(ROOT)) >= {"state"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_blamed_on_the_file_that_is_written() -> None:
+    untrained()
+    outcome = charrnn("sample", "--length", 5, "--output", "/dev/full")
+    assert outcome.status == 1
+    assert outcome.err.splitlines()[-1].startswith("charrnn: /dev/full: No space left on device; ")
