@@ -94,7 +94,11 @@ def numbers_only(progress: Progress) -> Progress:
     """The same progress; ValueError where a value in it is no number, or lacking."""
     for name, default in asdict(Progress()).items():
         value = getattr(progress, name)
-        if not isinstance(value, (int, float)) and (value is not None or default is not None):
+        if (
+            not isinstance(default, str)
+            and not isinstance(value, (int, float))
+            and (value is not None or default is not None)
+        ):
             raise ValueError(f"{name} is not a number")
     return progress
 

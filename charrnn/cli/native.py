@@ -1,63 +1,36 @@
 """TensorFlow started without what its native code writes to the screen.
 
-The command line owns its process: it chooses Keras's backend and TensorFlow's log level, and
-holds back standard error while both are imported. A library must do none of this, so
-`charrnn.model.backend` does not.
+The command line owns its process: it chooses Keras's backend, keeps Keras from reading and
+writing a file of settings in the user's home folder, and holds back standard error while
+TensorFlow starts. A library must do none of this, so `charrnn.model.backend` does not.
 """
 
 import os
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
 
-BACKEND = "charrnn.model.backend"
+from charrnn.model import starting
 
 
 @contextmanager
 def quiet_start() -> Iterator[None]:
-    """Whatever imports TensorFlow within, by way of `charrnn.model.backend`, does so quietly.
-
-    Most commands come to need it deep in the library, if at all: so the import is what is
-    changed, and not each command.
-    """
-    finder = QuietFinder()
-    sys.meta_path.insert(0, finder)
+    """Whatever needs TensorFlow within starts it quietly."""
+    before, starting.around = starting.around, prepared
     try:
         yield
     finally:
-        sys.meta_path.remove(finder)
+        starting.around = before
 
 
-class QuietFinder(MetaPathFinder):
-    """Finds `charrnn.model.backend` as ever, and has it loaded by a `QuietLoader`."""
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(name, path) if name == BACKEND else None
-        if spec is not None and spec.loader is not None:
-            spec.loader = QuietLoader(spec.loader)
-        return spec
-
-
-class QuietLoader(Loader):
-    """Loads a module as another loader does, and compiles a first function, without chatter."""
-
-    def __init__(self, loader: Loader) -> None:
-        self._loader = loader
-
-    def exec_module(self, module: ModuleType) -> None:
-        os.environ["KERAS_BACKEND"] = "tensorflow"
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        with quiet():
-            self._loader.exec_module(module)
-            # The first device and the first compiled function have their chatter too.
-            tf = module.tf
-            tf.function(lambda: tf.constant(0), jit_compile=True, autograph=False)()
+@contextmanager
+def prepared() -> Iterator[None]:
+    """The environment as charrnn needs it, and silence."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("KERAS_HOME", os.devnull)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet():
+        yield
 
 
 @contextmanager

@@ -84,23 +84,19 @@ class ModelConfig(Settings):
     residual: bool = setting(
         False, "Add each layer's input to its output, from the second layer on.", shape=True
     )
-    dropout: float = setting(0.1, "Dropout rate after each recurrent layer.", low=0, below=1)
-    variational: bool = setting(False, "Use the same dropout mask at all time steps.")
-    recurrent_dropout: float = setting(
-        0.0, "Dropout rate of the recurrent weights.", low=0, below=1
     dropout: float = setting(
         0.1,
-        "Dropout after each recurrent layer.",
+        "Dropout rate after each recurrent layer.",
         low=0,
         below=1,
         resumable=True,
         inexact=True,
     )
     variational: bool = setting(
-        False, "Dropout with one mask for all time steps.", resumable=True, inexact=True
+        False, "Use the same dropout mask at all time steps.", resumable=True, inexact=True
     )
     recurrent_dropout: float = setting(
-        0.0, "Dropout of the recurrent weights.", low=0, below=1, resumable=True, inexact=True
+        0.0, "Dropout rate of the recurrent weights.", low=0, below=1, resumable=True, inexact=True
     )
     direction: str = setting(
         "forward",

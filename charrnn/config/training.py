@@ -37,15 +37,6 @@ class TrainingConfig(Settings):
     seq_length: int = setting(
         64, "Characters that a step reads from each stream.", low=1, high=1 << 20
     )
-    learning_rate: float = setting(0.01, "Peak learning rate.", above=0, high=10)
-    weight_decay: float = setting(0.05, "Decoupled weight decay.", low=0, below=10)
-    warmup_steps: int = setting(
-        100, "Steps until the rate is at its peak (a tenth at most).", low=0
-    )
-    clip_norm: float = setting(1.0, "Largest global norm of the gradient.", above=0)
-    optimizer: str = setting("adamw", "Optimizer.", metavar="NAME")
-    batch_size: int = setting(16, "Streams of text read in parallel.", low=1, high=1 << 20)
-    seq_length: int = setting(64, "Characters in a window.", low=1, high=1 << 20)
     learning_rate: float = setting(
         0.01, "Peak learning rate.", above=0, high=10, resumable=True, inexact=True
     )
@@ -54,7 +45,7 @@ class TrainingConfig(Settings):
     )
     warmup_steps: int = setting(
         100,
-        "Steps over which the rate rises (a tenth of the plan at most).",
+        "Steps until the rate is at its peak (a tenth of the plan at most).",
         low=0,
         resumable=True,
         inexact=True,
@@ -62,7 +53,7 @@ class TrainingConfig(Settings):
     clip_norm: float = setting(
         1.0, "Largest global norm of the gradient.", above=0, resumable=True, inexact=True
     )
-    optimizer: str = setting("adamw", "Optimizer: adamw, or one that was added.")
+    optimizer: str = setting("adamw", "Optimizer.", metavar="NAME")
     parts: int | None = setting(
         None,
         "Parts that a batch is cut into, one for each core; a run keeps the number.",
@@ -77,6 +68,7 @@ class TrainingConfig(Settings):
         low=1,
         high=1024,
         resumable=True,
+        inexact=True,
     )
     seed: int = setting(0, "Random seed of the weights and of dropout.", low=0, below=1 << 31)
     eval_every: int | None = setting(

@@ -14,7 +14,7 @@ import numpy as np
 from charrnn.cells import RECURRENT_KERNEL, Weight, arrays
 from charrnn.cells.trial import try_cell
 from charrnn.config import ModelConfig
-from charrnn.model.backend import keras, tf
+from charrnn.model.backend import keras, start, tf
 from charrnn.model.cudnn import StockLayers, on_cudnn
 from charrnn.model.dropout import drop_recurrent, output_dropout
 from charrnn.model.ops import TABLE_CHARACTERS, TensorOps
@@ -133,6 +133,7 @@ def build_network(
     config: ModelConfig, vocabulary_size: int, weights: Mapping[str, np.ndarray] | None = None
 ) -> Network:
     """The Keras model of a configuration, with these weights if given, else zeros."""
+    start()
     network = Network(config, vocabulary_size)
     if weights is not None:
         set_weights(network, weights)

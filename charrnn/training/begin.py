@@ -21,21 +21,18 @@ from charrnn.training.best import recall
 from charrnn.training.events import Event, Note
 from charrnn.training.folder import settle, staging
 from charrnn.training.machine import cores, machine, moved, use_threads
-from charrnn.training.notes import already_finished, announce, describe, describe_fit
-from charrnn.training.parts import choose_parts
 from charrnn.training.notes import (
     already_finished,
     announce,
     describe,
     describe_change,
     describe_fit,
-    describe_plan,
-    describe_restart,
-    describe_fit,
     describe_history,
     describe_link,
+    describe_plan,
+    describe_restart,
 )
-from charrnn.training.parts import choose_parts, cores
+from charrnn.training.parts import choose_parts
 from charrnn.training.plan import plan_steps
 from charrnn.training.same_text import refuse_changed
 from charrnn.training.session import Session
@@ -97,7 +94,6 @@ def resumed(
     session.learner.restore(checkpoint)
     yield from moved(session.progress, config)
     yield from recall(run, session.progress)
-    history.truncate(run.history, session.progress.step)
     yield from describe_history(run, history.truncate(run.history, session.progress.step))
     yield Note(f"going on with {run.folder} at step {session.progress.step:,}")
     yield from describe_change(old, config)

@@ -68,7 +68,6 @@ def train(
 
     names = [each.name for _, each in Config.fields()]
     refuse_unknown(settings, names, others=signature(train).parameters)
-    plan = Plan.of(epochs=epochs, steps=steps, seconds=time)
     plan = Plan.of(epochs=epochs, steps=steps, seconds=time, warm_restart=warm_restart)
     root = Path(checkpoints)
     if resume:
@@ -108,9 +107,6 @@ def resume_run(
     if plan.empty and plan.warm_restart is not None:
         why, way_out = "is for a new plan", "say how long: `time 5m`, `epochs` or `steps`"
         raise ConfigError(why, {"warm_restart": plan.warm_restart}, way_out=way_out)
-    run = find_run(name or (run_name(corpus) if corpus else None), root)
-    if tuple(corpus) == (run.name,) and not Path(run.name).exists():
-        corpus = ()  # the run's name, as the other commands take it
     return Training(in_folder(run, begin.resumed(run, corpus, settings, plan)))
 
 
@@ -175,10 +171,6 @@ def events(session: "Session") -> Iterator[Event]:
 
     Where the loop is left or interrupted, the learner is saved as it is by then.
     """
-
-
-def events(session: "Session") -> Iterator[Event]:
-    """Step until the plan is carried out, and after each step do what is due."""
     try:
         yield session.started()
         yield from what_is_due(session)

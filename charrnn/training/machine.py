@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from charrnn.config import Config
-from charrnn.model.backend import keras, tf
+from charrnn.model.backend import keras, start, tf
 from charrnn.progress import Progress
 from charrnn.training.events import Note
 
@@ -58,6 +58,7 @@ def use_threads(wanted: int | None) -> Iterator[Note]:
                 f"this process computes with {used} threads already, not with the run's"
                 f" {wanted} (`threads`): sums may be rounded otherwise"
             )
+    start()
 
 
 def moved(progress: Progress, config: Config) -> Iterator[Note]:

@@ -91,6 +91,8 @@ def describe_plan(steps: int, windows: int) -> Iterator[Note]:
 def counted(number: int, thing: str) -> str:
     """A number of things, in the singular for one."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
 def describe_history(run: Run, kept: Path | None) -> Iterator[Note]:
     """Note where the old history is kept, if not all of it could be read."""
     if kept is not None:

@@ -23,7 +23,6 @@ from charrnn.cli.prompt import check_standard_input, read_prompt
 from charrnn.cli.registry import register
 from charrnn.config import SamplingConfig
 from charrnn.config.sampling import ENGINES, SEEDS
-from charrnn.config.sampling import ENGINES
 from charrnn.outputs import check_output
 from charrnn.runs import WHICH
 
