@@ -64,6 +64,11 @@ class Progress:
         named = {RENAMED.get(name, name): value for name, value in data.items()}
         return cls(**{"filled_windows": float(data.get("counted_steps", 0)), **named})
 
+    def falls_on(self, every: int) -> bool:
+        """Whether so many steps, or a multiple of them, are done since the plan began."""
+        taken = self.step - self.start
+        return taken > 0 and taken % every == 0
+
     @property
     def window(self) -> int:
         """Where the streams stand: the next window of this epoch."""

@@ -13,15 +13,17 @@ from conftest import SMALL
 
 from charrnn import checkpoints
 from charrnn.checkpoints import Checkpoint
-from charrnn.config import Config
+from charrnn.config import Config, Plan
 from charrnn.errors import DivergedError
 from charrnn.progress import Progress
 from charrnn.runs import Run
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.sources import select
+from charrnn.training import begin
 from charrnn.training.best import improves
 from charrnn.training.clock import Clock
 from charrnn.training.events import Evaluated, RolledBack, Sampled, Saved, Stepped
+from charrnn.training.plan import Speed, Workload, evaluating, part_to_evaluate, plan_steps
 from charrnn.training.rollback import MOST_ROLLBACKS, PATIENCE, diverged, roll_back
 from charrnn.training.session import Session
 from charrnn.training.speed import measure, median_seconds
@@ -305,3 +307,72 @@ def test_the_first_call_which_compiles_is_not_timed(monkeypatch: pytest.MonkeyPa
         now += next(durations)
 
     assert median_seconds(call) == 2
+
+
+# -- Planning ----------------------------------------------------------------------------
+
+
+WORKLOAD = Workload(windows=100, step_characters=1000, evaluation_characters=300_000)
+
+
+@pytest.mark.parametrize("eval_every", [None, 1, 7, 50, 10_000])
+@pytest.mark.parametrize("evaluation", [0.001, 0.5, 3.0])
+@pytest.mark.parametrize("seconds", [5.0, 40.0, 3600.0])
+def test_a_plan_by_time_includes_its_evaluations(
+    seconds: float, evaluation: float, eval_every: int | None
+) -> None:
+    workload, speed = replace(WORKLOAD, eval_every=eval_every), Speed(0.01, evaluation, 1.0)
+    steps = plan_steps(Plan(seconds=seconds), workload, speed)
+
+    def needed(steps: int) -> float:
+        return 1 + steps * 0.01 + workload.evaluations(steps, speed) * evaluation
+
+    assert needed(steps) <= seconds + 1e-9
+    assert needed(steps + 2) > seconds or not eval_every
+
+
+@pytest.mark.parametrize("evaluation", [0.001, 0.2, 1.0, 3.0])
+def test_evaluations_take_a_tenth_of_the_time_at_most(evaluation: float) -> None:
+    speed = Speed(0.01, evaluation, 0.0)
+    steps = plan_steps(Plan(seconds=40), WORKLOAD, speed)
+    count = WORKLOAD.evaluations(steps, speed)
+    assert count * evaluation <= 4.0
+    assert count == 20 or (count + 1) * evaluation > 4.0
+
+
+def test_a_text_too_long_for_the_plan_is_validated_in_part() -> None:
+    speed = Speed(0.01, 20.0, 0.0)
+    part = part_to_evaluate(40, 300_000, speed)
+    assert part == 60_000
+    assert evaluating(part, 300_000, speed).evaluation_seconds == pytest.approx(4)
+    assert part_to_evaluate(400, 300_000, speed) == 300_000
+    assert part_to_evaluate(1, 300_000, speed) == 10_000
+    assert part_to_evaluate(1, 5_000, speed) == 5_000
+
+
+@pytest.mark.parametrize(
+    ("before", "part"), [({}, 10), ({"evaluated_step": 3}, None), ({"eval_chars": 50}, None)]
+)
+def test_a_part_is_validated_unless_the_run_or_the_user_has_settled_it(
+    session: Session, before: dict[str, int], part: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(begin, "part_to_evaluate", lambda *_: 10)
+    session.progress.evaluated_step = before.get("evaluated_step", 0)
+    if "eval_chars" in before:
+        session.validate_on(before["eval_chars"])
+    characters = len(session.validator.ids)
+    notes = list(begin.fit_validation(session, Plan(seconds=9), Speed(1, 1, 1)))
+    assert len(session.validator.ids) == (part or characters)
+    assert len(notes) == (part is not None)
+    saved = session.learner.snapshot().config
+    assert saved == session.config
+    assert (saved.training.eval_chars == 10) == (part is not None)
+
+
+def test_what_is_due_is_counted_from_the_plan_s_beginning(session: Session) -> None:
+    progress = session.progress
+    progress.start, progress.end = 1003, 1013
+    progress.eval_every = progress.checkpoint_every = progress.sample_every = 5
+    parts = (session.validator, session.saver, session.sampler)
+    for part in parts:
+        assert due_steps(session, lambda part=part: part.due) == [1008, 1013]

@@ -76,6 +76,14 @@ def describe_restart(plan: Plan, config: Config) -> Iterator[Note]:
         yield Note(f"a new plan: the learning rate restarts at its peak, {peak:g}; {way_out}")
 
 
+def describe_part(part: int, characters: int) -> Iterator[Note]:
+    """Note that the validation text is too long for the plan."""
+    yield Note(
+        f"validating on the first {part:,} characters (`eval_chars`): all {characters:,} would take"
+        " more than a tenth of the time"
+    )
+
+
 def describe_plan(steps: int, windows: int) -> Iterator[Note]:
     """Note how long training is to take, and whether that is hardly worth it."""
     epochs = steps / windows

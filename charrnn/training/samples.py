@@ -18,10 +18,9 @@ class Sampler:
 
     @property
     def due(self) -> bool:
-        """Whether to sample now: every `sample_every` steps, except where a plan begins."""
+        """Whether to sample now: every `sample_every` steps of a plan."""
         progress = self._learner.progress
-        every, step = progress.sample_every, progress.step
-        return every > 0 and step > progress.start and step % every == 0
+        return progress.sample_every > 0 and progress.falls_on(progress.sample_every)
 
     def sample(self) -> Sampled:
         """A text from the weights as they are; the step is its seed."""

@@ -29,7 +29,7 @@ class Saver:
         that. A step that is saved already is not saved again.
         """
         progress = self._learner.progress
-        on_time = progress.finished or progress.step % progress.checkpoint_every == 0
+        on_time = progress.finished or progress.falls_on(progress.checkpoint_every)
         return on_time and not progress.skipped_in_a_row and not self.saved
 
     def save(self, run: Run | None = None) -> Saved:

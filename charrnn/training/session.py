@@ -46,6 +46,11 @@ class Session:
             eval_every=options.eval_every,
         )
 
+    def validate_on(self, characters: int) -> None:
+        """Validate on the first characters alone, in this run for good."""
+        self.config = self.learner.config = self.config.changed({"eval_chars": characters})
+        self.validator.limit(characters)
+
     def step(self) -> Stepped | RolledBack:
         """Learn from the next window; if the run has diverged by then, roll it back."""
         stepped = self.learner.step()

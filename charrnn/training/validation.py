@@ -19,18 +19,23 @@ class Validator:
         self, run: Run, corpus: Corpus, learner: Learner, saver: Saver, clock: Clock
     ) -> None:
         config = learner.config
-        ids = corpus.validation[: config.training.eval_chars or None]
-        self.ids = directed(ids, config.model.direction)
-        """Ids [N], the same characters in both directions; fewer than two validate nothing."""
+        self._validation, self._direction = corpus.validation, config.model.direction
+        self.limit(config.training.eval_chars)
         self.evaluator = Evaluator(learner.trainer.model, config.model, corpus.vocabulary.size)
         self._run, self._learner, self._saver, self._clock = run, learner, saver, clock
+
+    def limit(self, characters: int) -> None:
+        """Validate on the first characters alone; 0: on all of them."""
+        ids = self._validation[: characters or None]
+        self.ids = directed(ids, self._direction)
+        """Ids [N], the same characters in both directions; fewer than two validate nothing."""
 
     @property
     def due(self) -> bool:
         """Whether to evaluate now: every `eval_every` steps and at the plan's end, once."""
         progress = self._learner.progress
-        on_time = progress.step % progress.eval_every == 0
-        return (progress.finished or on_time) and progress.step != progress.evaluated_step
+        on_time = progress.finished or progress.falls_on(progress.eval_every)
+        return on_time and progress.step != progress.evaluated_step
 
     def evaluate(self) -> Evaluated:
         """Score the validation text, write a row of the history, and save the weights if best."""

@@ -1,9 +1,11 @@
 """`charrnn train`."""
 
 import sys
+import time
 from collections.abc import Iterable
 from dataclasses import Field
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,6 +26,8 @@ SECTIONS = {
     "Reporting": (),
 }
 """The headings of the help, with the options that are not settings."""
+LEAST_SECONDS = 0.1
+"""A plan whose time is over before training begins takes one step."""
 
 
 def tell_of_broken(everywhere: bool) -> Iterable[Field]:
@@ -34,6 +38,14 @@ def tell_of_broken(everywhere: bool) -> Iterable[Field]:
     for table in (CELLS, OPTIMIZERS) if everywhere else ():
         table.working(tell)
     return ()
+
+
+def within_time(settings: dict[str, Any], begin: float) -> dict[str, Any]:
+    """The settings with what is left of a plan's time: importing TensorFlow took some of it."""
+    if "time" in settings:
+        left = settings["time"] - (time.perf_counter() - begin)
+        settings = {**settings, "time": max(left, min(settings["time"], LEAST_SECONDS))}
+    return settings
 
 
 @register
@@ -76,6 +88,7 @@ def train_command(
     source code of Python's standard library. Without a plan: five minutes, or 50 epochs if
     the text is small. Ctrl-C stops and saves.
     """
+    begin = time.perf_counter()
     keep_memory()
     from charrnn.cli.progress import Display
     from charrnn.training.loop import train
@@ -88,7 +101,7 @@ def train_command(
             resume=resume,
             init_from=init_from,
             overwrite=overwrite,
-            **given(settings),
+            **within_time(given(settings), begin),
         ) as events,
         stop_signals() as received,
         Display() as display,
