@@ -13,6 +13,8 @@ from charrnn.config.sampling import SEEDS
 from charrnn.errors import ConfigError
 
 BLOCK = 64
+COUNTS = BLOCK // 8
+"""Philox counts once for eight numbers of 32 bits."""
 
 
 def random_seed() -> int:
@@ -41,9 +43,12 @@ class Noise:
         keys = (np.array([seed, text], np.uint64) for text in range(first, first + count))
         self._generators = [np.random.Generator(np.random.Philox(key=key)) for key in keys]
         self._block, self._place = np.zeros((count, 0), np.float32), 0
-        for skipped in range(0, start, BLOCK):
+        blocks, place = divmod(start, BLOCK)
+        for generator in self._generators:
+            generator.bit_generator.advance(blocks * COUNTS)  # type: ignore[attr-defined]
+        if place:
             self._fill()
-            self._place = min(BLOCK, start - skipped)
+            self._place = place
 
     def next(self) -> np.ndarray:
         """The next position's numbers, float32 [count]."""
