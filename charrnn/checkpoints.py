@@ -3,37 +3,51 @@
 The header's metadata has one entry, `charrnn`: JSON with the format version, the
 configuration, the vocabulary, the progress, when and by which version it was written, and a
 checksum over all of it and every tensor.
+configuration, the vocabulary, the progress, and the checksums (see `charrnn.tensor_file`).
 Tensors are named `weights/…`, and in a `last` checkpoint also `optimizer/…` and `state/…`.
+
+What is verified when: the description always, and so are names, shapes and types of the
+tensors, held against the configuration; the numbers themselves (that none was altered, and
+that all are finite) wherever they are read anyway. That is, always but where the weights of
+a large file stay on disk to sample from.
 """
 
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as serialize
 
+from charrnn import tensor_file
 from charrnn.cells import CELLS
 from charrnn.config import Config
 from charrnn.errors import CheckpointError, ConfigError
-from charrnn.files import write_atomically
+from charrnn.network.layout import (
+    Layout,
+    check_finite,
+    check_layout,
+    state_layout,
+    weights_layout,
+)
 from charrnn.network.weights import below
+from charrnn.plain import quoted, record, table, typed
 from charrnn.progress import Progress
+from charrnn.tensor_file import HEADER_SUM, TENSORS_SUM, StrangerError, TensorFile
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.types import Tensors
 from charrnn.version import __version__
 
-FORMAT = 2
-"""1: without the parts of a batch, and with rollbacks under another name."""
+FORMAT = 3
+"""1: without the parts of a batch, and with rollbacks under another name; 1 and 2: with one
+checksum over description and tensors together."""
 KEY = "charrnn"
-Description = dict[str, Any]
-"""What a checkpoint says of itself, as JSON has it."""
-Reader = Callable[[Path], tuple[Description, Tensors]]
+PARTS = ("weights", "optimizer", "state")
+CONTENTS = ("format", "config", "vocabulary", "progress")
+SUMS = {1: ("checksum",), 2: ("checksum",), 3: (HEADER_SUM, TENSORS_SUM)}
+"""The checksums of each format."""
 
 READ_WHOLE = 1 << 24
 """A file up to this size, in bytes, is read and verified sooner than anyone notices."""
@@ -60,6 +74,11 @@ class Checkpoint:
         return self.part("weights")
 
     @property
+    def weights_alone(self) -> bool:
+        """Whether there is neither an optimizer nor a state to resume with, as in `best`."""
+        return not self.part("optimizer") and not self.part("state")
+
+    @property
     def parameters(self) -> int:
         """How many numbers the model has learnt."""
         return sum(weight.size for weight in self.weights.values())
@@ -74,9 +93,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "progress": asdict(checkpoint.progress),
         "written": {"version": __version__, "at": now()},
     }
-    description["checksum"] = checksum(description, checkpoint.tensors)
-    tensors = {name: np.asarray(value, order="C") for name, value in checkpoint.tensors.items()}
-    write_atomically(path, serialize(tensors, {KEY: json.dumps(description)}))
+    tensor_file.write(path, KEY, description, checkpoint.tensors)
 
 
 def now() -> str:
@@ -85,94 +102,120 @@ def now() -> str:
 
 
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint and verify it; CheckpointError says what is wrong with it."""
-    return build(path, read, verified=True)
+    """Read a checkpoint and verify all of it; CheckpointError says what is wrong with it."""
+    return build(path, mapped=False)
 
 
 def open_weights(path: Path) -> Checkpoint:
     """A checkpoint for its weights: those of a large file stay on disk until they are used.
 
-    Such a file's description and size are checked, but not its checksum, which would read it
-    all.
+    Of such a file all is verified but the numbers of its tensors, which would read it all.
     """
-    if path.stat().st_size <= READ_WHOLE:
-        return load(path)
-    return build(path, read_mapped, verified=False)
+    return build(path, mapped=path.stat().st_size > READ_WHOLE)
 
 
-def build(path: Path, reader: Reader, *, verified: bool) -> Checkpoint:
-    """The checkpoint in a file."""
+def build(path: Path, *, mapped: bool) -> Checkpoint:
+    """The checkpoint in a file, its tensors read or left on disk."""
     try:
-        description, tensors = reader(path)
-        check_format(path, description)
-        stated = description.pop("checksum")
-        if verified and stated != checksum(description, tensors):
-            raise damaged(path, "its checksum does not match")
-        check_cell(path, description)
-        return Checkpoint(
-            Config.from_json(description["config"]),
-            Vocabulary.from_json(description["vocabulary"]),
-            Progress.from_json(description["progress"]),
-            tensors,
-            stated,
-        )
-    except SafetensorError as error:
-        raise damaged(path, str(error)) from error
-    except (AttributeError, KeyError, TypeError, ValueError, ConfigError) as error:
-        raise damaged(path, f"its description is incomplete: {error}") from error
-
-
-def read(path: Path) -> tuple[Description, Tensors]:
-    """The description and the tensors as they stand in the file."""
-    with safe_open(path, "numpy") as file:
-        metadata = file.metadata() or {}
-        if KEY not in metadata:
-            raise CheckpointError(
-                "not a charrnn checkpoint", where=path, way_out="name a run or its folder"
-            )
-        return json.loads(metadata[KEY]), {
-            name: file.get_tensor(name)
-            for name in file.keys()  # noqa: SIM118
-        }
-
-
-def read_mapped(path: Path) -> tuple[Description, Tensors]:
-    """The same as `read`, with the weights alone, as views of the memory-mapped file."""
-    with safe_open(path, "numpy") as file:  # checks the file's structure and size
-        metadata = file.metadata() or {}
-    if KEY not in metadata:
-        return read(path)
-    with path.open("rb") as opened:
-        start = 8 + int.from_bytes(opened.read(8), "little")
-        header = json.loads(opened.read(start - 8))
-    data = np.memmap(path, np.uint8, "r", offset=start)
-    return json.loads(metadata[KEY]), {
-        name: np.asarray(data[slice(*each["data_offsets"])].view(np.float32)).reshape(each["shape"])
-        for name, each in header.items()
-        if name.startswith("weights/") and each["dtype"] == "F32"
-    }
-
-
-def check_format(path: Path, description: Description) -> None:
-    """Refuse a format newer than this version's."""
-    if description["format"] > FORMAT:
+        file = tensor_file.read(path, KEY, mapped=mapped)
+        version = check_format(path, file.description)
+        identity = verify(file, version, numbers=not mapped)
+        check_cell(path, file.description)
+        checkpoint = decode(file, version, identity)
+        check_tensors(checkpoint, numbers=not mapped)
+    except StrangerError:
         raise CheckpointError(
-            f"format {description['format']}, written by a newer charrnn"
-            f" (this one reads up to {FORMAT})",
+            "not a charrnn checkpoint", where=path, way_out="name a run or its folder"
+        ) from None
+    except ConfigError as error:
+        raise damaged(path, f"its setting '{error.setting}' {error.why}") from error
+    except ValueError as error:
+        raise damaged(path, str(error)) from error
+    return checkpoint
+
+
+def check_format(path: Path, description: Mapping[str, object]) -> int:
+    """The version of the format; CheckpointError for one that is newer than this charrnn's."""
+    version: int = typed(int, description.get("format"), "format")
+    if version > FORMAT:
+        raise CheckpointError(
+            f"format {version}, written by a newer charrnn (this one reads up to {FORMAT})",
             where=path,
             way_out="upgrade with: pip install --upgrade charrnn",
         )
+    if version not in SUMS:
+        raise ValueError(f"there is no format {version}")
+    return version
 
 
-def check_cell(path: Path, description: Description) -> None:
+def check_cell(path: Path, description: Mapping[str, object]) -> None:
     """Refuse a network whose cell a user's own program or package would have to bring along."""
-    name = description["config"]["model"]["cell"]
+    model = table(table(description["config"], "config").get("model"), "config.model")
+    name = typed(str, model.get("cell"), "config.model.cell")
     if name not in CELLS:
         raise CheckpointError(
-            f"its cell '{name}' is not known here",
+            f"its cell {quoted(name)} is not known here",
             where=path,
             way_out="install the package or import the module that registers it",
         )
+
+
+def verify(file: TensorFile, version: int, *, numbers: bool) -> int:
+    """What tells the file from others: its checksum; ValueError where something was altered.
+
+    With `numbers` the tensors are verified too. Formats 1 and 2 have a single checksum, so that
+    without the numbers nothing of them can be.
+    """
+    record(file.description, (*SUMS[version], *CONTENTS), "the description")
+    if version < 3:
+        stated: int = typed(int, file.description["checksum"], "checksum")
+        if numbers and stated != early_checksum(file.description, file.tensors):
+            raise ValueError("its checksum does not match")
+        return stated
+    file.check_header()
+    if numbers:
+        file.check_tensors()
+    return int(str(file.description[HEADER_SUM]), 16)
+
+
+def decode(file: TensorFile, version: int, identity: int) -> Checkpoint:
+    """The checkpoint that a file describes; ValueError or ConfigError where it cannot be."""
+    description = file.description
+    return Checkpoint(
+        Config.from_json(description["config"], version),
+        Vocabulary.from_json(description["vocabulary"]),
+        Progress.from_json(description["progress"]),
+        file.tensors,
+        identity,
+    )
+
+
+def check_tensors(checkpoint: Checkpoint, *, numbers: bool) -> None:
+    """Raise ValueError unless the tensors are those that the configuration asks for.
+
+    Only the optimizer is left to who has it: see `check_optimizer`. With `numbers` all of them
+    have to be finite, too; but not the state at the end of an epoch, which is dropped there.
+    """
+    config, weights, state = checkpoint.config, checkpoint.weights, checkpoint.part("state")
+    for name in checkpoint.tensors:
+        if not name.startswith(tuple(f"{part}/" for part in PARTS)):
+            raise ValueError(f"it has a tensor {quoted(name)}, which is of no known part")
+    check_layout(weights, weights_layout(config.model, checkpoint.vocabulary.size), "weights")
+    if not checkpoint.weights_alone:
+        check_layout(state, state_layout(config.model, config.training.batch_size), "states")
+    if numbers:
+        check_finite(weights, "weights")
+        check_finite(state if checkpoint.progress.window else {}, "states")
+
+
+def check_optimizer(path: Path, checkpoint: Checkpoint, layout: Layout) -> None:
+    """Raise CheckpointError unless the optimizer's tensors are those of a layout, all finite."""
+    slots = checkpoint.part("optimizer")
+    try:
+        check_layout(slots, layout, "optimizer's tensors")
+        check_finite(slots, "optimizer's tensors")
+    except ValueError as error:
+        raise damaged(path, str(error)) from error
 
 
 def damaged(path: Path, why: str) -> CheckpointError:
@@ -185,17 +228,18 @@ def damaged(path: Path, why: str) -> CheckpointError:
     )
 
 
-def checksum(description: Description, tensors: Mapping[str, np.ndarray]) -> int:
-    """CRC-32 of the description (without its checksum) and of every tensor."""
+def early_checksum(description: Mapping[str, object], tensors: Tensors) -> int:
+    """CRC-32 of the description (without its checksum) and of every tensor: formats 1 and 2."""
     value = 0
-    for piece in checked_bytes(description, tensors):
+    for piece in early_bytes(description, tensors):
         value = zlib.crc32(piece, value)
     return value
 
 
-def checked_bytes(description: Description, tensors: Mapping[str, np.ndarray]) -> Iterator[bytes]:
-    """What the checksum covers, in a fixed order."""
-    yield json.dumps(description, sort_keys=True).encode()
+def early_bytes(description: Mapping[str, object], tensors: Tensors) -> Iterator[bytes]:
+    """What that checksum covers, in a fixed order."""
+    rest = {name: value for name, value in description.items() if name != "checksum"}
+    yield json.dumps(rest, sort_keys=True).encode()
     for name in sorted(tensors):
         yield f"{name} {tensors[name].dtype} {tensors[name].shape}".encode()
         yield np.asarray(tensors[name], order="C").tobytes()

@@ -1,11 +1,16 @@
 """How far a run has come: what its checkpoints tell of it, and its training counts."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import math
+from dataclasses import asdict, dataclass
+
+from charrnn.plain import at_least, filled, table
 
 RENAMED = {"returns": "rollbacks"}
 """Fields of `Progress` that early checkpoints know by another name."""
+LATER: frozenset[str] = frozenset()
+"""Fields of `Progress` that early checkpoints lack."""
+POSITIVE = ("windows", "eval_every", "checkpoint_every")
+"""Fields of `Progress` that are 1 at the least; no other is below 0."""
 
 
 @dataclass
@@ -68,6 +73,19 @@ class Progress:
         """Whether so many steps, or a multiple of them, are done since the plan began."""
         taken = self.step - self.start
         return taken > 0 and taken % every == 0
+    def from_json(cls, data: object) -> "Progress":
+        """Read the progress in a checkpoint; ValueError where it cannot be one.
+
+        Early checkpoints call `rollbacks` "returns", and may have a best loss that is no number.
+        """
+        given = {RENAMED.get(name, name): each for name, each in table(data, "progress").items()}
+        best = given.get("best_loss_nats")
+        if isinstance(best, float) and not math.isfinite(best):
+            given["best_loss_nats"] = None
+        progress = filled(cls, given, "progress", LATER)
+        at_least(0, asdict(progress))
+        at_least(1, {name: getattr(progress, name) for name in POSITIVE})
+        return progress
 
     @property
     def window(self) -> int:

@@ -18,6 +18,7 @@ from charrnn.progress import Progress
 from charrnn.runs import Run
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.sources import select
+from charrnn.text.streams import Streams
 
 ROOT = Path("checkpoints")
 CHARRNN = (sys.executable, "-m", "charrnn")
@@ -68,9 +69,9 @@ def untrained(folder: Path = ROOT / "fox", text: str = TEXT) -> Run:
     config = Config.of(**SMALL)
     corpus = encode_corpus(select([source]).sources, config.text, folder)
     weights = initial_weights(config.model, corpus.vocabulary.size, config.training.seed)
-    checkpoint = Checkpoint(
-        config, corpus.vocabulary, Progress(end=4), prefixed("weights", weights)
-    )
+    windows = Streams(corpus.train, SMALL["batch_size"], SMALL["seq_length"]).windows
+    progress = Progress(end=4, windows=windows)
+    checkpoint = Checkpoint(config, corpus.vocabulary, progress, prefixed("weights", weights))
     run = Run(folder)
     checkpoints.save(run.best, checkpoint)
     checkpoints.save(run.last, checkpoint)

@@ -322,7 +322,7 @@ def test_the_run_is_named_in_every_way(command: str, fox: Run, tmp_path: Path) -
         return loads(path)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("charrnn.checkpoints.load", load)
+        patched.setattr("charrnn.checkpoints.open_weights", load)
         patched.setattr("charrnn.language_model.open_weights", load)
         patched.setattr(LanguageModel, "evaluate", lambda *_, **__: Score(1, 1.0))
         for run in ([], ["fox"], [fox.folder], [fox.folder.resolve()], [fox.best]):
@@ -586,6 +586,19 @@ def test_evaluation_for_reading_shows_the_same_figures(fox: Run) -> None:
     shown = dict(line.split() for line in outcome.out.splitlines())
     for name, value in figures("evaluate").items():
         assert float(shown[name].replace(",", "")) == pytest.approx(value, abs=1e-4)
+
+
+def test_information_is_verified_on_request(fox: Run) -> None:
+    """Without a word, the numbers of a large file are left on disk."""
+    files = "last.safetensors, best.safetensors, corpus.ids"
+    assert figures("info", "--verify")["verified"] == files
+    assert "verified" not in charrnn("info").out
+    data = fox.best.read_bytes()
+    fox.best.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert charrnn("info").status == 0
+    refused = charrnn("info", "--verify")
+    assert (refused.status, refused.out) == (1, "")
+    assert f"{fox.best}: damaged checkpoint: its tensors do not match" in refused.err
 
 
 def test_information_is_the_checkpoint_s(fox: Run) -> None:

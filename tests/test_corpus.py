@@ -2,13 +2,16 @@
 
 import hashlib
 import itertools
+import json
 import os
 import sys
+import zlib
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import damage
 import numpy as np
 import pytest
 
@@ -330,6 +333,58 @@ def test_any_altered_byte_is_noticed() -> None:
             open_corpus(RUN)
     (RUN / "corpus.ids").write_bytes(data)
     assert decode(open_corpus(RUN))[:4] == "some"
+
+
+def rewrite(**changes: Any) -> None:
+    """Change what the record says of the corpus, with a checksum that fits."""
+    given = json.loads((RUN / "corpus.json").read_bytes())
+    del given["checksum"]
+    given["corpus"] |= changes
+    (RUN / "corpus.json").write_bytes(damage.summed(given))
+
+
+def test_an_id_of_no_character_is_refused() -> None:
+    """It would be read as the row of another character, or of none."""
+    corpus = encode("abab" * 5)
+    ids = corpus.ids.copy()
+    for wrong in (3, 255):
+        ids[7] = wrong
+        (RUN / "corpus.ids").write_bytes(ids.tobytes())
+        rewrite(checksum=zlib.crc32(ids.data))
+        with pytest.raises(CorpusError, match=r"corpus\.ids: altered \(it has an id of no"):
+            open_corpus(RUN)
+    ids[7] = corpus.vocabulary.unknown
+    (RUN / "corpus.ids").write_bytes(ids.tobytes())
+    rewrite(checksum=zlib.crc32(ids.data))
+    assert decode(open_corpus(RUN))[7] == REPLACEMENT
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dtype": "int8"},
+        {"dtype": "float32"},
+        {"dtype": "U9"},
+        {"length": -1},
+        {"length": True},
+        {"train_end": 1},
+        {"train_end": 99},
+        {"val_end": 3},
+        {"unknown": -1},
+        {"sources": [3]},
+        {"sources": "0.txt"},
+        {"stamps": [[1]]},
+        {"stamps": [[1, "2"]]},
+        {"stamps": {"1": 2}},
+        {"checksum": None},
+        {"more": 1},
+    ],
+)
+def test_a_record_that_cannot_be_is_refused(changes: dict[str, Any]) -> None:
+    encode("abab" * 5)
+    rewrite(**changes)
+    with pytest.raises(CorpusError, match=r"corpus\.json: damaged: .*`overwrite`"):
+        open_corpus(RUN)
 
 
 @pytest.mark.parametrize("name", ["corpus.ids", "corpus.json"])

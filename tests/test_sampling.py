@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import untrained
+from safetensors.numpy import save as serialize
 
 import charrnn
 from charrnn.checkpoints import Checkpoint
@@ -20,8 +21,9 @@ from charrnn.language_model import LanguageModel
 from charrnn.mixing import Blend
 from charrnn.network.weights import prefixed, specify
 from charrnn.progress import Progress
-from charrnn.sampling import engines
+from charrnn.sampling import engines, states
 from charrnn.sampling.endings import Ending
+from charrnn.sampling.noise import Noise
 from charrnn.text.vocabulary import Vocabulary
 
 LETTERS = Vocabulary("\n abc")
@@ -453,6 +455,40 @@ def test_what_starts_from_a_prompt_alone_refuses_a_state(model, tmp_path, settin
     model.save_state(tmp_path / "state", writing)
     with pytest.raises(ConfigError, match="starts from a prompt alone"):
         model.generate(state=tmp_path / "state", **settings)
+@pytest.mark.parametrize("wrong", [-3, 9, 1 << 40])
+@pytest.mark.parametrize("name", ["unread", "recent"])
+def test_a_state_with_an_id_of_no_character_is_refused(model, tmp_path, name, wrong):
+    writing = model.write("ab", length=4, repetition_penalty=1.5)
+    writing.texts()
+    model.save_state(tmp_path / "state", writing)
+    assert model.write(state=tmp_path / "state", length=1).texts()
+    ids = getattr(writing, name).astype(np.int64)
+    ids[0, -1] = wrong
+    setattr(writing, name, ids)
+    model.save_state(tmp_path / "state", writing)
+    with pytest.raises(CheckpointError, match=f"damaged state: an id in '{name}' is of no char"):
+        model.write(state=tmp_path / "state")
+
+
+def test_a_state_from_before_checksums_is_read(model, tmp_path):
+    writing = model.write("ab", length=4, seed=2)
+    writing.texts()
+    tensors = {f"state/{n}": np.ascontiguousarray(p) for n, p in enumerate(writing.engine.state)}
+    tensors |= {"unread": writing.unread, "recent": writing.recent}
+    facts = {"seed": 2, "position": 4, "model": model.identity}
+    (tmp_path / "old").write_bytes(serialize(tensors, {states.KEY: json.dumps(facts)}))
+    model.save_state(tmp_path / "new", writing)
+    old, new = (model.write(state=tmp_path / name, length=9).texts() for name in ("old", "new"))
+    assert old == new
+
+
+def test_a_text_far_on_is_continued_at_once():
+    far = Noise(5, 2, 1 << 40)
+    assert far.next().shape == (2,)
+    near = Noise(5, 2)
+    for _ in range(1000):
+        near.next()
+    assert (Noise(5, 2, 1000).next() == near.next()).all()
 
 
 # -- Several models -----------------------------------------------------------------------

@@ -9,8 +9,28 @@ from charrnn.config.settings import name_of, parsed, refuse_unknown, shown
 from charrnn.config.text import TextConfig
 from charrnn.config.training import TrainingConfig
 from charrnn.errors import ConfigError
+from charrnn.plain import record
 
-GROUPS: dict[str, type] = {"text": TextConfig, "model": ModelConfig, "training": TrainingConfig}
+GROUPS: dict[str, type] = {
+    "text": TextConfig,
+    "model": ModelConfig,
+    "training": TrainingConfig,
+}
+ADDED = {
+    2: (
+        "activation",
+        "recurrent_activation",
+        "tie_embeddings",
+        "layer_norm",
+        "residual",
+        "variational",
+        "recurrent_dropout",
+        "direction",
+        "optimizer",
+        "parts",
+    )
+}
+"""Settings that came with a format: checkpoints of an earlier one have their defaults."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +99,20 @@ class Config:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Mapping[str, object]]) -> "Config":
-        """Back from `to_json`."""
-        return cls(**{group: GROUPS[group](**values) for group, values in data.items()})
+    def from_json(cls, data: object, version: int) -> "Config":
+        """Back from `to_json`, out of a checkpoint of that format.
+
+        Raises:
+            ValueError: It has a name too many or too few.
+            ConfigError: A setting has a value that it cannot have.
+        """
+        groups = record(data, GROUPS, "config")
+        absent = {name for later, names in ADDED.items() if version < later for name in names}
+        made = {
+            name: group.from_json(groups[name], f"config.{name}", absent)  # type: ignore[attr-defined]
+            for name, group in GROUPS.items()
+        }
+        return cls(**made)
 
 
 def in_run(kept: object) -> str:

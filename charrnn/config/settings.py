@@ -2,13 +2,15 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import Field, field, fields
 from difflib import get_close_matches
 from functools import wraps
 from typing import ClassVar, TypeVar, cast
+from typing import TypeVar, get_args
 
 from charrnn.errors import ConfigError
+from charrnn.plain import LARGEST, record
 
 Value = TypeVar("Value")
 Group = TypeVar("Group", bound="Settings")
@@ -90,6 +92,21 @@ class Settings:
         """From settings by name; ConfigError for a name that is unknown."""
         return cls(**settings)
 
+    @classmethod
+    def from_json(cls: type[Group], data: object, name: str, absent: Collection[str]) -> Group:
+        """From plain data that must have every setting by name, but for the absent ones.
+
+        Raises:
+            ValueError: It has a name too many or too few, or a text in place of a number.
+            ConfigError: A setting has a value that it cannot have.
+        """
+        named = {each.name: each for each in fields(cls)}  # type: ignore[arg-type]
+        given = record(data, named, name, absent)
+        for each, value in given.items():
+            if isinstance(value, str) and not suits("", named[each].type):
+                raise ValueError(f"{name}.{each} is a text")
+        return cls(**given)
+
     def __post_init__(self) -> None:
         named = fields(self)  # type: ignore[arg-type]
         self._set(**{each.name: parsed(each, getattr(self, each.name)) for each in named})
@@ -153,7 +170,7 @@ def parsed(setting: Field, value: object) -> object:
 
 def check(setting: Field, value: object) -> None:
     """Raise ConfigError where the value is of another type or outside the setting's limits."""
-    if not isinstance(value, accepted(setting.type)):  # type: ignore[arg-type]
+    if not suits(value, setting.type):
         kind = getattr(setting.type, "__name__", setting.type)
         raise ConfigError(f"must be of type {kind}", {name_of(setting): value})
     for each in value if isinstance(value, tuple) else (value,):
@@ -164,6 +181,8 @@ def check_limits(setting: Field, value: object) -> None:
     """Raise ConfigError where one value is outside the setting's limits."""
     if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError("must be a finite number", {name_of(setting): value})
+    if isinstance(value, int) and abs(value) >= LARGEST:
+        raise ConfigError("is too large a number", {name_of(setting): None})
     for name, (holds, words) in BOUNDS.items():
         bound = setting.metadata.get(name)
         if bound is not None and not holds(value, bound):
@@ -173,9 +192,15 @@ def check_limits(setting: Field, value: object) -> None:
         raise ConfigError(f"must be one of {', '.join(choices)}", {name_of(setting): value})
 
 
-def accepted(kind: type) -> tuple[type, ...]:
-    """What a setting of the type takes: a whole number is also a real one."""
-    return (kind, int) if isinstance(1.0, kind) else (kind,)
+def suits(value: object, kind: object) -> bool:
+    """Whether a setting of the type takes the value: a whole number is also a real one.
+
+    True and False are whole numbers to Python; here they are not.
+    """
+    kinds = get_args(kind) or (kind,)
+    if isinstance(value, bool):
+        return bool in kinds
+    return isinstance(value, kinds) or (isinstance(value, int) and float in kinds)
 
 
 def several(kind: type[int] | type[float], hint: str) -> Callable[[str], object]:

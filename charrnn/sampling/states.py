@@ -1,17 +1,26 @@
 """Where a text stopped, in a file, so that it can be continued exactly from there."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as serialize
 
+from charrnn import tensor_file
 from charrnn.errors import CheckpointError, ConfigError
 from charrnn.outputs import write_output
+from charrnn.network.layout import FLOAT32, Layout, check_finite, check_layout
+from charrnn.plain import record
 from charrnn.sampling.writing import Writing
+from charrnn.tensor_file import HEADER_SUM, TENSORS_SUM, StrangerError
+from charrnn.types import Tensors
 
 KEY = "charrnn-text"
+FACTS = ("seed", "position", "model")
+SEEDS = 1 << 64
+LAST_POSITION = 1 << 48
+"""No text is as long: at a million characters a second it takes nine years."""
+IDS = ("unread", "recent")
 
 
 def save_state(path: Path, writing: Writing, model: object) -> None:
@@ -31,6 +40,7 @@ def save_state(path: Path, writing: Writing, model: object) -> None:
     facts = {"seed": writing.seed, "position": writing.position, "model": plain(model)}
     arrays = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     write_output(path, serialize(arrays, {KEY: json.dumps(facts)}))
+    tensor_file.write(path, KEY, facts, tensors)
 
 
 def stored_seed(path: Path) -> int:
@@ -45,22 +55,52 @@ def restore_state(path: Path, writing: Writing, model: object) -> Writing:
         raise CheckpointError(
             "the state of another model", where=path, way_out="name the run that wrote it"
         )
-    count = tensors["unread"].shape[1]
+    count = tensors["unread"].shape[-1] if tensors["unread"].ndim else 0
     if count != writing.count:
         raise CheckpointError(
             f"the state of {count} texts", where=path, way_out="give the same `count`"
         )
-    parts = (name for name in tensors if name.startswith("state/"))
     writing.engine.start(count)
-    writing.engine.state = tuple(tensors[name] for name in sorted(parts, key=number_of))
+    try:
+        check_tensors(tensors, writing)
+    except ValueError as error:
+        raise damaged(path, error) from error
+    writing.engine.state = tuple(tensors[name] for name in names_of(writing))
     writing.unread, writing.recent = tensors["unread"], tensors["recent"]
     writing.position = facts["position"]
     return writing
 
 
-def number_of(name: str) -> int:
-    """The place of a part of the state."""
-    return int(name.removeprefix("state/"))
+def check_tensors(tensors: Tensors, writing: Writing) -> None:
+    """Raise ValueError unless the tensors are those of a writing that has been started."""
+    check_layout(tensors, layout_of(writing, tensors), "tensors")
+    check_finite(tensors, "tensors")
+    for name in IDS:
+        ids = tensors[name]
+        if ids.size and not 0 <= ids.min() <= ids.max() < writing.format.vocabulary.size:
+            raise ValueError(f"an id in '{name}' is of no character")
+    if not len(tensors["unread"]):
+        raise ValueError("nothing is left to read in it")
+
+
+def layout_of(writing: Writing, tensors: Tensors) -> Layout:
+    """The tensors of a writing's state; how many ids there are is left to the file."""
+    parts = zip(names_of(writing), writing.engine.state, strict=True)
+    unread, recent, count = tensors["unread"], tensors["recent"], writing.count
+    return {name: (tuple(part.shape), FLOAT32) for name, part in parts} | {
+        "unread": ((len(unread), count), id_type(unread)),
+        "recent": ((count, recent.size // count), id_type(recent)),
+    }
+
+
+def id_type(ids: np.ndarray) -> np.dtype:
+    """The type that ids should have, where they may have two."""
+    return ids.dtype if ids.dtype in (np.int32, np.int64) else np.dtype(np.int32)
+
+
+def names_of(writing: Writing) -> Iterator[str]:
+    """A name for each part of the engine's state."""
+    return (f"state/{number}" for number in range(len(writing.engine.state)))
 
 
 def plain(data: object) -> object:
@@ -68,22 +108,38 @@ def plain(data: object) -> object:
     return json.loads(json.dumps(data))
 
 
-def read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
-    """The facts and tensors of a state file."""
+def read(path: Path) -> tuple[dict, Tensors]:
+    """The facts and tensors of a state file, verified."""
     try:
-        with safe_open(path, "numpy") as file:
-            facts = (file.metadata() or {}).get(KEY)
-            if facts is None:
-                raise CheckpointError(
-                    "not a text's state",
-                    where=path,
-                    way_out="write one with `state_out`, or with save_state",
-                )
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            facts = json.loads(facts)
-            [facts[name] for name in ("seed", "position", "model")]
-            [tensors[name] for name in ("unread", "recent")]
-            return facts, tensors
-    except (SafetensorError, KeyError, ValueError) as error:
-        why = f"damaged state: {error}"
-        raise CheckpointError(why, where=path, way_out="write it anew") from error
+        file = tensor_file.read(path, KEY)
+        facts = file.description
+        if HEADER_SUM in facts or TENSORS_SUM in facts:  # early files have no checksums
+            file.check_header()
+            file.check_tensors()
+        record(facts, (*FACTS, HEADER_SUM, TENSORS_SUM), "it", (HEADER_SUM, TENSORS_SUM))
+        for name, limit in (("seed", SEEDS), ("position", LAST_POSITION)):
+            facts[name] = number_below(limit, facts[name], name)
+        for name in IDS:
+            if name not in file.tensors:
+                raise ValueError(f"it lacks '{name}'")
+        return facts, file.tensors
+    except StrangerError:
+        raise CheckpointError(
+            "not a text's state",
+            where=path,
+            way_out="write one with `state_out`, or with save_state",
+        ) from None
+    except ValueError as error:
+        raise damaged(path, error) from error
+
+
+def number_below(limit: int, value: object, name: str) -> int:
+    """A whole number from 0 to the limit, which it does not reach."""
+    if type(value) is not int or not 0 <= value < limit:
+        raise ValueError(f"its {name} is no number that a text can have")
+    return value
+
+
+def damaged(path: Path, error: ValueError) -> CheckpointError:
+    """The error for a file cut short or altered."""
+    return CheckpointError(f"damaged state: {error}", where=path, way_out="write it anew")

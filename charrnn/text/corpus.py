@@ -21,6 +21,10 @@ from charrnn.files import write_atomically
 from charrnn.text.opening import Source, file_stamp
 from charrnn.text.reading import joined, read
 from charrnn.text.spool import BLOCK, WIDER, Spool
+from charrnn.plain import at_least, filled, parse, record
+from charrnn.text.reading import read
+from charrnn.text.sources import Source
+from charrnn.text.spool import BLOCK, WIDER, WIDTHS, Spool
 from charrnn.text.vocabulary import Vocabulary
 
 IDS_FILE = "corpus.ids"
@@ -91,11 +95,19 @@ def encode_corpus(
         record: dict[str, object] = {"corpus": asdict(info), "vocabulary": vocabulary.to_json()}
         record["checksum"] = record_checksum(record)
         write_atomically(folder / INFO_FILE, json.dumps(record).encode())
+        info, vocabulary = renumber(spool, sources, config, vocabulary)
+        write_atomically(folder / INFO_FILE, encode(info, vocabulary))
     except BaseException:
         path.unlink(missing_ok=True)
         path.with_suffix(WIDER).unlink(missing_ok=True)
         raise
     return open_corpus(folder, verify=False)
+
+
+def encode(info: CorpusInfo, vocabulary: Vocabulary) -> bytes:
+    """The record of a corpus."""
+    given: dict[str, object] = {"corpus": asdict(info), "vocabulary": vocabulary.to_json()}
+    return json.dumps({**given, "checksum": record_checksum(given)}).encode()
 
 
 def characters(sources: Iterable[Source], config: TextConfig) -> Iterator[str]:
@@ -230,8 +242,12 @@ def open_corpus(folder: Path, verify: bool = True) -> Corpus:
     if not path.exists() or path.stat().st_size != expected:
         raise CorpusError("missing or cut short", where=path, way_out=AGAIN)
     ids = np.memmap(path, info.dtype, "r")
-    if verify and crc32(ids) != info.checksum:
-        raise CorpusError("altered (its checksum differs)", where=path, way_out=AGAIN)
+    if verify:
+        checksum, largest = survey(ids)
+        if checksum != info.checksum:
+            raise CorpusError("altered (its checksum differs)", where=path, way_out=AGAIN)
+        if largest >= vocabulary.size:
+            raise CorpusError("altered (it has an id of no character)", where=path, way_out=AGAIN)
     return Corpus(info, vocabulary, ids)
 
 
@@ -239,26 +255,43 @@ def read_info(folder: Path) -> tuple[CorpusInfo, Vocabulary]:
     """What the folder's record says of its corpus."""
     path = folder / INFO_FILE
     try:
-        record = json.loads(path.read_bytes())
-        if record.pop("checksum") != record_checksum(record):
-            raise ValueError("altered")
-        info = record["corpus"]
-        info |= {"sources": tuple(info["sources"]), "stamps": tuple(map(tuple, info["stamps"]))}
-        return CorpusInfo(**info), Vocabulary.from_json(record["vocabulary"])
+        return decode(path.read_bytes())
     except FileNotFoundError:
         raise CorpusError("missing", where=path, way_out=AGAIN) from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CorpusError("damaged", where=path, way_out=AGAIN) from error
+    except (ValueError, RecursionError) as error:
+        raise CorpusError(f"damaged: {error}", where=path, way_out=AGAIN) from error
 
 
-def record_checksum(record: dict[str, object]) -> int:
-    """CRC-32 of the record as it is written."""
-    return zlib.crc32(json.dumps(record).encode())
+def decode(data: bytes) -> tuple[CorpusInfo, Vocabulary]:
+    """What a record says; ValueError where that cannot be."""
+    given = record(parse(data), ("corpus", "vocabulary", "checksum"), "the record")
+    if json.dumps(given).encode() != data:  # as it was written, to the last space
+        raise ValueError("it was altered")
+    if given.pop("checksum") != record_checksum(given):
+        raise ValueError("its checksum does not match")
+    info = filled(CorpusInfo, given["corpus"], "corpus")
+    check_info(info)
+    return info, Vocabulary.from_json(given["vocabulary"])
 
 
-def crc32(ids: np.ndarray) -> int:
-    """CRC-32 of the ids' bytes."""
-    checksum = 0
+def check_info(info: CorpusInfo) -> None:
+    """Raise ValueError where the figures contradict one another."""
+    if info.dtype not in (np.dtype(each).name for each in WIDTHS):
+        raise ValueError("corpus.dtype is none that ids have")
+    at_least(0, {"corpus.unknown": info.unknown, "corpus.folded": info.folded})
+    if not 2 <= info.train_end <= info.val_end <= info.length:
+        raise ValueError("the corpus's parts are not in their order")
+
+
+def record_checksum(given: dict[str, object]) -> int:
+    """CRC-32 of a record without its checksum, as it is written."""
+    return zlib.crc32(json.dumps(given).encode())
+
+
+def survey(ids: np.ndarray) -> tuple[int, int]:
+    """CRC-32 of the ids' bytes, and the largest id."""
+    checksum = largest = 0
     for block in blocks(ids):
         checksum = zlib.crc32(block.data, checksum)
-    return checksum
+        largest = max(largest, int(block.max()))
+    return checksum, largest

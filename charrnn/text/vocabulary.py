@@ -1,13 +1,16 @@
 """The characters a model knows, and their ids."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from charrnn.plain import filled
+
 CODE_POINTS = 0x110000
 REPLACEMENT = "\ufffd"
+LAST_BYTE = "\xff"
 
 
 def code_points(text: str) -> np.ndarray:
@@ -75,6 +78,15 @@ class Vocabulary:
         return {"characters": self.characters, "byte_level": self.byte_level}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, object]) -> "Vocabulary":
-        """Back from `to_json`."""
-        return cls(str(data["characters"]), bool(data["byte_level"]))
+    def from_json(cls, data: object) -> "Vocabulary":
+        """Back from `to_json`; ValueError where that cannot have made it."""
+        vocabulary = filled(cls, data, "vocabulary")
+        if not vocabulary.characters or vocabulary != cls.of(
+            vocabulary.characters, vocabulary.byte_level
+        ):
+            raise ValueError(
+                "the vocabulary's characters are not sorted, or one stands there twice"
+            )
+        if vocabulary.byte_level and vocabulary.characters[-1] > LAST_BYTE:
+            raise ValueError("the vocabulary has a character that is no byte")
+        return vocabulary

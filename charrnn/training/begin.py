@@ -16,6 +16,8 @@ from charrnn.runs import Run
 from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
 from charrnn.text.sources import Selection
 from charrnn.text.streams import fit
+from charrnn.text.sources import Selection, Source, select
+from charrnn.text.streams import Streams, fit
 from charrnn.training import history
 from charrnn.training.best import recall
 from charrnn.training.events import Event, Note
@@ -93,10 +95,17 @@ def resumed(
     config = old.resumed(refitted(corpus, old, settings))
     refuse_changed(run, corpus, config.text, paths)
     if checkpoint.progress.complete and plan.empty:
+    refuse_changed(run, corpus, config, select(paths, config.text).sources if paths else ())
+    refuse_another(run, corpus, checkpoint)
+    if checkpoint.progress.finished and plan.empty:
         yield from already_finished(run, checkpoint)
         return None
     yield from use_threads(config.training.threads)
     session = Session(run, corpus, config, Trainer(config, corpus.vocabulary.size))
+    if checkpoint.weights_alone:
+        yield Note(f"{run.last} has weights alone: the optimizer starts anew, as in a new run")
+    else:
+        checkpoints.check_optimizer(run.last, checkpoint, session.learner.trainer.slots)
     session.learner.restore(checkpoint)
     yield from moved(session.progress, config)
     yield from recall(run, session.progress)
@@ -202,3 +211,41 @@ def set_cadence(session: Session) -> None:
     every = options.sample_every
     progress.sample_every = -(-steps // SAMPLES) if every is None else every
     progress.checkpoint_every = options.checkpoint_every or progress.eval_every
+
+
+def refuse_changed(run: Run, corpus: Corpus, config: Config, named: tuple[Source, ...]) -> None:
+    """Raise CorpusError if the text in the files is not the one that the run was made from.
+
+    The files are those that the user named, or else those that the run remembers, if they are
+    still there. Files of the remembered sizes and times are not read again.
+    """
+    sources = named or known_sources(corpus)
+    if not sources or (not named and corpora.stamps(sources) == corpus.info.stamps):
+        return
+    now, then = corpora.fingerprint(sources, config.text), corpus.info.fingerprint
+    if now != then:
+        raise CorpusError(
+            f"{corpora.describe(sources)} (fingerprint {now[:12]}) is not the text of"
+            f" {run.folder / corpora.IDS_FILE} (fingerprint {then[:12]})",
+            way_out=f"restore it, or start a new run with `init_from {run.name}`",
+        )
+
+
+def refuse_another(run: Run, corpus: Corpus, checkpoint: Checkpoint) -> None:
+    """Raise CorpusError if the encoded text is not the one that the checkpoint has learnt from."""
+    options, known = checkpoint.config.training, checkpoint.vocabulary
+    sizes = options.batch_size, options.seq_length
+    fits = corpus.vocabulary == known and fit(len(corpus.train), *sizes) == sizes
+    if not fits or Streams(corpus.train, *sizes).windows != checkpoint.progress.windows:
+        raise CorpusError(
+            f"not the text that {run.last.name} has learnt from",
+            where=run.folder / corpora.INFO_FILE,
+            way_out=f"start a new run with `init_from {run.name}`",
+        )
+
+
+def known_sources(corpus: Corpus) -> tuple[Source, ...]:
+    """The files that the corpus was made from; none if one of them is missing."""
+    paths = [Path(location) for location in corpus.info.sources if location != "-"]
+    known = len(paths) == len(corpus.info.sources) and all(path.is_file() for path in paths)
+    return tuple(map(Source, paths)) if known else ()

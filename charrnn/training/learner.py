@@ -76,9 +76,13 @@ class Learner:
         return self._checkpoint(prefixed("weights", self.trainer.weights()))
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go to the step at which the snapshot was taken."""
+        """Go to the step at which the snapshot was taken.
+
+        From weights alone, the optimizer stays as it is and the state starts at zero.
+        """
         self.trainer.restore(checkpoint.weights, checkpoint.part("optimizer"))
-        self.state = self.trainer.restore_state(checkpoint.part("state"))
+        states = checkpoint.part("state")
+        self.state = self.trainer.restore_state(states) if states else self._zero_state()
         self.progress = replace(checkpoint.progress)
 
     def _zero_state(self) -> State:

@@ -13,6 +13,7 @@ from charrnn.model.network import (
     get_weights,
     set_weights,
 )
+from charrnn.network.layout import Layout
 from charrnn.network.weights import prefixed, state_names
 from charrnn.text.streams import Batch
 from charrnn.training.machine import cores
@@ -144,10 +145,18 @@ class Trainer:
         )
 
     def restore(self, weights: Tensors, slots: Tensors) -> None:
-        """Take weights and optimizer slots."""
+        """Take weights and optimizer slots; where there are no slots, keep those there are."""
         set_weights(self.model, weights)
-        for slot in self.optimizer.variables:
+        for slot in self.optimizer.variables if slots else ():
             slot.assign(slots[slot.path])
+
+    @property
+    def slots(self) -> Layout:
+        """Shape and type of the optimizer's slots by name."""
+        return {
+            slot.path: (tuple(slot.shape), np.dtype(slot.dtype))
+            for slot in self.optimizer.variables
+        }
 
     def restore_state(self, states: Tensors) -> State:
         """The carried state out of a checkpoint."""

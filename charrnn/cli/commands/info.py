@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -25,6 +26,7 @@ from charrnn.cli.usage import NamedChoice
 from charrnn.errors import PluginError
 from charrnn.runs import WHICH, find_checkpoint
 from charrnn.summary import Summary, summarize
+from charrnn.runs import WHICH, Run, find_checkpoint
 
 NAMES = 26
 """Width of the column of names."""
@@ -52,6 +54,19 @@ def info_command(
     paths = [find_checkpoint(run, checkpoints, which or ("last", "best")) for run in runs or [None]]
     summaries = [summarize(path) for path in paths]
     told = [describe(summary, settings(summary, verify)) for summary in summaries]
+@click.option("--which", type=click.Choice(WHICH), help="Which checkpoint  [default: last].")
+@click.option("--verify", is_flag=True, help="Verify every number in the run's files, too.")
+@json_option
+def info_command(
+    run: str | None, checkpoints: Path, which: str | None, verify: bool, as_json: bool
+) -> None:
+    """Tell what a run is: settings, size, progress, best loss."""
+    from charrnn.checkpoints import open_weights
+
+    path = find_checkpoint(run, checkpoints, which or ("last", "best"))
+    facts = describe(path, open_weights(path))
+    if verify:
+        facts["verified"] = ", ".join(verified(path))
     if as_json:
         click.echo(json.dumps(told if len(told) > 1 else told[0]))
         return
@@ -120,6 +135,23 @@ def worded(summary: Summary, facts: Facts) -> Facts:
 
 def lines(facts: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """Each fact's name and value for reading; settings are indented below their group."""
+def verified(path: Path) -> Iterator[str]:
+    """Verify every number of a checkpoint, and of its run's other files; yield their names."""
+    from charrnn.checkpoints import load
+    from charrnn.text.corpus import IDS_FILE, INFO_FILE, open_corpus
+
+    run = Run(path.parent)
+    for each in dict.fromkeys((path, run.best, run.last)):
+        if each.exists():
+            load(each)
+            yield each.name
+    if (run.folder / INFO_FILE).exists():
+        open_corpus(run.folder)
+        yield IDS_FILE
+
+
+def print_facts(facts: dict[str, object], indent: str = "") -> None:
+    """A line for each fact, groups indented."""
     for name, value in facts.items():
         if isinstance(value, Mapping):
             yield f"{name}:", ""
