@@ -1,9 +1,8 @@
 """Checkpoints: one safetensors file that describes itself. Data only, never code.
 
 The header's metadata has one entry, `charrnn`: JSON with the format version, the
-configuration, the vocabulary, the progress, when and by which version it was written, and a
-checksum over all of it and every tensor.
-configuration, the vocabulary, the progress, and the checksums (see `charrnn.tensor_file`).
+configuration, the vocabulary, the progress, when and by which version it was written, and the
+checksums (see `charrnn.tensor_file`).
 Tensors are named `weights/…`, and in a `last` checkpoint also `optimizer/…` and `state/…`.
 
 What is verified when: the description always, and so are names, shapes and types of the
@@ -46,8 +45,8 @@ checksum over description and tensors together."""
 KEY = "charrnn"
 PARTS = ("weights", "optimizer", "state")
 CONTENTS = ("format", "config", "vocabulary", "progress")
-SUMS = {1: ("checksum",), 2: ("checksum",), 3: (HEADER_SUM, TENSORS_SUM)}
-"""The checksums of each format."""
+OWN = {1: ("checksum",), 2: ("checksum",), 3: (HEADER_SUM, TENSORS_SUM, "written")}
+"""What each format has beside these: its checksums, and since 3 when and by what it was written."""
 
 READ_WHOLE = 1 << 24
 """A file up to this size, in bytes, is read and verified sooner than anyone notices."""
@@ -124,9 +123,7 @@ def build(path: Path, *, mapped: bool) -> Checkpoint:
         checkpoint = decode(file, version, identity)
         check_tensors(checkpoint, numbers=not mapped)
     except StrangerError:
-        raise CheckpointError(
-            "not a charrnn checkpoint", where=path, way_out="name a run or its folder"
-        ) from None
+        raise stranger(path) from None
     except ConfigError as error:
         raise damaged(path, f"its setting '{error.setting}' {error.why}") from error
     except ValueError as error:
@@ -143,7 +140,7 @@ def check_format(path: Path, description: Mapping[str, object]) -> int:
             where=path,
             way_out="upgrade with: pip install --upgrade charrnn",
         )
-    if version not in SUMS:
+    if version not in OWN:
         raise ValueError(f"there is no format {version}")
     return version
 
@@ -166,7 +163,7 @@ def verify(file: TensorFile, version: int, *, numbers: bool) -> int:
     With `numbers` the tensors are verified too. Formats 1 and 2 have a single checksum, so that
     without the numbers nothing of them can be.
     """
-    record(file.description, (*SUMS[version], *CONTENTS), "the description")
+    record(file.description, (*OWN[version], *CONTENTS), "the description")
     if version < 3:
         stated: int = typed(int, file.description["checksum"], "checksum")
         if numbers and stated != early_checksum(file.description, file.tensors):
@@ -216,6 +213,13 @@ def check_optimizer(path: Path, checkpoint: Checkpoint, layout: Layout) -> None:
         check_finite(slots, "optimizer's tensors")
     except ValueError as error:
         raise damaged(path, str(error)) from error
+
+
+def stranger(path: Path) -> CheckpointError:
+    """The error for a file that is none of ours."""
+    return CheckpointError(
+        "not a charrnn checkpoint", where=path, way_out="name a run or its folder"
+    )
 
 
 def damaged(path: Path, why: str) -> CheckpointError:

@@ -7,7 +7,7 @@ from charrnn.plain import at_least, filled, table
 
 RENAMED = {"returns": "rollbacks"}
 """Fields of `Progress` that early checkpoints know by another name."""
-LATER: frozenset[str] = frozenset()
+LATER = ("filled_windows", "machine")
 """Fields of `Progress` that early checkpoints lack."""
 POSITIVE = ("windows", "eval_every", "checkpoint_every")
 """Fields of `Progress` that are 1 at the least; no other is below 0."""
@@ -61,31 +61,27 @@ class Progress:
     """How many finite steps there were since the last evaluation."""
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Progress":
-        """Read the progress in a checkpoint.
-
-        Early ones call `rollbacks` "returns", and count every window as full.
-        """
-        named = {RENAMED.get(name, name): value for name, value in data.items()}
-        return cls(**{"filled_windows": float(data.get("counted_steps", 0)), **named})
-
-    def falls_on(self, every: int) -> bool:
-        """Whether so many steps, or a multiple of them, are done since the plan began."""
-        taken = self.step - self.start
-        return taken > 0 and taken % every == 0
     def from_json(cls, data: object) -> "Progress":
         """Read the progress in a checkpoint; ValueError where it cannot be one.
 
-        Early checkpoints call `rollbacks` "returns", and may have a best loss that is no number.
+        Early checkpoints call `rollbacks` "returns", count every window as full, and may have a
+        best loss that is no number.
         """
         given = {RENAMED.get(name, name): each for name, each in table(data, "progress").items()}
         best = given.get("best_loss_nats")
         if isinstance(best, float) and not math.isfinite(best):
             given["best_loss_nats"] = None
         progress = filled(cls, given, "progress", LATER)
-        at_least(0, asdict(progress))
+        if "filled_windows" not in given:
+            progress.filled_windows = float(progress.counted_steps)
+        at_least(0, {name: each for name, each in asdict(progress).items() if name != "machine"})
         at_least(1, {name: getattr(progress, name) for name in POSITIVE})
         return progress
+
+    def falls_on(self, every: int) -> bool:
+        """Whether so many steps, or a multiple of them, are done since the plan began."""
+        taken = self.step - self.start
+        return taken > 0 and taken % every == 0
 
     @property
     def window(self) -> int:

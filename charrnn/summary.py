@@ -1,18 +1,18 @@
 """What a run is, from the head of its checkpoint: no tensor is read, no cell has to be known."""
 
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
-from charrnn.checkpoints import KEY, check_format, damaged
-from charrnn.errors import CheckpointError, CorpusError
+from charrnn import tensor_file
+from charrnn.checkpoints import KEY, check_format, damaged, stranger
+from charrnn.errors import CorpusError
+from charrnn.network.weights import below
 from charrnn.progress import Progress
+from charrnn.tensor_file import StrangerError
 from charrnn.text.corpus import INFO_FILE, read_info
 
 
@@ -62,7 +62,7 @@ def summarize(path: Path) -> Summary:
             cell=str(model["cell"]),
             layers=int(model["layers"]),
             units=tuple(map(int, units)) if isinstance(units, list) else int(units),
-            progress=numbers_only(Progress.from_json(description["progress"])),
+            progress=Progress.from_json(description["progress"]),
             parameters=parameters,
             vocabulary_size=len(description["vocabulary"]["characters"]) + 1,
             version=written.get("version"),
@@ -71,36 +71,16 @@ def summarize(path: Path) -> Summary:
             characters=characters,
             started=started,
         )
-    except SafetensorError as error:
-        raise damaged(path, str(error)) from error
+    except StrangerError:
+        raise stranger(path) from None
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise damaged(path, f"its description is incomplete: {error}") from error
 
 
 def read_head(path: Path) -> tuple[dict[str, Any], int]:
     """A checkpoint's description, and how many numbers its weights have."""
-    with safe_open(path, "numpy") as file:
-        metadata = file.metadata() or {}
-        names = [name for name in file.keys() if name.startswith("weights/")]  # noqa: SIM118
-        parameters = sum(math.prod(file.get_slice(name).get_shape()) for name in names)
-    if KEY not in metadata:
-        raise CheckpointError(
-            "not a charrnn checkpoint", where=path, way_out="name a run or its folder"
-        )
-    return json.loads(metadata[KEY]), parameters
-
-
-def numbers_only(progress: Progress) -> Progress:
-    """The same progress; ValueError where a value in it is no number, or lacking."""
-    for name, default in asdict(Progress()).items():
-        value = getattr(progress, name)
-        if (
-            not isinstance(default, str)
-            and not isinstance(value, (int, float))
-            and (value is not None or default is not None)
-        ):
-            raise ValueError(f"{name} is not a number")
-    return progress
+    file = tensor_file.read(path, KEY, mapped=True)
+    return file.description, sum(weight.size for weight in below(file.tensors, "weights").values())
 
 
 def corpus_beside(path: Path) -> tuple[tuple[str, ...], int | None, datetime | None]:

@@ -77,6 +77,11 @@ class TensorFile:
 
 def write(path: Path, key: str, description: Mapping[str, object], tensors: Tensors) -> None:
     """Write the file so that at any moment the old one or the new one is there."""
+    write_atomically(path, packed(key, description, tensors))
+
+
+def packed(key: str, description: Mapping[str, object], tensors: Tensors) -> bytes:
+    """The whole file, with its checksums."""
     sums = {HEADER_SUM: HEADER_BLANK.decode(), TENSORS_SUM: TENSORS_BLANK.decode()}
     arrays = {name: np.asarray(value, order="C") for name, value in tensors.items()}
     plain = serialize(arrays, {key: json.dumps({**sums, **description})})
@@ -84,7 +89,7 @@ def write(path: Path, key: str, description: Mapping[str, object], tensors: Tens
     header, data = plain[LENGTH:start], memoryview(plain)[start:]
     header = header.replace(TENSORS_BLANK, digits(data).encode(), 1)
     header = header.replace(HEADER_BLANK, digits(header).encode(), 1)
-    write_atomically(path, b"".join((plain[:LENGTH], header, data)))
+    return b"".join((plain[:LENGTH], header, data))
 
 
 def read(path: Path, key: str, *, mapped: bool = False) -> TensorFile:

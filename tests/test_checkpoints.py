@@ -183,6 +183,8 @@ def test_early_checkpoints_count_every_window_as_full() -> None:
 
     described(early)
     assert checkpoints.load(PATH).progress.train_loss_nats == 2
+
+
 def test_a_best_loss_that_is_no_number_is_none() -> None:
     """Early versions kept the loss of a first evaluation that had gone wrong."""
     write_early(2, lambda description: description["progress"].update(best_loss_nats=math.nan))

@@ -17,8 +17,6 @@ import charrnn
 PACKAGE = Path(charrnn.__file__).parent
 LAYERS = (
     ("charrnn.errors", "charrnn.types", "charrnn.version"),
-    ("charrnn.files", "charrnn.tables", "charrnn.progress"),
-    ("charrnn.errors", "charrnn.types"),
     ("charrnn.files", "charrnn.tables", "charrnn.plain"),
     ("charrnn.progress", "charrnn.tensor_file"),
     ("charrnn.cells",),

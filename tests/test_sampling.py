@@ -455,6 +455,8 @@ def test_what_starts_from_a_prompt_alone_refuses_a_state(model, tmp_path, settin
     model.save_state(tmp_path / "state", writing)
     with pytest.raises(ConfigError, match="starts from a prompt alone"):
         model.generate(state=tmp_path / "state", **settings)
+
+
 @pytest.mark.parametrize("wrong", [-3, 9, 1 << 40])
 @pytest.mark.parametrize("name", ["unread", "recent"])
 def test_a_state_with_an_id_of_no_character_is_refused(model, tmp_path, name, wrong):

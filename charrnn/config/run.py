@@ -28,7 +28,8 @@ ADDED = {
         "direction",
         "optimizer",
         "parts",
-    )
+    ),
+    3: ("skip_undecodable", "threads"),
 }
 """Settings that came with a format: checkpoints of an earlier one have their defaults."""
 

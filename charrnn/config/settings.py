@@ -6,8 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import Field, field, fields
 from difflib import get_close_matches
 from functools import wraps
-from typing import ClassVar, TypeVar, cast
-from typing import TypeVar, get_args
+from typing import ClassVar, TypeVar, cast, get_args
 
 from charrnn.errors import ConfigError
 from charrnn.plain import LARGEST, record

@@ -8,8 +8,8 @@ import numpy as np
 
 from charrnn import tensor_file
 from charrnn.errors import CheckpointError, ConfigError
-from charrnn.outputs import write_output
 from charrnn.network.layout import FLOAT32, Layout, check_finite, check_layout
+from charrnn.outputs import write_output
 from charrnn.plain import record
 from charrnn.sampling.writing import Writing
 from charrnn.tensor_file import HEADER_SUM, TENSORS_SUM, StrangerError
@@ -38,9 +38,7 @@ def save_state(path: Path, writing: Writing, model: object) -> None:
         **{f"state/{number}": part for number, part in enumerate(writing.engine.state)},
     }
     facts = {"seed": writing.seed, "position": writing.position, "model": plain(model)}
-    arrays = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-    write_output(path, serialize(arrays, {KEY: json.dumps(facts)}))
-    tensor_file.write(path, KEY, facts, tensors)
+    write_output(path, tensor_file.packed(KEY, facts, tensors))
 
 
 def stored_seed(path: Path) -> int:

@@ -18,12 +18,9 @@ import numpy as np
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
 from charrnn.files import write_atomically
+from charrnn.plain import at_least, filled, parse, record
 from charrnn.text.opening import Source, file_stamp
 from charrnn.text.reading import joined, read
-from charrnn.text.spool import BLOCK, WIDER, Spool
-from charrnn.plain import at_least, filled, parse, record
-from charrnn.text.reading import read
-from charrnn.text.sources import Source
 from charrnn.text.spool import BLOCK, WIDER, WIDTHS, Spool
 from charrnn.text.vocabulary import Vocabulary
 
@@ -92,10 +89,6 @@ def encode_corpus(
         for chunk in characters(sources, config):
             spool.add(chunk)
         info, vocabulary = renumber(spool, sources, stamped, config, vocabulary)
-        record: dict[str, object] = {"corpus": asdict(info), "vocabulary": vocabulary.to_json()}
-        record["checksum"] = record_checksum(record)
-        write_atomically(folder / INFO_FILE, json.dumps(record).encode())
-        info, vocabulary = renumber(spool, sources, config, vocabulary)
         write_atomically(folder / INFO_FILE, encode(info, vocabulary))
     except BaseException:
         path.unlink(missing_ok=True)

@@ -16,8 +16,6 @@ from charrnn.runs import Run
 from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
 from charrnn.text.sources import Selection
 from charrnn.text.streams import fit
-from charrnn.text.sources import Selection, Source, select
-from charrnn.text.streams import Streams, fit
 from charrnn.training import history
 from charrnn.training.best import recall
 from charrnn.training.events import Event, Note
@@ -31,18 +29,13 @@ from charrnn.training.notes import (
     describe_fit,
     describe_history,
     describe_link,
-    describe_plan,
-    describe_restart,
-)
-from charrnn.training.parts import choose_parts
-from charrnn.training.plan import plan_steps
-from charrnn.training.same_text import refuse_changed
     describe_part,
     describe_plan,
     describe_restart,
 )
-from charrnn.training.parts import choose_parts, cores
+from charrnn.training.parts import choose_parts
 from charrnn.training.plan import Speed, evaluating, part_to_evaluate, plan_steps, seconds_of
+from charrnn.training.same_text import refuse_another, refuse_changed
 from charrnn.training.session import Session
 from charrnn.training.speed import measure
 from charrnn.training.step import Trainer
@@ -94,10 +87,8 @@ def resumed(
     old = with_threads(with_parts(checkpoint.config, CORES_ONCE))
     config = old.resumed(refitted(corpus, old, settings))
     refuse_changed(run, corpus, config.text, paths)
-    if checkpoint.progress.complete and plan.empty:
-    refuse_changed(run, corpus, config, select(paths, config.text).sources if paths else ())
     refuse_another(run, corpus, checkpoint)
-    if checkpoint.progress.finished and plan.empty:
+    if checkpoint.progress.complete and plan.empty:
         yield from already_finished(run, checkpoint)
         return None
     yield from use_threads(config.training.threads)
@@ -211,41 +202,3 @@ def set_cadence(session: Session) -> None:
     every = options.sample_every
     progress.sample_every = -(-steps // SAMPLES) if every is None else every
     progress.checkpoint_every = options.checkpoint_every or progress.eval_every
-
-
-def refuse_changed(run: Run, corpus: Corpus, config: Config, named: tuple[Source, ...]) -> None:
-    """Raise CorpusError if the text in the files is not the one that the run was made from.
-
-    The files are those that the user named, or else those that the run remembers, if they are
-    still there. Files of the remembered sizes and times are not read again.
-    """
-    sources = named or known_sources(corpus)
-    if not sources or (not named and corpora.stamps(sources) == corpus.info.stamps):
-        return
-    now, then = corpora.fingerprint(sources, config.text), corpus.info.fingerprint
-    if now != then:
-        raise CorpusError(
-            f"{corpora.describe(sources)} (fingerprint {now[:12]}) is not the text of"
-            f" {run.folder / corpora.IDS_FILE} (fingerprint {then[:12]})",
-            way_out=f"restore it, or start a new run with `init_from {run.name}`",
-        )
-
-
-def refuse_another(run: Run, corpus: Corpus, checkpoint: Checkpoint) -> None:
-    """Raise CorpusError if the encoded text is not the one that the checkpoint has learnt from."""
-    options, known = checkpoint.config.training, checkpoint.vocabulary
-    sizes = options.batch_size, options.seq_length
-    fits = corpus.vocabulary == known and fit(len(corpus.train), *sizes) == sizes
-    if not fits or Streams(corpus.train, *sizes).windows != checkpoint.progress.windows:
-        raise CorpusError(
-            f"not the text that {run.last.name} has learnt from",
-            where=run.folder / corpora.INFO_FILE,
-            way_out=f"start a new run with `init_from {run.name}`",
-        )
-
-
-def known_sources(corpus: Corpus) -> tuple[Source, ...]:
-    """The files that the corpus was made from; none if one of them is missing."""
-    paths = [Path(location) for location in corpus.info.sources if location != "-"]
-    known = len(paths) == len(corpus.info.sources) and all(path.is_file() for path in paths)
-    return tuple(map(Source, paths)) if known else ()

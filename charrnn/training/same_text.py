@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from charrnn.checkpoints import Checkpoint
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
 from charrnn.runs import Run, runs_left_out
@@ -10,6 +11,7 @@ from charrnn.text import corpus as corpora
 from charrnn.text.corpus import Corpus
 from charrnn.text.opening import Source
 from charrnn.text.sources import select
+from charrnn.text.streams import Streams, fit
 from charrnn.types import PathLike
 
 
@@ -63,3 +65,16 @@ def known_sources(corpus: Corpus) -> tuple[Source, ...]:
     paths = [Path(location) for location in corpus.info.sources if location != "-"]
     known = len(paths) == len(corpus.info.sources) and all(path.is_file() for path in paths)
     return tuple(map(Source, paths)) if known else ()
+
+
+def refuse_another(run: Run, corpus: Corpus, checkpoint: Checkpoint) -> None:
+    """Raise CorpusError if the encoded text is not the one that the checkpoint has learnt from."""
+    options, known = checkpoint.config.training, checkpoint.vocabulary
+    sizes = options.batch_size, options.seq_length
+    fits = corpus.vocabulary == known and fit(len(corpus.train), *sizes) == sizes
+    if not fits or Streams(corpus.train, *sizes).windows != checkpoint.progress.windows:
+        raise CorpusError(
+            f"not the text that {run.last.name} has learnt from",
+            where=run.folder / corpora.INFO_FILE,
+            way_out=f"start a new run with `init_from {run.name}`",
+        )

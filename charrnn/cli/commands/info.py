@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -24,9 +23,8 @@ from charrnn.cli.options import checkpoints_option, json_option
 from charrnn.cli.registry import register
 from charrnn.cli.usage import NamedChoice
 from charrnn.errors import PluginError
-from charrnn.runs import WHICH, find_checkpoint
-from charrnn.summary import Summary, summarize
 from charrnn.runs import WHICH, Run, find_checkpoint
+from charrnn.summary import Summary, summarize
 
 NAMES = 26
 """Width of the column of names."""
@@ -42,7 +40,9 @@ Facts = dict[str, object]
     type=NamedChoice(WHICH),
     help="Checkpoint to read: best has the lowest validation loss  [default: last].",
 )
-@click.option("--verify", is_flag=True, help="Verify the weights of a large checkpoint, too.")
+@click.option(
+    "--verify", is_flag=True, help="Read and verify every number in the run's files, too."
+)
 @json_option
 def info_command(
     runs: tuple[str, ...], checkpoints: Path, which: str | None, verify: bool, as_json: bool
@@ -53,20 +53,12 @@ def info_command(
     """
     paths = [find_checkpoint(run, checkpoints, which or ("last", "best")) for run in runs or [None]]
     summaries = [summarize(path) for path in paths]
-    told = [describe(summary, settings(summary, verify)) for summary in summaries]
-@click.option("--which", type=click.Choice(WHICH), help="Which checkpoint  [default: last].")
-@click.option("--verify", is_flag=True, help="Verify every number in the run's files, too.")
-@json_option
-def info_command(
-    run: str | None, checkpoints: Path, which: str | None, verify: bool, as_json: bool
-) -> None:
-    """Tell what a run is: settings, size, progress, best loss."""
-    from charrnn.checkpoints import open_weights
-
-    path = find_checkpoint(run, checkpoints, which or ("last", "best"))
-    facts = describe(path, open_weights(path))
+    told = [describe(each, settings(each)) for each in summaries]
     if verify:
-        facts["verified"] = ", ".join(verified(path))
+        told = [
+            facts | {"verified": list(verified(path))}
+            for facts, path in zip(told, paths, strict=True)
+        ]
     if as_json:
         click.echo(json.dumps(told if len(told) > 1 else told[0]))
         return
@@ -79,7 +71,7 @@ def info_command(
             click.echo(f"{name:{NAMES}} {value}".rstrip())
 
 
-def settings(summary: Summary, verify: bool) -> Mapping[str, object]:
+def settings(summary: Summary) -> Mapping[str, object]:
     """The settings of a verified checkpoint; as the file has them if its cell is not known."""
     if not is_known(summary.cell):
         click.echo(
@@ -88,8 +80,7 @@ def settings(summary: Summary, verify: bool) -> Mapping[str, object]:
             err=True,
         )
         return summary.config
-    checkpoint = (files.load if verify else files.open_weights)(summary.checkpoint)
-    return checkpoint.config.to_json()
+    return files.open_weights(summary.checkpoint).config.to_json()
 
 
 def is_known(cell: str) -> bool:
@@ -135,29 +126,26 @@ def worded(summary: Summary, facts: Facts) -> Facts:
 
 def lines(facts: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """Each fact's name and value for reading; settings are indented below their group."""
-def verified(path: Path) -> Iterator[str]:
-    """Verify every number of a checkpoint, and of its run's other files; yield their names."""
-    from charrnn.checkpoints import load
-    from charrnn.text.corpus import IDS_FILE, INFO_FILE, open_corpus
-
-    run = Run(path.parent)
-    for each in dict.fromkeys((path, run.best, run.last)):
-        if each.exists():
-            load(each)
-            yield each.name
-    if (run.folder / INFO_FILE).exists():
-        open_corpus(run.folder)
-        yield IDS_FILE
-
-
-def print_facts(facts: dict[str, object], indent: str = "") -> None:
-    """A line for each fact, groups indented."""
     for name, value in facts.items():
         if isinstance(value, Mapping):
             yield f"{name}:", ""
             yield from ((f"  {inner}", text) for inner, text in lines(value))
         else:
             yield name, readable(value)
+
+
+def verified(path: Path) -> Iterator[str]:
+    """Verify every number of a checkpoint, and of its run's other files; yield their names."""
+    from charrnn.text.corpus import IDS_FILE, INFO_FILE, open_corpus
+
+    run = Run(path.parent)
+    for each in dict.fromkeys((path, run.best, run.last)):
+        if each.exists():
+            files.load(each)
+            yield each.name
+    if (run.folder / INFO_FILE).exists():
+        open_corpus(run.folder)
+        yield IDS_FILE
 
 
 def run_of(checkpoint: Path) -> str:
