@@ -45,6 +45,7 @@ checksum over description and tensors together."""
 KEY = "charrnn"
 PARTS = ("weights", "optimizer", "state")
 CONTENTS = ("format", "config", "vocabulary", "progress")
+WRITTEN = ("version", "at")
 OWN = {1: ("checksum",), 2: ("checksum",), 3: (HEADER_SUM, TENSORS_SUM, "written")}
 """What each format has beside these: its checksums, and since 3 when and by what it was written."""
 
@@ -170,6 +171,8 @@ def verify(file: TensorFile, version: int, *, numbers: bool) -> int:
             raise ValueError("its checksum does not match")
         return stated
     file.check_header()
+    for name, each in record(file.description["written"], WRITTEN, "written").items():
+        typed(str, each, f"written.{name}")
     if numbers:
         file.check_tensors()
     return int(str(file.description[HEADER_SUM]), 16)

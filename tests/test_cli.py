@@ -590,7 +590,7 @@ def test_evaluation_for_reading_shows_the_same_figures(fox: Run) -> None:
 
 def test_information_is_verified_on_request(fox: Run) -> None:
     """Without a word, the numbers of a large file are left on disk."""
-    files = "last.safetensors, best.safetensors, corpus.ids"
+    files = ["last.safetensors", "best.safetensors", "corpus.ids"]
     assert figures("info", "--verify")["verified"] == files
     assert "verified" not in charrnn("info").out
     data = fox.best.read_bytes()

@@ -25,6 +25,7 @@ from charrnn.text.vocabulary import Vocabulary
 
 FOLDER = Path(__file__).parent / "checkpoints"
 PATH = Path("some.safetensors")
+STATE = Path("some.state")
 
 
 def quickly(examples: int) -> settings:
@@ -148,9 +149,9 @@ def test_blind_damage_of_a_checkpoint_of_an_early_format_is_refused_or_harmless(
 
 def continued(model: LanguageModel, data: bytes) -> CheckpointError | None:
     """What is wrong with the state of a text; where it is accepted, the text goes on."""
-    PATH.write_bytes(data)
+    STATE.write_bytes(data)
     try:
-        writing = model.write(state=PATH, count=2, length=3, repetition_penalty=1.5)
+        writing = model.write(state=STATE, count=2, length=3, repetition_penalty=1.5)
     except CheckpointError as error:
         one_line(error)
         return error
@@ -162,8 +163,8 @@ def state_bytes(model: LanguageModel) -> bytes:
     """The state of two texts, as a file."""
     writing = model.write("ab", count=2, length=4, seed=5, repetition_penalty=1.5)
     writing.texts()
-    model.save_state(PATH, writing)
-    return PATH.read_bytes()
+    model.save_state(STATE, writing)
+    return STATE.read_bytes()
 
 
 @given(random=chances)

@@ -87,7 +87,7 @@ def test_names_are_taken_in_any_case():
         ("evaluate --which lats", "--which: 'lats' is not one of 'best', 'last'; did you mean"),
         ("sample -length 300", "-length: write it with two dashes, --length"),
         ("sample -temperature=1", "-temperature=1: write it with two dashes, --temperature"),
-        ("info a b c", "got unexpected extra argument"),
+        ("list a", "got unexpected extra argument"),
     ],
 )
 def test_a_usage_error_is_one_line(line, said):

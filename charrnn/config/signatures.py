@@ -81,9 +81,9 @@ def entry(setting: Field) -> str:
 
 
 def short_help(setting: Field) -> str:
-    """The setting's help. Where that is put together, asking installed packages: the choices."""
-    help = setting.metadata["help"]
-    if not callable(help):
-        return str(help)
-    choices = looked_up(setting.metadata["choices"])
+    """The setting's help; where users may add to its choices, those that are there by now."""
+    choices = setting.metadata.get("choices")
+    if not callable(choices):
+        return str(setting.metadata["help"])
+    choices = looked_up(choices)
     return f"One of {', '.join(getattr(choices, 'present', choices))}."
