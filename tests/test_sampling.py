@@ -405,6 +405,49 @@ def test_what_ends_a_text_and_is_not_shown_does_not_count(model):
     assert found.log_probability == pytest.approx(log_probability(model, found.text), 1e-5)
 
 
+ENDED = [{"stop": ("a",)}, {"stop": ("b", "c")}, {"lines": 1}, {"words": 1}, {"stop": ("ab",)}]
+
+
+def ways(model, settings, length):
+    """Every text of so many characters at most, and how likely it is, all its ends together."""
+    drawn = {}
+    for letters in itertools.product(LETTERS.characters, repeat=length):
+        ending, count, shown = Ending(SamplingConfig(**settings)), 0, ""
+        while count < length and not ending.done:
+            shown += ending.feed(letters[count])
+            count += 1
+        drawn["".join(letters[:count])] = shown + ending.rest()
+    found = dict.fromkeys(drawn.values(), -np.inf)
+    for ids, text in drawn.items():
+        found[text] = np.logaddexp(found[text], log_probability(model, ids))
+    return found
+
+
+@pytest.mark.parametrize("settings", ENDED, ids=str)
+def test_a_beam_ranks_texts_with_what_ends_them_and_names_each_once(settings):
+    model = model_of(6)
+    every = ways(model, settings, 3)
+    found = model.texts(beam=125, count=4, length=3, **settings)
+    assert [text.text for text in found] == sorted(every, key=every.get, reverse=True)[:4]
+    for text in found:
+        expected = log_probability(model, text.text) if text.text else 0
+        assert text.log_probability == pytest.approx(expected, 1e-5)
+
+
+@pytest.mark.parametrize("settings", ENDED, ids=str)
+def test_best_of_ranks_texts_with_what_ends_them(settings):
+    model = model_of()
+    wholes = model.generate(count=16, length=20, seed=2)
+    texts = model.texts(count=16, length=20, seed=2, **settings)
+    means = []
+    for whole, text in zip(wholes, texts, strict=True):
+        drawn = whole[: len(text.text) + text.end[0]]
+        assert text.end[0] or drawn == whole
+        means.append(log_probability(model, drawn) / len(drawn))
+    (kept,) = model.texts(best_of=16, length=20, seed=2, **settings)
+    assert kept.number == int(np.argmax(means))
+
+
 # -- Going on -----------------------------------------------------------------------------
 
 

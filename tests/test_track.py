@@ -110,14 +110,16 @@ def test_a_search_over_bytes_counts_bytes(settings):
 
 @pytest.mark.parametrize(("direction", "stop"), [("forward", "\ufffd"), ("backward", "à")])
 def test_the_best_of_several_texts_of_bytes_is_the_likeliest_for_its_length(direction, stop):
+    """What ended the text counts too, as often as it has ids."""
     model = byte_model(direction=direction)
     given = {"length": 30, "stop": (stop,), "seed": 5}
     texts = model.texts(count=12, **given)
     wholes = model.generate(raw=True, count=12, length=30, seed=5)
     means = []
     for text, whole in zip(texts, wholes, strict=True):
-        ids = ids_of(model, text, whole)
-        means.append(score_of_bytes(model, ids) / max(1, len(ids)))
+        count = len(ids_of(model, text, whole)) + text.end[0]
+        ids = whole[-count:] if model.backward else whole[:count]
+        means.append(score_of_bytes(model, ids) / count)
     (kept,) = model.texts(best_of=12, **given)
     assert kept.number == int(np.argmax(means))
 

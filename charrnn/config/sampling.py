@@ -82,6 +82,15 @@ class SamplingConfig(Settings):
         "Search for the likeliest text, with so many candidates; chance, temperature and filters"
         " have no part in it.",
         group="Search",
+        1,
+        "Write so many for each text, keep the one with the likeliest characters on average.",
+        low=1,
+        high=1 << 16,
+    )
+    beam: int = setting(
+        0,
+        "Search for the text that is likeliest as a whole, with so many candidates; chance,"
+        " temperature and filters have no part in it.",
         low=0,
         high=1 << 16,
     )

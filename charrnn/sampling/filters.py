@@ -49,6 +49,8 @@ class Filter:
 FILTERS: Table[Filter] = Table("filter")
 """Every filter by the name of its setting, in the order in which they are applied."""
 OWN = {each.name: each for each in fields(SamplingConfig)}
+TRUNCATING = ("top_k", "top_p", "min_p")
+"""Filters that leave out the less likely characters."""
 RESERVED = {"prompt", "seed", "engine", "raw", "scored", "state", "which", "checkpoints", "run"}
 """Names that `charrnn.generate` and the command line use for something else."""
 
@@ -136,12 +138,25 @@ class Filters:
         applied = [apply for apply, _ in self._steps]
         # The temperature centres, and the filters after it keep the largest weight as it is.
         self._centred = FILTERS["temperature"].apply in applied and not added
+        self.ordered = not added
+        """Whether what is kept of some characters are the likeliest of them."""
+        self.truncate = any(FILTERS[name].apply in applied for name in TRUNCATING) or 0 in (
+            config.temperatures
+        )
+        """Whether any that could be drawn may be left out."""
 
     def __call__(self, logits: np.ndarray, past: Past) -> np.ndarray:
         """Log-weights [B, V], at most 0, from logits [B, V]."""
         for apply, turns in self._steps:
             logits = apply(logits, turns[past.position % len(turns)], past)
         return logits if self._centred else centre(logits)
+
+    def order(self, logits: np.ndarray, past: Past) -> np.ndarray:
+        """The ids [B, V] of all characters, in the order in which `ordered` filters keep them."""
+        for apply, turns in self._steps:
+            if apply is FILTERS["repetition_penalty"].apply:  # no other changes the order
+                logits = apply(logits, turns[past.position % len(turns)], past)
+        return np.argsort(-logits, -1, kind="stable")
 
 
 def default_of(name: str) -> object:

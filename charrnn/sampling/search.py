@@ -1,6 +1,8 @@
 """The likeliest of many texts: found by drawing several, or by a beam search."""
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 
@@ -12,10 +14,13 @@ from charrnn.sampling.writing import Writing, first_ids
 
 
 def best_of(writing: Writing) -> list[Text]:
-    """Of every `best_of` texts in a row the one whose characters are likeliest on average."""
+    """Of every `best_of` texts in a row the one whose characters are likeliest on average.
+
+    What ends a text and is not shown, as a stop string, counts like its characters.
+    """
     texts, size = writing.texts(), writing.format.config.best_of
     groups = [texts[start : start + size] for start in range(0, len(texts), size)]
-    rank = lambda text: (text.complete, text.log_probability_per_char)  # noqa: E731
+    rank = lambda text: (text.complete, text.rank_per_char)  # noqa: E731
     return [max(group, key=rank) for group in groups]
 
 
@@ -25,11 +30,13 @@ class Candidate:
 
     track: Track
     shown: str = ""
+    rank: float = 0.0
+    """The log-probability of all its characters, those that ended it among them, in nats."""
 
     def grown(self, new: int, log_p: float) -> "Candidate":
         """The candidate with one more id, of that log-probability."""
         track = self.track.copy()
-        return Candidate(track, self.shown + track.take(new, log_p))
+        return Candidate(track, self.shown + track.take(new, log_p), self.rank + log_p)
 
     def text(self, seed: int, number: int) -> Text:
         """The finished text; the candidate cannot grow after that."""
@@ -47,24 +54,22 @@ class Beam:
     """Ids [T, B] to read before the next characters are known."""
     live: list[Candidate]
     done: list[Candidate] = field(default_factory=list)
+    stuck: list[Candidate] = field(default_factory=list)
+    """Where the pattern lets none go on and none is done: the texts that have come furthest."""
 
     def grow(self) -> None:
         """Keep the likeliest texts among the done ones and all continuations of the others."""
         log_p = self._log_p()
-        stuck = np.flatnonzero((log_p == NEVER).all(-1))
-        self.done += [self.live[row] for row in stuck if self.live[row].track.complete]
-        totals = log_p + np.array([[each.track.log_probability] for each in self.live])
-        order = np.argsort(-totals, axis=None, kind="stable")[: self.width]
-        chosen = [(place // log_p.shape[1], place % log_p.shape[1]) for place in order]
-        chosen = [(row, new) for row, new in chosen if log_p[row, new] > NEVER]
-        grown = [self.live[row].grown(int(new), float(log_p[row, new])) for row, new in chosen]
-        self.done = likeliest(self.done + [each for each in grown if each.track.done])
-        self.done = self.done[: self.width]
-        worst = self.done[-1].track.log_probability if len(self.done) == self.width else NEVER
+        chosen = self._choose(log_p)
+        grown = [self.live[row].grown(new, float(log_p[row, new])) for row, new in chosen]
+        self.done = merged(self.done + [each for each in grown if each.track.done])
+        self.done = likeliest(self.done)[: self.width]
+        self.stuck = [] if grown or self.done else self.live
+        worst = self.done[-1].rank if len(self.done) == self.width else NEVER
         going = [
             (pair, each)
             for pair, each in zip(chosen, grown, strict=True)
-            if not each.track.done and each.track.log_probability > worst
+            if not each.track.done and each.rank > worst
         ]
         self.live = [each for _, each in going]
         self.unread = np.array([[new for (_, new), _ in going]], np.int32)
@@ -74,14 +79,54 @@ class Beam:
         log_p = log_softmax(read_logits(self.engine, self.unread))[:, :-1]
         allowed = self.rules([each.track.drawn for each in self.live])
         return log_p if allowed is None else np.where(allowed, log_p, NEVER)
+        log_p = log_softmax(self.engine.read(self.unread).astype(np.float64))[:, :-1]
+        return log_p if self.rules.mask is None else np.where(self.rules.mask, log_p, NEVER)
+
+    def _choose(self, log_p: np.ndarray) -> list[tuple[int, int]]:
+        """Row and id of the likeliest continuations that the pattern lets be."""
+        ranks = np.array([[each.rank] for each in self.live])
+        order = np.argsort(-(log_p + ranks), axis=None, kind="stable")
+        if self.rules.matching is None:
+            return list(islice(possible(order, log_p), self.width))
+        tests = [self.rules.leads_on(each.track.drawn) for each in self.live]
+        self.done += finished(self.live, tests, log_p)
+        leading = ((row, new) for row, new in possible(order, log_p) if tests[row](new))
+        return list(islice(leading, self.width))
+
+
+def possible(order: np.ndarray, log_p: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Row and id of places in log-probabilities [B, V], but for those of -inf."""
+    for place in order:
+        row, new = divmod(int(place), log_p.shape[1])
+        if log_p[row, new] > NEVER:
+            yield row, new
+
+
+def finished(
+    live: list[Candidate], tests: list[Callable[[int], bool]], log_p: np.ndarray
+) -> list[Candidate]:
+    """The candidates that match the pattern as they stand and cannot go on.
+
+    Args:
+        live: B candidates.
+        tests: For each a function that tells whether an id may follow.
+        log_p: [B, V], -inf where an id may not follow in any case.
+    """
+    complete = [row for row, each in enumerate(live) if each.track.complete]
+    ids = {row: np.argsort(-log_p[row], kind="stable").tolist() for row in complete}
+    going = {
+        row for row in complete if any(log_p[row, n] > NEVER and tests[row](n) for n in ids[row])
+    }
+    return [live[row] for row in complete if row not in going]
 
 
 def beam_search(writing: Writing, prompt: str) -> list[Text]:
     """The `count` likeliest texts that a beam search finds, the likeliest first.
 
     At every place the `beam` likeliest continuations are kept. Neither chance nor temperature
-    is in it; the rules and ends of the writing's settings hold. Where the setting `match` cannot be
-    fulfilled, what comes of it is empty or incomplete.
+    is in it; the rules and ends of the writing's settings hold. A text is as likely as all its
+    characters together with what ends it; equal texts that end in several ways are one. Where
+    the setting `match` cannot be fulfilled, what comes of it is incomplete.
     """
     config = writing.format.config
     writing.engine.start(1)
@@ -96,13 +141,25 @@ def beam_search(writing: Writing, prompt: str) -> list[Text]:
         if not beam.live:
             break
         beam.grow()
+    for each in beam.stuck:
+        each.track.stop_stuck()
     found = sorted(
-        beam.done + beam.live,
-        key=lambda each: (not each.track.complete, -each.track.log_probability),
+        beam.done + beam.live + beam.stuck,
+        key=lambda each: (not each.track.complete, -each.rank),
     )
     return [each.text(writing.seed, number) for number, each in enumerate(found[: config.count])]
 
 
-def likeliest(candidates: list[Candidate]) -> list[Candidate]:
+def likeliest(candidates: Iterable[Candidate]) -> list[Candidate]:
     """The candidates in the order of their probability."""
-    return sorted(candidates, key=lambda each: -each.track.log_probability)
+    return sorted(candidates, key=lambda each: -each.rank)
+
+
+def merged(done: Iterable[Candidate]) -> list[Candidate]:
+    """The candidates with each text once, as likely as all that ends it together."""
+    texts: dict[str, Candidate] = {}
+    for new in likeliest(done):
+        old = texts.setdefault(new.shown, new)
+        if old is not new:
+            texts[new.shown] = replace(old, rank=float(np.logaddexp(old.rank, new.rank)))
+    return list(texts.values())

@@ -27,11 +27,22 @@ class Text:
     """The sum over those ids, in nats."""
     complete: bool = True
     """False where the text does not fully match the pattern of the setting `match`."""
+    wanted: str = ""
+    """Where the text ends since the pattern needs a character that may not be written: which,
+    the first few of them."""
+    end: tuple[int, float] = (0, 0.0)
+    """The ids that ended the text and are not shown: how many, and the sum over them."""
 
     @property
     def log_probability_per_char(self) -> float:
         """The mean over the characters, in nats."""
         return self.log_probability / max(1, self.characters)
+
+    @property
+    def rank_per_char(self) -> float:
+        """The mean over the characters and over what ended the text, in nats."""
+        ids, log_p = self.end
+        return (self.log_probability + log_p) / max(1, self.characters + ids)
 
     @property
     def bits_per_char(self) -> float:
@@ -109,6 +120,8 @@ class Track:
         """Whether the text has ended, so that it takes no more ids."""
         self.drawn = ""
         """All its characters, shown or not; kept only where the setting `match` needs them."""
+        self.stuck = False
+        """Whether it has ended because no character leads on by the setting `match`."""
         self._format = text_format
         self._decoder, self._ending = text_format.new_decoder(), text_format.new_ending()
         self._plain, self._characters = text_format.plain, text_format.vocabulary.characters
@@ -118,6 +131,8 @@ class Track:
         """The number of ids of each character that waits to be shown."""
         self._log_ps: list[float] = []
         """The log-probabilities of the ids that wait, those of unfinished characters too."""
+        self._end: list[float] = []
+        """The log-probabilities of the ids that have ended the text, and are dropped."""
 
     @property
     def characters(self) -> int:
@@ -133,6 +148,15 @@ class Track:
     def complete(self) -> bool:
         """Whether the text, as it stands, fully matches the setting `match`, if there is one."""
         return self._format.rules.complete(self.drawn)
+
+    @property
+    def wanted(self) -> str:
+        """Characters that may not be written, without which the text ends incomplete."""
+        return self._format.rules.wanted(self.drawn) if self.stuck else ""
+
+    def stop_stuck(self) -> None:
+        """End here, because no character leads on."""
+        self.stuck = self.done = True
 
     def take(self, new: int, log_p: float = 0.0) -> str:
         """Add an id and its log-probability in nats; return what may be shown now."""
@@ -161,6 +185,8 @@ class Track:
             self.characters,
             self.log_probability,
             self.complete,
+            self.wanted,
+            (len(self._end), add_up(0.0, self._end)),
         )
 
     def copy(self) -> "Track":
@@ -180,7 +206,7 @@ class Track:
         self._count(len(shown))
         if self._ending.done:
             self.done = True
-            self._widths, self._log_ps = [], []
+            self._end, self._widths, self._log_ps = self._log_ps, [], []
         return shown
 
     def _count(self, shown: int) -> None:

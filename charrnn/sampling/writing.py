@@ -8,6 +8,7 @@ import numpy as np
 from charrnn.config import SamplingConfig
 from charrnn.sampling.engines import Engine, read_logits
 from charrnn.sampling.filters import NEVER, Filters, Past, draw, log_softmax
+from charrnn.sampling.narrowing import narrowed
 from charrnn.sampling.noise import Noise
 from charrnn.sampling.track import Text, TextFormat, Track
 from charrnn.text.streams import directed
@@ -114,9 +115,17 @@ class Writing:
             weights = self._weigh(logits[:, :-1])  # never the unknown symbol
             numbers = [track.number for track in self._going]
             ids = draw(weights, pick(noise.next(), numbers))
+        config, noise = self.format.config, Noise(self.seed, self.count, self.position)
+        draw_next = self._draw if config.match is None else self._draw_matching
+        last = self.position + config.length
+        while self._going and (config.endless or self.position < last):
+            ids, logits = draw_next(noise)
+            if not len(ids):
+                break
             yield self._take(ids, logits)
             if config.ends:
-                self._leave_out_done(last - self.position)
+                self._leave_out_done()
+                self._make_smaller(last - self.position)
         rest = [track.rest() for track in self.tracks]
         if any(rest):
             yield rest
@@ -134,15 +143,61 @@ class Writing:
         """Whether a text, as it stands, fully matches the setting `match`, if there is one."""
         return self.tracks[number].complete
 
+    def _draw(self, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
+        """The next ids [B] of the texts that go on, and the logits [B, V] behind them."""
+        logits = self._read()
+        return draw(self._weigh(logits[:, :-1]), self._pick_noise(noise)), logits
+
+    def _draw_matching(self, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
+        """The same with the setting `match`; texts that are stuck are left out.
+
+        Where nothing is drawn, nothing counts as read either: not where all texts are stuck,
+        and not where the pattern takes too long.
+        """
+        state, ids = self.engine.state, np.zeros(0, int)
+        try:
+            logits, numbers = self._read(), self._pick_noise(noise)
+            matched = self._narrow(logits[:, :-1], numbers)
+            going = (matched > NEVER).any(-1)
+            for place in np.flatnonzero(~going):
+                self._going[place].stop_stuck()
+            self._leave_out_done()
+            if going.any():
+                logits = logits[going]
+                ids = draw(self._weigh(matched[going]), numbers[going])
+        finally:
+            if not len(ids):
+                self.engine.state = state
+        return ids, logits
+
+    def _read(self) -> np.ndarray:
+        """Logits [B, V] of the texts that go on; the unknown symbol, last, is never drawn."""
+        return pick(self.engine.read(self.unread), self._rows).astype(np.float64)
+
+    def _pick_noise(self, noise: Noise) -> np.ndarray:
+        """The next random numbers [B] of the texts that go on."""
+        return pick(noise.next(), [track.number for track in self._going])
+
+    def _narrow(self, logits: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Logits [B, V] where the setting `match` lets a character follow, elsewhere -inf."""
+        logits, recent = self._rule_out(logits).copy(), pick(self.recent, self._rows)
+        for row, track in enumerate(self._going):
+            place = slice(row, row + 1)
+            past = Past(self.position, recent[place])
+            leads_on = self.format.rules.leads_on(track.drawn)
+            leads = narrowed(logits[place], noise[place], self._filters, past, leads_on)
+            logits[place] = np.where(leads, logits[place], NEVER)
+        return logits
+
+    def _rule_out(self, logits: np.ndarray) -> np.ndarray:
+        """Logits [B, V], -inf for the characters that the settings allow nowhere."""
+        mask = self.format.rules.mask
+        return logits if mask is None else np.where(mask, logits, NEVER)
+
     def _weigh(self, logits: np.ndarray) -> np.ndarray:
-        """Log-weights [B, V] of the next characters by the settings; texts that are stuck end."""
-        allowed = self.format.rules([track.drawn for track in self._going])
-        if allowed is not None:
-            stuck = np.logical_not(allowed.any(-1))
-            for place in np.flatnonzero(stuck):
-                self._going[place].done = True
-            logits = np.where(allowed | stuck[:, None], logits, NEVER)
-        return self._filters(logits, Past(self.position, pick(self.recent, self._rows)))
+        """Log-weights [B, V] of the next characters by the settings."""
+        past = Past(self.position, pick(self.recent, self._rows))
+        return self._filters(self._rule_out(logits), past)
 
     def _take(self, ids: np.ndarray, logits: np.ndarray) -> list[str]:
         """The pieces that new ids [B] of the texts that go on add to all texts."""
@@ -162,13 +217,15 @@ class Writing:
         scores: list[float] = log_softmax(logits)[np.arange(len(ids)), ids].tolist()
         return scores
 
-    def _leave_out_done(self, left: int) -> None:
-        """Go on without the texts that are done; the others have `left` characters to come."""
+    def _leave_out_done(self) -> None:
+        """Go on without the texts that are done."""
         going = [not track.done for track in self._going]
-        if all(going):
-            return
-        self._going = [track for track in self._going if not track.done]
-        self._rows = self._rows[going]
+        if not all(going):
+            self._going = [track for track in self._going if not track.done]
+            self._rows = self._rows[going]
+
+    def _make_smaller(self, left: int) -> None:
+        """Let the engine forget texts that are done; the others have `left` characters to come."""
         if self._going and self._pays(left):
             self.engine.select(self._rows)
             self.unread, self.recent = self.unread[:, self._rows], self.recent[self._rows]

@@ -168,17 +168,22 @@ def sample_command(
             layout = Layout(as_json, *between(separator, config, page), model.backward)
             print_texts(page, shown, texts, copied, layout)
             complete = all(text.complete for text in texts)
+            incomplete = write_whole(page, model, model.finish(writing, prompt), shown, options)
         else:
             print_stream(page, shown, writing)
-            complete = writing.complete()
-    if not complete:
-        click.echo(UNFINISHED, err=True)
+            incomplete = [] if writing.complete() else [writing.tracks[0].wanted]
+    if incomplete:
+        click.echo(unfinished("".join(incomplete)), err=True)
 
 
-UNFINISHED = (
-    "--match: a text does not match yet: --length or a stop cut it off, or no character that the"
-    " model may write leads on"
-)
+def unfinished(wanted: str) -> str:
+    """What is said of texts that do not match, some of which would need these characters."""
+    from charrnn.sampling.constraints import either
+
+    if wanted:
+        needed = either("".join(dict.fromkeys(wanted)))
+        return f"--match: a text ends too early: next comes {needed}, which may not be written"
+    return "--match: a text does not match yet: --length or a stop cut it off"
 
 
 def between(separator: str | None, config: SamplingConfig, page: Page) -> tuple[str, bool]:
@@ -191,6 +196,13 @@ def between(separator: str | None, config: SamplingConfig, page: Page) -> tuple[
 
 ESCAPES = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
 ESCAPED = re.compile(r"\\([nt0\\])")
+def write_whole(
+    page: Page, model: "TextModel", texts: "list[Text]", shown: str, options: Mapping[str, object]
+) -> list[str]:
+    """Write texts that are whole; return what each that is incomplete lacks, if that is known."""
+    copied = [model.novelty(text.text) for text in texts] if options["novelty"] else None
+    print_texts(page, model.backward, shown, texts, copied, as_json=bool(options["as_json"]))
+    return [text.wanted for text in texts if not text.complete]
 
 
 def check_together(options: Mapping[str, object], config: SamplingConfig) -> None:
