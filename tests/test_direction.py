@@ -60,8 +60,9 @@ def test_bytes_of_a_character_are_put_back_in_order(train, tmp_path):
     shown = model.generate("月光", length=12, seed=0)
     raw = model.generate("月光", length=12, seed=0, raw=True)
     assert shown == raw.encode("latin-1").decode("utf-8", "replace")
-    writing = model.write("月光", length=12, seed=0)
-    assert raw == "".join(piece for (piece,) in writing)[::-1]
+    for text, as_bytes in ((shown, False), (raw, True)):
+        writing = model.write("月光", length=12, seed=0, raw=as_bytes)
+        assert text == "".join(piece for (piece,) in writing)[::-1]
 
 
 def test_nothing_to_write_is_an_empty_text(runs):

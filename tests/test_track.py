@@ -1,16 +1,20 @@
 """One text: every id decoded once, and counted and scored if its character is shown."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import charrnn
 from test_sampling import byte_model, fixed, log_probability, model_of
 
+from charrnn import checkpoints
 from charrnn.config import SamplingConfig
 from charrnn.errors import ConfigError
 from charrnn.mixing import Blend
 from charrnn.sampling import writing
 from charrnn.sampling.decoding import Decoder
+from charrnn.sampling.endings import Ending
 from charrnn.sampling.track import TextFormat, Track
 from charrnn.text.vocabulary import Vocabulary
 
@@ -25,19 +29,21 @@ def track_of(vocabulary=BYTES, **settings):
 # -- From ids to characters ---------------------------------------------------------------
 
 
+@pytest.mark.parametrize("errors", ["replace", "surrogateescape"])
+@pytest.mark.parametrize("backward", [False, True])
 @pytest.mark.parametrize("seed", range(20))
-def test_the_ids_of_a_character_are_those_that_decode_to_it(seed):
-    rng = np.random.default_rng(seed)
-    likely = [*"a é€😀".encode(), 0xED, 0xA0, 0xE0, 0xF4, 0x80, 0xFF]
+def test_the_ids_of_a_character_are_those_that_decode_to_it(seed, backward, errors):
+    rng, turn = np.random.default_rng(seed), -1 if backward else 1
+    likely = [*"a é€😀\u2003".encode(), 0xED, 0xA0, 0xE0, 0xF4, 0x80, 0xFF]
     data = bytes(rng.choice(likely, 40).tolist())
-    decoder = Decoder(BYTES, utf8=True)
-    decoded = [*map(decoder.take, data), decoder.rest()]
-    text = "".join(characters for characters, _ in decoded)
-    ends = np.cumsum([width for _, widths in decoded for width in widths])
-    assert text == data.decode("utf-8", "replace")
-    assert ends[-1] == len(data)
-    for number, end in enumerate(ends, 1):
-        assert data[:end].decode("utf-8", "replace") == text[:number]
+    decoder = Decoder(BYTES, backward, errors)
+    decoded = [*map(decoder.take, data[::turn]), decoder.rest()]
+    text = "".join(characters for characters, _ in decoded)[::turn]
+    widths = [width for _, widths in decoded for width in widths][::turn]
+    assert text == data.decode("utf-8", errors)
+    assert sum(widths) == len(data)
+    for number, end in enumerate(np.cumsum(widths), 1):
+        assert data[:end].decode("utf-8", errors) == text[:number]
 
 
 def test_what_is_held_back_comes_before_a_character_that_was_cut_off():
@@ -86,9 +92,28 @@ def test_the_ids_whose_text_is_shown_are_counted_and_scored(direction, settings)
         ids = ids_of(model, text, whole)
         assert text.characters == len(ids)
         assert text.log_probability == pytest.approx(score_of_bytes(model, ids), 1e-4, 1e-6)
-    # A backward model's bytes are put together at the end, when nothing looks for U+FFFD.
-    ended = direction == "forward" or settings.get("stop") != ("\ufffd",)
-    assert any(text.characters < 30 for text in texts) == ended
+    assert any(text.characters < 30 for text in texts)
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize("settings", [{"words": 1}, {"words": 2}, {"lines": 1}, {"stop": ("à",)}])
+def test_a_text_of_bytes_ends_where_its_characters_say_so(settings, direction):
+    """At any space of Unicode, whether its bytes are shown as they are or searched."""
+    vocabulary = Vocabulary("\n \x80\x83\xa0\xc3\xe2", byte_level=True)
+    model = model_of(vocabulary=vocabulary, direction=direction, spread=0.3)
+    for search in ({"count": 9, "seed": 1}, {"beam": 20, "count": 9}):
+        given = {"length": 30, **search}
+        raws = model.texts(raw=True, **given, **settings)
+        assert "beam" in search or any(len(text.text) < 30 for text in raws)
+        texts = model.texts(**given, **settings)
+        decoded = [raw.text.encode("latin-1").decode("utf-8", "replace") for raw in raws]
+        if "beam" not in search:
+            assert [text.text for text in texts] == decoded
+        for text in decoded:
+            ending = Ending(SamplingConfig(**settings), model.backward)
+            written = text[::-1] if model.backward else text
+            assert ending.feed(written) + ending.rest() == written
+            assert not ending.done
 
 
 @pytest.mark.parametrize("settings", ENDS)
@@ -106,6 +131,15 @@ def test_a_search_over_bytes_counts_bytes(settings):
     for text, raw in zip(model.texts(**given), model.texts(raw=True, **given), strict=True):
         assert text.characters == len(raw.text)
         assert text.log_probability == pytest.approx(score_of_bytes(model, raw.text), 1e-4, 1e-6)
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize("end", [[], ["--words", 5]])
+def test_as_many_raw_bytes_are_written_as_were_asked_for(direction, end):
+    checkpoints.save(Path("bytes.safetensors"), byte_model(direction=direction).checkpoint)
+    given = ("--length", 4, "--allow", "\n", "--raw", "--no-echo", "--output", "raw", *end)
+    assert charrnn("sample", "bytes.safetensors", *given).status == 0
+    assert Path("raw").read_bytes() == b"\n" * 4
 
 
 @pytest.mark.parametrize(("direction", "stop"), [("forward", "\ufffd"), ("backward", "à")])

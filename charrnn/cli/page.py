@@ -59,6 +59,11 @@ class Page:
         return text.encode("utf-8", "surrogateescape").decode("latin-1") if self._raw else text
 
     @property
+    def line_end(self) -> str:
+        """What comes after a text that stands alone: nothing is added to bytes."""
+        return "" if self._raw else "\n"
+
+    @property
     def watched(self) -> bool:
         """Whether somebody sees each character come."""
         return self._path is None and sys.stdout.isatty()
@@ -74,7 +79,7 @@ def print_stream(page: Page, before: str, writing: Iterable[list[str]]) -> None:
                 page.flush()
             if received:
                 break
-    page.write("\n")
+    page.write(page.line_end)
     if received:
         page.flush()
         sys.exit(128 + received[0])
@@ -111,6 +116,9 @@ def print_texts(
         heading = f"--- {number + 1} ---\n" if headings else ""
         whole = text.text + prompt if layout.prompt_last else prompt + text.text
         end = "\n" if headings or number + 1 == len(texts) else layout.between
+        end = page.line_end if len(texts) == 1 else "\n"
+        heading = f"--- {number + 1} ---\n" if len(texts) > 1 else ""
+        whole = text.text + prompt if backward else prompt + text.text
         page.write(f"{heading}{whole}{end}")
         if found is not None:
             page.flush()

@@ -7,19 +7,15 @@ class Ending:
     """One text's end. Feed it what is written; it gives back what may be shown.
 
     Characters that may turn out to begin a stop string are held back until that is known.
-    `backward` texts are written last character first; `as_bytes`, a character stands for a
-    byte.
+    `backward` texts are written last character first.
     """
 
-    def __init__(
-        self, config: SamplingConfig, backward: bool = False, as_bytes: bool = False
-    ) -> None:
+    def __init__(self, config: SamplingConfig, backward: bool = False) -> None:
         self._stops = tuple(stop[::-1] if backward else stop for stop in config.stop)
         self._in_stops = frozenset("".join(self._stops))
         self._keep_stop = config.keep_stop
         self._lines, self._words = config.lines, config.words
-        self._in_word, self._as_bytes = False, as_bytes
-        self._held = ""
+        self._in_word, self._held = False, ""
         self._active = bool(self._stops) or self._lines is not None or self._words is not None
         self.done = False
 
@@ -55,7 +51,7 @@ class Ending:
         """Whether the character closes the last line or word; it is not shown then."""
         if character == "\n" and self._lines is not None:
             self._lines -= 1
-        space = character.isspace() and (character < "\x80" or not self._as_bytes)
+        space = character.isspace()
         if space and self._in_word and self._words is not None:
             self._words -= 1
         self._in_word = not space

@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from charrnn.config import SamplingConfig
@@ -67,41 +67,28 @@ class TextFormat:
         return Rules(self.config, self.vocabulary)
 
     @cached_property
-    def as_bytes(self) -> bool:
-        """Whether bytes are put together to characters only when the text is whole."""
-        late = self.raw or self.backward or bool(self.config.beam)
-        return self.vocabulary.byte_level and late
-
-    @cached_property
-    def utf8(self) -> bool:
-        """Whether bytes are put together to characters as they come."""
-        return self.vocabulary.byte_level and not self.as_bytes
-
-    @cached_property
     def plain(self) -> bool:
         """Whether every id is a character that is shown at once: nothing waits or is matched."""
-        return not self.utf8 and not self.config.ends
-
-    @cached_property
-    def _ending_config(self) -> SamplingConfig:
-        """The settings with stop strings as the ending sees them: in bytes or characters."""
-        if not self.as_bytes:
-            return self.config
-        stops = tuple(map(self.vocabulary.from_user, self.config.stop))
-        return replace(self.config, stop=stops)
+        return not self.config.ends and (self.raw or not self.vocabulary.byte_level)
 
     def new_ending(self) -> Ending:
         """The ending that one text of these settings comes to."""
-        return Ending(self._ending_config, self.backward, self.as_bytes)
+        return Ending(self.config, self.backward)
 
     def new_decoder(self) -> Decoder:
         """The decoder of one text."""
-        return Decoder(self.vocabulary, self.utf8)
+        errors = "surrogateescape" if self.raw else "replace"
+        return Decoder(self.vocabulary, self.backward, errors)
+
+    def given_out(self, characters: str) -> str:
+        """Decoded characters as the user gets them: with `raw` each byte is a character."""
+        if not self.raw or characters.isascii():
+            return characters
+        return self.readable(self.vocabulary.from_user(self.readable(characters)))
 
     def readable(self, shown: str) -> str:
-        """Turn the characters of a text from the order of writing into that of reading."""
-        text = shown[::-1] if self.backward else shown
-        return self.vocabulary.to_user(text) if self.as_bytes and not self.raw else text
+        """Turn characters from the order of writing into that of reading, or back."""
+        return shown[::-1] if self.backward else shown
 
 
 class Track:
@@ -174,7 +161,7 @@ class Track:
         shown = "" if self.done else self._show(*self._decoder.rest())
         held = self._ending.rest()
         self._count(len(held))
-        return shown + held
+        return shown + self._format.given_out(held)
 
     def text(self, shown: str, seed: int) -> Text:
         """The finished text, from all that the track has given out."""
@@ -207,7 +194,7 @@ class Track:
         if self._ending.done:
             self.done = True
             self._end, self._widths, self._log_ps = self._log_ps, [], []
-        return shown
+        return self._format.given_out(shown)
 
     def _count(self, shown: int) -> None:
         """Count the ids of the next `shown` characters, which wait no longer."""
