@@ -1,13 +1,15 @@
-"""Writing by turns, with keys from a pipe in place of a keyboard."""
+"""Writing by turns, with keys from a pipe in place of a keyboard, and a small terminal."""
 
 import pytest
 from prompt_toolkit.application import create_app_session
+from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from test_sampling import model_of
 
 from charrnn.cli.interactive import Story, interact
 from charrnn.cli.page import Page
+from charrnn.cli.rewriting import Rewriting, rows, wrapped
 
 TAB, UNDO, END = "\t", "\x1a", "\x04"
 
@@ -27,7 +29,7 @@ def play(capsys):
 
 
 def story():
-    return Story(model_of(), "ab", 1, {"length": 8})
+    return Story(model_of(), "ab", 1, {"length": 8}, Rewriting(DummyOutput()))
 
 
 def test_the_model_goes_on_after_what_is_typed(capsys):
@@ -35,7 +37,7 @@ def test_the_model_goes_on_after_what_is_typed(capsys):
     told.turn("c a")
     assert told.text.startswith("abc a")
     assert len(told.text) == 5 + 8
-    assert capsys.readouterr().err.endswith(told.text)
+    assert capsys.readouterr().err == f"{told.text}\n"
 
 
 def test_another_text_takes_the_place_of_the_last():
@@ -77,3 +79,123 @@ def test_keys(play):
 
 def test_a_seed_tells_the_same_story_again(play):
     assert play(f"c\r{TAB}", length=9) == play(f"c\r{TAB}", length=9)
+
+
+# -- The screen --------------------------------------------------------------------------
+
+SIZE = Size(rows=12, columns=10)
+
+
+class Terminal(DummyOutput):
+    """Notes how the cursor is moved."""
+
+    def __init__(self):
+        self.moves = []
+
+    def get_size(self):
+        return SIZE
+
+    def cursor_up(self, amount):
+        self.moves.append(amount)
+
+    def erase_down(self):
+        self.moves.append("erase")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("", 1), ("a" * 10, 1), ("a" * 11, 2), ("a\nb\n", 3), ("古" * 5, 1), ("古" * 6, 2)],
+)
+def test_the_rows_of_a_text(text, number):
+    assert rows(text, SIZE.columns) == number
+
+
+def test_a_wide_character_at_the_edge_is_not_cut_in_two():
+    assert wrapped("aaaaa古古古", 10) == [9, 2]
+
+
+def test_another_text_clears_all_lines_of_the_last(capsys):
+    terminal = Terminal()
+    screen = Rewriting(terminal)
+    screen.change("one\nab" + "x" * 15 + "\ny\nz")
+    screen.end()
+    assert terminal.moves == []
+    screen.change("one\nabc")
+    assert terminal.moves == [4, "erase"]
+    assert capsys.readouterr().err.endswith("\nabc")
+
+
+def test_notes_below_are_cleared_with_it(capsys):
+    terminal = Terminal()
+    screen = Rewriting(terminal)
+    screen.change("one\ntwo")
+    screen.end()
+    screen.note("a note of many words")
+    screen.change("one\ntwo, three")
+    assert terminal.moves == [1 + 3, "erase"]
+    assert "a note of\nmany\nwords\n" in capsys.readouterr().err
+
+
+def test_what_has_left_the_screen_stays():
+    terminal = Terminal()
+    screen = Rewriting(terminal)
+    screen.change("a" * 1000)
+    screen.end()
+    screen.change("b")
+    assert terminal.moves == [SIZE.rows - 1, "erase"]
+
+
+def test_nothing_shown_is_an_order_to_the_terminal(capsys):
+    Rewriting(Terminal()).change("a\x1b[2J\tb\x07\n")
+    assert capsys.readouterr().err == "a\ufffd[2J    b\ufffd\n"
+
+
+# -- Settings ----------------------------------------------------------------------------
+
+
+def said(told, line, capsys):
+    """What a line that is typed is answered with."""
+    before = told.text
+    capsys.readouterr()
+    told.turn(line)
+    assert told.text == before
+    return " ".join(capsys.readouterr().err.split())
+
+
+def test_settings_change_from_the_next_turn_on(capsys):
+    told = story()
+    assert said(told, "/length 3", capsys) == "length is now 3"
+    told.turn("")
+    assert len(told.text) == 2 + 3
+    assert said(told, "/temp 0.5", capsys) == "temperature is now 0.5"
+    assert said(told, "/temperature", capsys) == "temperature is 0.5"
+    assert said(told, "/top-p", capsys) == "top-p is 1"
+    assert said(told, "/greedy", capsys) == "greedy is now on"
+    assert said(told, "/stop c", capsys) == "stop is now c"
+
+
+def test_a_setting_that_cannot_be_changes_nothing(capsys):
+    told = story()
+    before = dict(told.settings)
+    assert (
+        said(told, "/temprature 1", capsys) == "no setting /temprature; did you mean /temperature?"
+    )
+    assert said(told, "/zzz", capsys) == "no setting /zzz; /help lists them"
+    assert said(told, "/count 3", capsys) == "no setting /count; /help lists them"
+    assert "/temperature" in said(told, "/temperature -1", capsys)
+    assert "/length" in said(told, "/length many", capsys)
+    assert "on or off" in said(told, "/greedy maybe", capsys)
+    assert told.settings == before
+
+
+def test_help_lists_the_settings(capsys):
+    shown = said(story(), "/help", capsys)
+    assert "/temperature" in shown
+    assert "/top-k" in shown
+    assert "/count" not in shown
+
+
+def test_two_slashes_are_text():
+    told = story()
+    told.turn("//c")
+    assert told.text.startswith("ab/c")

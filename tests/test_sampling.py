@@ -323,11 +323,6 @@ def test_bytes_become_characters_at_the_end(direction, search):
     assert text == raw.encode("latin-1").decode("utf-8", "replace")
 
 
-def test_words_of_bytes_end_at_spaces_alone():
-    ending = Ending(SamplingConfig(words=2), as_bytes=True)
-    assert ending.feed("à à à".encode().decode("latin-1")) == "à à".encode().decode("latin-1")
-
-
 def test_unknown_characters_of_bytes_are_named_as_the_user_wrote_them():
     assert byte_model().missing("à é") == "é"
     assert byte_model().missing("aà€") == "a€"

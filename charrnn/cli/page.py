@@ -115,10 +115,8 @@ def print_texts(
             continue
         heading = f"--- {number + 1} ---\n" if headings else ""
         whole = text.text + prompt if layout.prompt_last else prompt + text.text
-        end = "\n" if headings or number + 1 == len(texts) else layout.between
-        end = page.line_end if len(texts) == 1 else "\n"
-        heading = f"--- {number + 1} ---\n" if len(texts) > 1 else ""
-        whole = text.text + prompt if backward else prompt + text.text
+        between = "\n" if headings else layout.between
+        end = page.line_end if number + 1 == len(texts) else between
         page.write(f"{heading}{whole}{end}")
         if found is not None:
             page.flush()

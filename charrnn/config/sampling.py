@@ -73,24 +73,20 @@ class SamplingConfig(Settings):
         False,
         "Only texts that are new: none that stands in the training text, as a whole line or whole"
         " lines, and none twice.",
+        group="Choice",
     )
     best_of: int = setting(
-        1, "Write so many for each text, keep the likeliest.", group="Search", low=1, high=1 << 16
-    )
-    beam: int = setting(
-        0,
-        "Search for the likeliest text, with so many candidates; chance, temperature and filters"
-        " have no part in it.",
-        group="Search",
         1,
-        "Write so many for each text, keep the one with the likeliest characters on average.",
+        "Write this many for each text, and keep the one with the likeliest characters on average.",
+        group="Search",
         low=1,
         high=1 << 16,
     )
     beam: int = setting(
         0,
-        "Search for the text that is likeliest as a whole, with so many candidates; chance,"
+        "Search for the text that is likeliest as a whole, with this many candidates; chance,"
         " temperature and filters have no part in it.",
+        group="Search",
         low=0,
         high=1 << 16,
     )

@@ -77,9 +77,6 @@ class Beam:
 
     def _log_p(self) -> np.ndarray:
         log_p = log_softmax(read_logits(self.engine, self.unread))[:, :-1]
-        allowed = self.rules([each.track.drawn for each in self.live])
-        return log_p if allowed is None else np.where(allowed, log_p, NEVER)
-        log_p = log_softmax(self.engine.read(self.unread).astype(np.float64))[:, :-1]
         return log_p if self.rules.mask is None else np.where(self.rules.mask, log_p, NEVER)
 
     def _choose(self, log_p: np.ndarray) -> list[tuple[int, int]]:

@@ -109,13 +109,6 @@ class Writing:
     def __iter__(self) -> Iterator[list[str]]:
         config = self.format.config
         noise = Noise(self.seed, self.count, self.position, self.first)
-        last = self.position + config.length
-        while self._going and (config.endless or self.position < last):
-            logits = pick(read_logits(self.engine, self.unread), self._rows)
-            weights = self._weigh(logits[:, :-1])  # never the unknown symbol
-            numbers = [track.number for track in self._going]
-            ids = draw(weights, pick(noise.next(), numbers))
-        config, noise = self.format.config, Noise(self.seed, self.count, self.position)
         draw_next = self._draw if config.match is None else self._draw_matching
         last = self.position + config.length
         while self._going and (config.endless or self.position < last):
@@ -172,7 +165,7 @@ class Writing:
 
     def _read(self) -> np.ndarray:
         """Logits [B, V] of the texts that go on; the unknown symbol, last, is never drawn."""
-        return pick(self.engine.read(self.unread), self._rows).astype(np.float64)
+        return pick(read_logits(self.engine, self.unread), self._rows)
 
     def _pick_noise(self, noise: Noise) -> np.ndarray:
         """The next random numbers [B] of the texts that go on."""

@@ -167,8 +167,7 @@ def sample_command(
             copied = [model.novelty(text.text, prompt) for text in texts] if novelty else None
             layout = Layout(as_json, *between(separator, config, page), model.backward)
             print_texts(page, shown, texts, copied, layout)
-            complete = all(text.complete for text in texts)
-            incomplete = write_whole(page, model, model.finish(writing, prompt), shown, options)
+            incomplete = [text.wanted for text in texts if not text.complete]
         else:
             print_stream(page, shown, writing)
             incomplete = [] if writing.complete() else [writing.tracks[0].wanted]
@@ -196,13 +195,6 @@ def between(separator: str | None, config: SamplingConfig, page: Page) -> tuple[
 
 ESCAPES = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
 ESCAPED = re.compile(r"\\([nt0\\])")
-def write_whole(
-    page: Page, model: "TextModel", texts: "list[Text]", shown: str, options: Mapping[str, object]
-) -> list[str]:
-    """Write texts that are whole; return what each that is incomplete lacks, if that is known."""
-    copied = [model.novelty(text.text) for text in texts] if options["novelty"] else None
-    print_texts(page, model.backward, shown, texts, copied, as_json=bool(options["as_json"]))
-    return [text.wanted for text in texts if not text.complete]
 
 
 def check_together(options: Mapping[str, object], config: SamplingConfig) -> None:
