@@ -93,5 +93,5 @@ def readable(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, (list, tuple)):
-        return ",".join(map(str, value)) or MISSING
-    return MISSING if value is None else str(value)
+        return ",".join(map(readable, value)) or MISSING
+    return MISSING if value is None else visible(str(value))
