@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -291,6 +292,78 @@ def foreign(call: str, work: Path) -> bool:
     writes = any(word in call for word in ("O_WRONLY", "O_RDWR", "O_CREAT", "rename", "mkdir"))
     ours = str(work.parent) in call or "/dev/" in call or '("' in call.replace('("/', "")
     return writes and "= -1" not in call and not ours
+
+
+# -- Damage and nasty corpora ------------------------------------------------------------
+
+
+@main.command()
+@click.option("--files", default=5000, help="How many files are damaged.")
+@click.option("--seed", default=0)
+def damage(files: int, seed: int) -> None:
+    """A damaged file is refused with one line, and never overlooked.
+
+    The checks are those of tests/test_damage.py and tests/test_history.py, with other damage.
+    """
+    import test_damage as checks
+    import test_history
+    from damage import blind, tensors_file
+
+    tried, failed = Counter[str](), list[str]()
+    model = checks.small_model()
+    trials: dict[str, Callable[[random.Random], object]] = {
+        "checkpoint up to 16 MB, blind": lambda chance: checks.blindly(chance, whole=True),
+        "checkpoint above 16 MB, blind": lambda chance: checks.blindly(chance, whole=False),
+        "checkpoint, checksums recomputed": lambda chance: checks.read(
+            tensors_file(checks.example_bytes(), chance)
+        ),
+        "state, blind": lambda chance: checks.continued(
+            model, blind(checks.state_bytes(model), chance)
+        ),
+        "state, checksums recomputed": lambda chance: checks.continued(
+            model, tensors_file(checks.state_bytes(model), chance)
+        ),
+        "corpus.json, checksums recomputed": checks.hostile_record,
+        "history.csv, blind": lambda chance: test_history.hold_the_law(chance, times=1),
+    }
+    with working_folder():
+        for number in range(files):
+            kind = list(trials)[number % len(trials)]
+            tried[kind] += 1
+            try:
+                trials[kind](random.Random(seed * files + number))
+            except BaseException as error:
+                failed.append(f"{kind}, number {number}: {error!r}"[:300])
+    report("damaged files are refused with one line", tried, failed)
+
+
+@main.command()
+@click.option("--count", default=2000, help="How many corpora are read.")
+@click.option("--seed", default=0)
+def corpora(count: int, seed: int) -> None:
+    """A corpus of a nasty kind is read exactly, or refused by name (see tests/corpora.py)."""
+    from corpora import hold_the_law, nasty_corpora
+
+    tried, failed = Counter[str](), list[str]()
+    for nasty in itertools.islice(nasty_corpora(seed), count):
+        with working_folder():
+            try:
+                tried["read exactly" if hold_the_law(nasty) else "refused by name"] += 1
+            except BaseException as error:
+                failed.append(f"{nasty}: {error!r}"[:300])
+    report("nasty corpora are read exactly or refused", tried, failed)
+
+
+@contextmanager
+def working_folder() -> Iterator[None]:
+    """A temporary folder to work in."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            yield
+        finally:
+            os.chdir(before)
 
 
 if __name__ == "__main__":

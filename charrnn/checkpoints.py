@@ -32,7 +32,7 @@ from charrnn.network.layout import (
     weights_layout,
 )
 from charrnn.network.weights import below
-from charrnn.plain import quoted, record, table, typed
+from charrnn.plain import filled, quoted, record, table, typed
 from charrnn.progress import Progress
 from charrnn.tensor_file import HEADER_SUM, TENSORS_SUM, StrangerError, TensorFile
 from charrnn.text.vocabulary import Vocabulary
@@ -45,7 +45,6 @@ checksum over description and tensors together."""
 KEY = "charrnn"
 PARTS = ("weights", "optimizer", "state")
 CONTENTS = ("format", "config", "vocabulary", "progress")
-WRITTEN = ("version", "at")
 OWN = {1: ("checksum",), 2: ("checksum",), 3: (HEADER_SUM, TENSORS_SUM, "written")}
 """What each format has beside these: its checksums, and since 3 when and by what it was written."""
 
@@ -84,6 +83,22 @@ class Checkpoint:
         return sum(weight.size for weight in self.weights.values())
 
 
+@dataclass(frozen=True)
+class Written:
+    """By which version of charrnn a checkpoint was written, and when, in UTC."""
+
+    version: str
+    at: str
+    """As ISO 8601 writes it."""
+
+    @classmethod
+    def of(cls, description: Mapping[str, object]) -> "Written":
+        """What a description of format 3 says of it; ValueError where it cannot be."""
+        written = filled(cls, description["written"], "written")
+        datetime.fromisoformat(written.at)
+        return written
+
+
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write the checkpoint so that at any moment the old file or the new one is there."""
     description = {
@@ -91,7 +106,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "config": checkpoint.config.to_json(),
         "vocabulary": checkpoint.vocabulary.to_json(),
         "progress": asdict(checkpoint.progress),
-        "written": {"version": __version__, "at": now()},
+        "written": asdict(Written(__version__, now())),
     }
     tensor_file.write(path, KEY, description, checkpoint.tensors)
 
@@ -171,8 +186,7 @@ def verify(file: TensorFile, version: int, *, numbers: bool) -> int:
             raise ValueError("its checksum does not match")
         return stated
     file.check_header()
-    for name, each in record(file.description["written"], WRITTEN, "written").items():
-        typed(str, each, f"written.{name}")
+    Written.of(file.description)
     if numbers:
         file.check_tensors()
     return int(str(file.description[HEADER_SUM]), 16)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn import tensor_file
-from charrnn.checkpoints import KEY, check_format, damaged, stranger
+from charrnn.checkpoints import KEY, Written, check_format, damaged, stranger
 from charrnn.errors import CorpusError
 from charrnn.network.weights import below
 from charrnn.progress import Progress
@@ -52,7 +52,7 @@ def summarize(path: Path) -> Summary:
     try:
         description, parameters = read_head(path)
         check_format(path, description)
-        written = description.get("written", {})
+        written = Written.of(description) if "written" in description else None
         model = description["config"]["model"]
         units = model["units"]
         sources, characters, started = corpus_beside(path)
@@ -65,8 +65,8 @@ def summarize(path: Path) -> Summary:
             progress=Progress.from_json(description["progress"]),
             parameters=parameters,
             vocabulary_size=len(description["vocabulary"]["characters"]) + 1,
-            version=written.get("version"),
-            written=datetime.fromisoformat(written["at"]) if written else modified(path),
+            version=written.version if written else None,
+            written=datetime.fromisoformat(written.at) if written else modified(path),
             corpus=sources,
             characters=characters,
             started=started,
