@@ -1,7 +1,7 @@
 """What every model can do that writes text: a trained one, or a blend of several."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, overload
 
@@ -125,6 +125,7 @@ class TextModel(ABC):
             backward=self.backward,
             raw=raw,
             scored=scored,
+            at_once=state is not None,
         )
         if state is None:
             return writing.begin(prompt)
@@ -151,22 +152,36 @@ class TextModel(ABC):
             )
 
     def save_state(self, path: PathLike, writing: Writing) -> None:
-        """Keep where a writing stopped, for `write(state=path)`."""
+        """Keep where a writing stopped, for `write(state=path)`.
+
+        Raises:
+            ConfigError: Something but the length ends its several texts, or there are so many
+                that they were written in groups.
+        """
+        if not writing.whole:
+            raise ConfigError(
+                "so many texts are written in groups",
+                {"count": writing.format.config.count},
+                way_out="first call at_once() of what write() returns",
+            )
         save_state(Path(path), writing, self.identity)
 
     @documented(SamplingConfig, like=write)
     def texts(self, prompt: str = "", *, scored: bool = True, **settings: Any) -> list[Text]:
         """The texts with their log-probabilities; see `write`."""
-        return self.finish(self.write(prompt, scored=scored, **settings), prompt)
+        return list(self.finish(self.write(prompt, scored=scored, **settings), prompt))
 
-    def finish(self, writing: Writing, prompt: str) -> list[Text]:
-        """The texts of a writing, after the search or choice that its settings want."""
+    def finish(self, writing: Writing, prompt: str) -> Iterable[Text]:
+        """The texts of a writing, after the search or choice that its settings want.
+
+        A list where all are known at the same time; otherwise each comes when it is done.
+        """
         config = writing.format.config
         if config.beam:
             return beam_search(writing, prompt)
         if config.new:
             return new_texts(writing, prompt, self.training_texts())
-        return best_of(writing) if config.best_of > 1 else writing.texts()
+        return best_of(writing) if config.best_of > 1 else writing.each()
 
     @overload
     def generate(self, prompt: str = "", *, count: None = None, **settings: Any) -> str: ...

@@ -57,6 +57,7 @@ LIGHT = (
     "charrnn.sampling.decoding",
     "charrnn.sampling.endings",
     "charrnn.sampling.constraints",
+    "charrnn.sampling.groups",
     "charrnn.sampling.narrowing",
     "charrnn.sampling.search",
     "charrnn.sampling.blending",

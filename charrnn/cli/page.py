@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -102,25 +102,26 @@ class Layout:
 def print_texts(
     page: Page,
     prompt: str,
-    texts: "list[Text]",
-    novelties: "list[Novelty] | None",
+    texts: "Iterable[Text]",
+    count: int,
+    novelty: "Callable[[Text], Novelty] | None",
     layout: Layout,
-) -> None:
-    """Whole texts, one after the other."""
-    headings = layout.headings and len(texts) > 1
-    for number, text in enumerate(texts):
-        found = novelties[number] if novelties else None
+) -> "Iterator[Text]":
+    """Whole texts, one after the other, `count` in all; each is yielded when it is written."""
+    headings = layout.headings and count > 1
+    for number, text in enumerate(texts, 1):
+        found = novelty(text) if novelty else None
         if layout.as_json:
             page.write(json.dumps(facts(prompt, text, found), ensure_ascii=False) + "\n")
-            continue
-        heading = f"--- {number + 1} ---\n" if headings else ""
-        whole = text.text + prompt if layout.prompt_last else prompt + text.text
-        between = "\n" if headings else layout.between
-        end = page.line_end if number + 1 == len(texts) else between
-        page.write(f"{heading}{whole}{end}")
-        if found is not None:
-            page.flush()
+        else:
+            heading = f"--- {number} ---\n" if headings else ""
+            whole = text.text + prompt if layout.prompt_last else prompt + text.text
+            between = "\n" if headings else layout.between
+            page.write(f"{heading}{whole}{page.line_end if number == count else between}")
+        page.flush()
+        if found is not None and not layout.as_json:
             click.echo(describe(found), err=True)
+        yield text
 
 
 def facts(prompt: str, text: "Text", found: "Novelty | None") -> dict[str, object]:

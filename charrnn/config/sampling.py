@@ -64,7 +64,7 @@ class SamplingConfig(Settings):
     words: int | None = setting(None, "End after this many words.", group="End", low=1)
     count: int = setting(
         1,
-        "Texts to write at once; several are shown when all are done.",
+        "Texts to write; several are shown as they are done.",
         group="Output",
         low=1,
         high=1 << 20,

@@ -2,26 +2,26 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import groupby, islice
 
 import numpy as np
 
 from charrnn.sampling.constraints import Rules
 from charrnn.sampling.engines import Engine, read_logits
 from charrnn.sampling.filters import NEVER, log_softmax
+from charrnn.sampling.groups import check_fit
 from charrnn.sampling.track import Text, Track
 from charrnn.sampling.writing import Writing, first_ids
 
 
-def best_of(writing: Writing) -> list[Text]:
+def best_of(writing: Writing) -> Iterator[Text]:
     """Of every `best_of` texts in a row the one whose characters are likeliest on average.
 
     What ends a text and is not shown, as a stop string, counts like its characters.
     """
-    texts, size = writing.texts(), writing.format.config.best_of
-    groups = [texts[start : start + size] for start in range(0, len(texts), size)]
-    rank = lambda text: (text.complete, text.rank_per_char)  # noqa: E731
-    return [max(group, key=rank) for group in groups]
+    size = writing.format.config.best_of
+    for _, texts in groupby(writing.each(), lambda text: text.number // size):
+        yield max(texts, key=lambda text: (text.complete, text.rank_per_char))
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,12 @@ def beam_search(writing: Writing, prompt: str) -> list[Text]:
     is in it; the rules and ends of the writing's settings hold. A text is as likely as all its
     characters together with what ends it; equal texts that end in several ways are one. Where
     the setting `match` cannot be fulfilled, what comes of it is incomplete.
+
+    Raises:
+        ConfigError: So many candidates would take too much memory.
     """
     config = writing.format.config
+    check_fit(config.beam, writing.text_bytes, {"beam": config.beam})
     writing.engine.start(1)
     beam = Beam(
         writing.engine,

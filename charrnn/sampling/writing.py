@@ -1,5 +1,6 @@
 """A batch of texts being written: ids are drawn from an engine's logits and given to tracks."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import numpy as np
 from charrnn.config import SamplingConfig
 from charrnn.sampling.engines import Engine, read_logits
 from charrnn.sampling.filters import NEVER, Filters, Past, draw, log_softmax
+from charrnn.sampling.groups import GROUP_BYTES, bytes_of_a_text, check_fit
 from charrnn.sampling.narrowing import narrowed
 from charrnn.sampling.noise import Noise
 from charrnn.sampling.track import Text, TextFormat, Track
@@ -23,7 +25,10 @@ is there because the texts that go on may end early too, and because a GPU compu
 
 
 class Writing:
-    """B texts that are written at once: iterate for their pieces, or ask for the whole texts.
+    """Texts to be written: iterate for their pieces, or ask for the whole texts.
+
+    The pieces are those of all texts at once. The whole texts, which are the same, are written
+    in groups, so that no more than a group of B texts is in memory.
 
     The engine holds a row of states for each text. Nothing is drawn for a text that is done,
     and when half of the rows belong to such texts, the engine goes on without them. No text
@@ -44,35 +49,62 @@ class Writing:
         raw: bool = False,
         scored: bool = False,
         first: int = 0,
+        at_once: bool = False,
     ) -> None:
         self.engine, self.seed = engine, seed
-        self.first = first
-        """The number of the first text among those of the seed."""
         self.format = TextFormat(vocabulary, config, backward, raw)
         """How the texts are decoded, what they may hold, and where they end."""
-        self.tracks = [
-            Track(self.format, number) for number in range(config.count * config.best_of)
-        ]
-        """Every text."""
+        self._filters, self._scored = Filters(config), scored or config.searched
+        self._prompt, self._all = "", range(first, first + config.count * config.best_of)
+        self.text_bytes = bytes_of_a_text(engine, vocabulary.size, config.length)
+        """About how much memory a text takes while it is written."""
+        group = max(1, GROUP_BYTES // self.text_bytes)
+        self._hold(self._all if at_once else self._all[:group])
+
+    def _hold(self, numbers: range) -> None:
+        """Hold the texts of these numbers among those of the seed, not yet begun."""
+        self.first = numbers.start
+        """The number of the first text that is held."""
+        self.tracks = [Track(self.format, number) for number in numbers]
+        """Every text that is held."""
         self.position = 0
         """How many characters of each text are drawn, as the noise counts them."""
         self.unread = np.zeros((0, len(self.tracks)), np.int32)
         """Ids [T, B] that are written or given, but not yet read by the engine."""
         self.recent = np.zeros((len(self.tracks), 0), np.int32)
         """The last ids [B, N] of each text, for the repetition penalty."""
-        self._filters, self._scored = Filters(config), scored or config.searched
         self._going = self.tracks
         """The texts that are not done."""
+        self._places = list(range(len(numbers)))
+        """Where they stand among all that are held."""
         self._rows = np.arange(len(self.tracks))
         """Their rows in the engine."""
 
     @property
     def count(self) -> int:
-        """How many texts are written."""
+        """How many texts are held, which are written at once."""
         return len(self.tracks)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all texts are held, not a group of them."""
+        return self.count == len(self._all)
+
+    def at_once(self) -> "Writing":
+        """Hold all texts, begun anew, where only a group of them is held.
+
+        Raises:
+            ConfigError: They would take too much memory.
+        """
+        if not self.whole:
+            check_fit(len(self._all), self.text_bytes, {"count": self.format.config.count})
+            self._hold(self._all)
+            self.begin(self._prompt)
+        return self
 
     def begin(self, prompt: str = "") -> "Writing":
         """Start from the zero state, as if after a line's end, with the prompt."""
+        self._prompt = prompt
         ids = np.repeat(
             first_ids(self.format.vocabulary, prompt, self.format.backward)[:, None], self.count, 1
         )
@@ -103,10 +135,14 @@ class Writing:
             backward=form.backward,
             raw=form.raw,
             scored=self._scored,
-            first=self.first + self.count,
+            first=self._all.stop,
         )
 
     def __iter__(self) -> Iterator[list[str]]:
+        return self.at_once()._pieces()
+
+    def _pieces(self) -> Iterator[list[str]]:
+        """What each position adds to the texts that are held, and last what was held back."""
         config = self.format.config
         noise = Noise(self.seed, self.count, self.position, self.first)
         draw_next = self._draw if config.match is None else self._draw_matching
@@ -125,12 +161,26 @@ class Writing:
 
     def texts(self) -> list[Text]:
         """The whole texts, in reading order."""
+        return list(self.each())
+
+    def each(self) -> Iterator[Text]:
+        """The whole texts, in reading order, as soon as their group is written."""
+        yield from self._finish()
+        for start in range(self.count, len(self._all), self.count):
+            group = copy.copy(self)
+            group._hold(self._all[start : start + self.count])
+            yield from group.begin(self._prompt)._finish()
+
+    def _finish(self) -> list[Text]:
+        """The whole texts that are held."""
         pieces: list[list[str]] = [[] for _ in range(self.count)]
-        for row in self:
+        for row in self._pieces():
             for text, piece in zip(pieces, row, strict=True):
                 text.append(piece)
-        whole = [track.text("".join(pieces[track.number]), self.seed) for track in self.tracks]
-        return [replace(text, number=self.first + text.number) for text in whole]
+        return [
+            track.text("".join(text), self.seed)
+            for track, text in zip(self.tracks, pieces, strict=True)
+        ]
 
     def complete(self, number: int = 0) -> bool:
         """Whether a text, as it stands, fully matches the setting `match`, if there is one."""
@@ -169,7 +219,7 @@ class Writing:
 
     def _pick_noise(self, noise: Noise) -> np.ndarray:
         """The next random numbers [B] of the texts that go on."""
-        return pick(noise.next(), [track.number for track in self._going])
+        return pick(noise.next(), self._places)
 
     def _narrow(self, logits: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """Logits [B, V] where the setting `match` lets a character follow, elsewhere -inf."""
@@ -199,8 +249,8 @@ class Writing:
         self._remember(self.unread)
         pieces = [""] * self.count
         scores = self._scores(ids, logits)
-        for track, new, log_p in zip(self._going, ids.tolist(), scores, strict=True):
-            pieces[track.number] = track.take(new, log_p)
+        for place, new, log_p in zip(self._places, ids.tolist(), scores, strict=True):
+            pieces[place] = self.tracks[place].take(new, log_p)
         return pieces
 
     def _scores(self, ids: np.ndarray, logits: np.ndarray) -> list[float]:
@@ -215,6 +265,7 @@ class Writing:
         going = [not track.done for track in self._going]
         if not all(going):
             self._going = [track for track in self._going if not track.done]
+            self._places = [track.number - self.first for track in self._going]
             self._rows = self._rows[going]
 
     def _make_smaller(self, left: int) -> None:

@@ -163,11 +163,12 @@ def sample_command(
     shown = (model.vocabulary.from_user(prompt) if raw else prompt) if echo else ""
     with page, kept_state(model, writing, state_out):
         if model.backward or told_of_whole(config, as_json, novelty):
-            texts = model.finish(writing, prompt)
-            copied = [model.novelty(text.text, prompt) for text in texts] if novelty else None
+            texts, incomplete = model.finish(writing, prompt), []
+            count = len(texts) if isinstance(texts, list) else config.count
+            copied = (lambda text: model.novelty(text.text, prompt)) if novelty else None
             layout = Layout(as_json, *between(separator, config, page), model.backward)
-            print_texts(page, shown, texts, copied, layout)
-            incomplete = [text.wanted for text in texts if not text.complete]
+            for text in print_texts(page, shown, texts, count, copied, layout):
+                incomplete += [] if text.complete else [text.wanted]
         else:
             print_stream(page, shown, writing)
             incomplete = [] if writing.complete() else [writing.tracks[0].wanted]
@@ -241,6 +242,8 @@ def check_state_out(path: Path, config: SamplingConfig) -> None:
 @contextmanager
 def kept_state(model: "TextModel", writing: "Writing", path: Path | None) -> Iterator[None]:
     """Save where the text stands at the end, however that comes."""
+    if path is not None:
+        writing.at_once()
     try:
         yield
     finally:
