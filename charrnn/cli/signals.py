@@ -1,17 +1,31 @@
-"""Ctrl-C as a request to come to an end, not as an accident."""
+"""Ctrl-C and the other requests to stop: training then saves before it ends."""
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
+"""Sent when the terminal is closed; `nohup` lets a program ignore it."""
+
+
+def requests() -> tuple[signal.Signals, ...]:
+    """The signals that ask a program to stop; not SIGHUP where it is ignored, as by `nohup`."""
+    stopping = (signal.SIGINT, signal.SIGTERM)
+    if HANGUP is None or signal.getsignal(HANGUP) is signal.SIG_IGN:
+        return stopping
+    return (*stopping, HANGUP)
+
 
 @contextmanager
-def stop_signals() -> Iterator[list[int]]:
-    """Collect the first Ctrl-C or SIGTERM; a second one acts as ever."""
+def stop_signals(*signals: signal.Signals) -> Iterator[list[int]]:
+    """Collect the first of the signals; after it, each of them acts as it did before.
+
+    Args:
+        signals: Those to collect. With none: Ctrl-C, SIGTERM and SIGHUP.
+    """
     received: list[int] = []
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in signals}
+    before = {number: signal.getsignal(number) for number in signals or requests()}
 
     def restore() -> None:
         for number, handler in before.items():
@@ -21,7 +35,7 @@ def stop_signals() -> Iterator[list[int]]:
         received.append(number)
         restore()
 
-    for number in signals:
+    for number in before:
         signal.signal(number, note)
     try:
         yield received
