@@ -18,6 +18,7 @@ from charrnn import checkpoints
 from charrnn.cli.commands.train import within_time
 from charrnn.cli.page import Page
 from charrnn.cli.progress import Display
+from charrnn.cli.signals import requests
 from charrnn.cli.wording import option, spoken
 from charrnn.config import GROUPS, Config, ModelConfig, Plan, SamplingConfig
 from charrnn.config.settings import looked_up, name_of
@@ -35,7 +36,7 @@ STEPS = 4
 TINY = options(**SMALL)
 
 
-SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+SIGNALS = [(number, 128 + number) for number in requests()]
 
 
 def interrupted(event: type, number: int, *arguments: Any, stdin: bytes = b"") -> Outcome:
@@ -363,7 +364,7 @@ def test_unknown_characters_of_a_prompt_are_named(fox: Run) -> None:
     assert outcome.status == 0
     assert outcome.out.startswith("the Föx")
     assert outcome.err.splitlines()[1:] == [
-        "the model does not know 'F' 'ö'; read as the unknown symbol"
+        "the model does not know 'F' 'ö'; it reads the unknown symbol instead"
     ]
 
 

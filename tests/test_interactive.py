@@ -10,6 +10,8 @@ from test_sampling import model_of
 from charrnn.cli.interactive import Story, interact
 from charrnn.cli.page import Page
 from charrnn.cli.rewriting import Rewriting, rows, wrapped
+from charrnn.config.sampling import SEEDS
+from charrnn.errors import CharrnnError
 
 TAB, UNDO, END = "\t", "\x1a", "\x04"
 
@@ -68,6 +70,29 @@ def test_another_text_does_not_take_what_the_user_typed():
     told.turn(Story.ANOTHER)
     assert told.text.startswith("abc")
     assert len(told.text) == 3 + 8
+
+
+def test_the_seeds_of_the_turns_begin_again_after_the_largest():
+    told = Story(model_of(), "ab", SEEDS - 1, {"length": 8}, Rewriting(DummyOutput()))
+    told.turn("")
+    assert told.text == "ab" + "".join(model_of().stream("ab", seed=0, length=8))
+
+
+def test_an_error_in_a_turn_leaves_the_story_as_it_is(capsys):
+    class Broken:
+        def stream(self, start, **settings):
+            yield "c"
+            raise CharrnnError("no logits; lower `temperature`")
+
+    told = Story(Broken(), "ab", 1, {}, Rewriting(DummyOutput()))
+    told.turn(Story.ANOTHER)
+    assert told.text == "abc"
+    assert capsys.readouterr().err == "abc\nno logits; lower /temperature\n"
+
+
+def test_characters_that_the_model_does_not_know_are_named(capsys):
+    story().turn("é")
+    assert "does not know 'é'" in capsys.readouterr().err
 
 
 def test_keys(play):
@@ -147,7 +172,7 @@ def test_what_has_left_the_screen_stays():
 
 def test_nothing_shown_is_an_order_to_the_terminal(capsys):
     Rewriting(Terminal()).change("a\x1b[2J\tb\x07\n")
-    assert capsys.readouterr().err == "a\ufffd[2J    b\ufffd\n"
+    assert capsys.readouterr().err == "a\\u001b[2J    b\\u0007\n"
 
 
 # -- Settings ----------------------------------------------------------------------------
@@ -180,8 +205,8 @@ def test_a_setting_that_cannot_be_changes_nothing(capsys):
     assert (
         said(told, "/temprature 1", capsys) == "no setting /temprature; did you mean /temperature?"
     )
-    assert said(told, "/zzz", capsys) == "no setting /zzz; /help lists them"
-    assert said(told, "/count 3", capsys) == "no setting /count; /help lists them"
+    assert said(told, "/zzz", capsys) == "no setting /zzz; /help shows them"
+    assert said(told, "/count 3", capsys) == "no setting /count; /help shows them"
     assert "/temperature" in said(told, "/temperature -1", capsys)
     assert "/length" in said(told, "/length many", capsys)
     assert "on or off" in said(told, "/greedy maybe", capsys)
@@ -192,7 +217,18 @@ def test_help_lists_the_settings(capsys):
     shown = said(story(), "/help", capsys)
     assert "/temperature" in shown
     assert "/top-k" in shown
-    assert "/count" not in shown
+    for whole in ("/count", "/beam", "/best-of", "/new"):
+        assert whole not in shown
+
+
+def test_reset_brings_back_the_settings_of_the_start(capsys):
+    told = story()
+    first = dict(told.settings)
+    told.turn("/allow ab")
+    told.turn("/length 3")
+    assert told.settings != first
+    assert said(told, "/reset", capsys) == "the settings are those of the start"
+    assert told.settings == first
 
 
 def test_two_slashes_are_text():

@@ -150,7 +150,7 @@ def test_the_text_of_a_lone_checkpoint_is_not_known():
 
 def test_control_characters_of_names_are_not_shown():
     aged(run("bell\a"), 10)
-    assert rows()[0][0] == "bell?"
+    assert rows()[0][0] == r"bell\u0007"
 
 
 def test_nothing_is_changed():

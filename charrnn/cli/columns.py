@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from shutil import get_terminal_size
 
+from charrnn.cli.terminal import in_a_line
 from charrnn.summary import Summary
 
 GAP = "  "
@@ -46,11 +47,6 @@ def cut(text: str, size: int) -> str:
     return text if len(text) <= size else text[: max(0, size - 3)] + "..."
 
 
-def visible(text: str) -> str:
-    """A text from a file's name, without characters that a terminal would obey."""
-    return "".join(each if each.isprintable() else "?" for each in text)
-
-
 def duration(seconds: float) -> str:
     """A time, as `--time` takes it: its two largest units."""
     whole = round(seconds)
@@ -80,8 +76,8 @@ def corpus_name(summary: Summary) -> str:
     if "-" in sources:
         return "standard input"
     if len(sources) == 1:
-        return visible(Path(sources[0]).name)
-    return f"{visible(Path(os.path.commonpath(sources)).name)}/ ({len(sources)} files)"
+        return in_a_line(Path(sources[0]).name)
+    return f"{in_a_line(Path(os.path.commonpath(sources)).name)}/ ({len(sources)} files)"
 
 
 def readable(value: object) -> str:
@@ -94,4 +90,4 @@ def readable(value: object) -> str:
         return f"{value:.4g}"
     if isinstance(value, (list, tuple)):
         return ",".join(map(readable, value)) or MISSING
-    return MISSING if value is None else visible(str(value))
+    return MISSING if value is None else in_a_line(str(value))

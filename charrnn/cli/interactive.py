@@ -1,5 +1,6 @@
-"""`charrnn sample --interactive`: a text written by turns."""
+"""`charrnn sample --interactive`: a text that the user and the model write by turns."""
 
+import signal
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -10,9 +11,11 @@ from prompt_toolkit.output import create_output
 
 from charrnn.cli import slash
 from charrnn.cli.page import Page
+from charrnn.cli.prompt import unknown_characters
 from charrnn.cli.rewriting import Rewriting
 from charrnn.cli.signals import stop_signals
-from charrnn.errors import ConfigError
+from charrnn.config.sampling import SEEDS
+from charrnn.errors import CharrnnError, ConfigError
 from charrnn.sampling.noise import random_seed
 
 if TYPE_CHECKING:
@@ -21,11 +24,12 @@ if TYPE_CHECKING:
     from charrnn.text_model import TextModel
 
 HELP = (
-    "Enter: the model continues, after what you type. Tab: another text in place of its last one."
-    " Ctrl-Z: take the last part back. /help: commands. Ctrl-D: end."
+    "Enter: add what you typed, and let the model continue. Tab: replace the model's last part by"
+    " another. Ctrl-Z: remove the last part. Ctrl-C: stop the model. /help: show the commands."
+    " Ctrl-D: end."
 )
 TURN = 200
-"""Characters that the model writes in a turn, unless `length` says otherwise."""
+"""Characters that the model writes in a turn, unless the user gives `length`."""
 
 
 def interact(
@@ -36,13 +40,24 @@ def interact(
     screen: "Output | None" = None,
     **settings: object,
 ) -> None:
-    """Write with the user until they end it, then give out the story.
+    """Write a story with the user until they end it.
 
-    All that happens shows on standard error; the story goes to the page, unless that is the
-    same terminal.
+    Everything is shown on standard error. At the end the whole story goes to the page, unless
+    that is the same terminal.
+
+    Args:
+        model: Writes its parts; it must write forward.
+        prompt: The first part.
+        seed: Of the whole story; None for a random one.
+        page: Where the story goes.
+        screen: The terminal; None for the one behind standard error.
+        settings: Of sampling.
+
+    Raises:
+        ConfigError: The model writes backward.
     """
     if model.backward:
-        why = "this run writes backward, from the end"
+        why = "this run was trained backward: it writes what comes before a text"
         raise ConfigError(why, {"interactive": None}, way_out="leave it out")
     output = screen or create_output(stdout=sys.stderr)
     shown = Rewriting(output)
@@ -58,17 +73,16 @@ def interact(
 
 
 def converse(story: "Story", session: PromptSession) -> None:
-    """Take turns until the user ends it with Ctrl-D or Ctrl-C."""
+    """Take turns until the user presses Ctrl-D, or Ctrl-C when the model does not write."""
     while True:
         try:
-            answer: object = session.prompt("> ")
+            story.turn(session.prompt("> "))
         except (EOFError, KeyboardInterrupt):
             return
-        story.turn(answer)
 
 
 def key_bindings() -> KeyBindings:
-    """Tab and Ctrl-Z end a line with an answer of their own."""
+    """Tab and Ctrl-Z answer for the user in place of a line of text."""
     bindings = KeyBindings()
 
     @bindings.add("tab")
@@ -105,7 +119,7 @@ class Story:
         screen: Rewriting,
     ) -> None:
         self._model, self.seed, self._screen = model, seed, screen
-        self.settings = dict(settings)
+        self.settings = self._first_settings = dict(settings)
         self._parts: list[tuple[str, bool]] = [(prompt, False)]
         self._turns = 0
 
@@ -120,43 +134,70 @@ class Story:
         self._screen.end()
 
     def turn(self, answer: object) -> None:
-        """What the user's answer asks for."""
-        if isinstance(answer, str) and answer.startswith("/") and not answer.startswith("//"):
-            self._command(answer)
-            return
-        if answer is self.UNDO:
-            if len(self._parts) > 1:
-                self._parts.pop()
-            self.show()
-            return
-        if answer is self.ANOTHER:
-            if self._parts[-1][1]:
-                self._parts.pop()
-        elif isinstance(answer, str) and answer:
-            self._parts.append((answer.removeprefix("/"), False))
-        self._write_on()
+        """Do what the user asks for.
+
+        Args:
+            answer: A line of text, a command that begins with one slash, or the answer of a key:
+                `ANOTHER` or `UNDO`.
+        """
+        try:
+            if answer is self.UNDO:
+                self._undo()
+            elif isinstance(answer, str) and slash.is_command(answer):
+                self._command(answer)
+            elif answer is self.ANOTHER:
+                self._replace()
+            else:
+                self._add(str(answer))
+        except CharrnnError as error:  # the story goes on: it must not be lost
+            self._screen.note(error.line(named=slash.named, worded=slash.spoken))
+
+    def _undo(self) -> None:
+        """Remove the last part, but never the prompt."""
+        if len(self._parts) > 1:
+            self._parts.pop()
+        self.show()
 
     def _command(self, line: str) -> None:
-        """Change a setting, or tell of the settings."""
+        """Change the settings, or show something about them."""
         if line.strip() == "/help":
-            self._screen.note(slash.help_text())
-            return
-        try:
+            told = slash.help_text()
+        elif line.strip() == "/reset":
+            self.settings, told = self._first_settings, "the settings are those of the start"
+        else:
             self.settings, told = slash.changed(self.settings, line)
-        except ConfigError as error:
-            told = error.line(named=slash.named)
         self._screen.note(told)
 
-    def _write_on(self) -> None:
-        """A new part by the model, shown as it comes; Ctrl-C ends it."""
+    def _replace(self) -> None:
+        """Let the model write its last part anew; what the user typed last stays."""
+        if self._parts[-1][1]:
+            self._parts.pop()
+        self._continue()
+
+    def _add(self, line: str) -> None:
+        """Add what the user typed, and let the model continue."""
+        typed = line.removeprefix("/")
+        if typed:
+            self._parts.append((typed, False))
+        self._continue()
+        unknown = unknown_characters(typed, self._model)
+        if unknown:
+            self._screen.note(unknown)
+
+    def _continue(self) -> None:
+        """Let the model write a part, which is shown as it comes; Ctrl-C ends it."""
         self._turns += 1
         start, written = self.text, []
+        seed = (self.seed + self._turns) % SEEDS
         self._screen.change(start)
-        with stop_signals() as received:
-            for piece in self._model.stream(start, seed=self.seed + self._turns, **self.settings):
-                self._screen.add(piece)
-                written.append(piece)
-                if received:
-                    break
-        self._screen.end()
-        self._parts.append(("".join(written), True))
+        try:
+            with stop_signals(signal.SIGINT) as received:
+                for piece in self._model.stream(start, seed=seed, **self.settings):
+                    self._screen.add(piece)
+                    written.append(piece)
+                    if received:
+                        break
+        finally:
+            self._screen.end()
+            if written:
+                self._parts.append(("".join(written), True))

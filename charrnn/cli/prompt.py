@@ -2,8 +2,12 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from charrnn.text_model import TextModel
 
 
 def read_prompt(prompt: str | None, file: Path | None) -> str:
@@ -42,3 +46,9 @@ def decoded(name: str, content: bytes) -> str:
             f"{name}: byte 0x{error.object[error.start]:02x} at offset {error.start}"
             " is not utf-8; convert the file"
         ) from error
+
+
+def unknown_characters(text: str, model: "TextModel") -> str:
+    """A message that names the characters that the model does not know; empty without any."""
+    names = " ".join(repr(character) for character in model.missing(text))
+    return f"the model does not know {names}; it reads the unknown symbol instead" if names else ""

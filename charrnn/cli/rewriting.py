@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import click
 from prompt_toolkit.utils import get_cwidth
 
+from charrnn.cli.terminal import visible
+
 if TYPE_CHECKING:
     from prompt_toolkit.output import Output
 
@@ -13,10 +15,10 @@ TAB = 4
 
 
 class Rewriting:
-    """Shows a text on standard error, and changes of it in place.
+    """Shows a text on standard error, and changes it in place.
 
     Only the lines that change are written again. What has scrolled off the top of the screen
-    cannot be taken back.
+    stays as it is: no program can change it.
 
     Args:
         output: Moves the cursor and knows the terminal's size.
@@ -27,13 +29,13 @@ class Rewriting:
         self._text = self._notes = ""
 
     def begin(self) -> None:
-        """Leave what is shown so far as it is."""
+        """Start a new text below all that is shown so far, which then stays as it is."""
         self._text = self._notes = ""
 
     def change(self, text: str) -> None:
         """Show another text in place of the present one and of the notes below it.
 
-        The cursor is at the start of the line below them, as `end` leaves it.
+        The cursor must be at the start of the line below them, where `end` leaves it.
         """
         kept = text.rfind("\n", 0, common(self._text, text)) + 1
         if self._text or self._notes:
@@ -42,25 +44,26 @@ class Rewriting:
         self.add(text[kept:])
 
     def add(self, text: str) -> None:
-        """Show more of the text, behind what is there."""
+        """Show more text behind what is there."""
         self._text += text
-        click.echo(harmless(text), err=True, nl=False)
+        click.echo(on_screen(text), err=True, nl=False)
 
     def end(self) -> None:
-        """Go to the line below."""
+        """Go to the start of the line below."""
         click.echo(err=True)
 
     def note(self, text: str) -> None:
-        """Show a line below, until the text changes."""
+        """Show a message below, wrapped to the terminal, until the text changes."""
         width = self._output.get_size().columns
-        wrapped = "\n".join(click.wrap_text(line, width - 1) for line in text.splitlines())
+        lines = visible(text).splitlines()
+        wrapped = "\n".join(click.wrap_text(line, width - 1) for line in lines)
         self._notes += f"\n{wrapped}"
         click.echo(wrapped, err=True)
 
     def _clear(self, text: str) -> None:
-        """Go back to where a text begins, and clear the screen from there."""
+        """Go back to where the text begins, and clear the screen from there."""
         size = self._output.get_size()
-        self._output.cursor_up(min(rows(harmless(text), size.columns), size.rows - 1))
+        self._output.cursor_up(min(rows(on_screen(text), size.columns), size.rows - 1))
         self._output.write_raw("\r")
         self._output.erase_down()
         self._output.flush()
@@ -73,7 +76,7 @@ def common(one: str, other: str) -> int:
 
 
 def rows(text: str, columns: int) -> int:
-    """How many rows of the terminal a text takes."""
+    """How many rows a text takes on a terminal that is so many columns wide."""
     return sum(map(len, (wrapped(line, columns) for line in text.split("\n"))))
 
 
@@ -88,9 +91,6 @@ def wrapped(line: str, columns: int) -> list[int]:
     return widths
 
 
-def harmless(text: str) -> str:
-    """A text without characters that a terminal would obey."""
-    return "".join(
-        each if each.isprintable() or each == "\n" else "\ufffd"
-        for each in text.replace("\t", " " * TAB)
-    )
+def on_screen(text: str) -> str:
+    """The text as the terminal shows it: tabs as spaces, control characters escaped."""
+    return visible(text.replace("\t", " " * TAB))

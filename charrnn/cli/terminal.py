@@ -14,4 +14,14 @@ ORDERS = re.compile(
 
 def visible(text: str) -> str:
     r"""The text with each control character as it is written in JSON: \u001b for ESC."""
-    return ORDERS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return ORDERS.sub(lambda match: escaped(match[0]), text)
+
+
+def in_a_line(name: str) -> str:
+    r"""A name for a table: every character that is not printed is escaped, a line break too."""
+    return "".join(each if each.isprintable() else escaped(each) for each in name)
+
+
+def escaped(character: str) -> str:
+    r"""A character by its number, as JSON writes it: \u001b for ESC."""
+    return f"\\u{ord(character):04x}"

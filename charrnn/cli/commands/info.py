@@ -15,12 +15,12 @@ from charrnn.cli.columns import (
     duration,
     moment,
     readable,
-    visible,
     width,
 )
 from charrnn.cli.completion import complete_runs
 from charrnn.cli.options import checkpoints_option, json_option
 from charrnn.cli.registry import register
+from charrnn.cli.terminal import in_a_line
 from charrnn.cli.usage import NamedChoice
 from charrnn.errors import PluginError
 from charrnn.runs import WHICH, Run, find_checkpoint
@@ -150,7 +150,7 @@ def verified(path: Path) -> Iterator[str]:
 
 def run_of(checkpoint: Path) -> str:
     """The name of a checkpoint's run and of its own file, as in `fox/last`."""
-    return visible(f"{checkpoint.parent.name}/{checkpoint.stem}")
+    return in_a_line(f"{checkpoint.parent.name}/{checkpoint.stem}")
 
 
 def print_differences(shown: Sequence[Mapping[str, str]]) -> None:

@@ -13,10 +13,10 @@ from charrnn.cli.columns import (
     moment,
     shape,
     table,
-    visible,
 )
 from charrnn.cli.options import checkpoints_option, json_option
 from charrnn.cli.registry import register
+from charrnn.cli.terminal import in_a_line
 from charrnn.errors import CheckpointError
 from charrnn.runs import Run, runs_below
 from charrnn.summary import Summary, summarize
@@ -58,10 +58,10 @@ def read(run: Run) -> Listed:
 def row(run: Run, what: Listed) -> tuple[str, ...]:
     """A run's line."""
     if isinstance(what, CheckpointError):
-        return visible(run.name), what.why
+        return in_a_line(run.name), what.why
     progress, bits = what.progress, what.best_bits_per_char
     return (
-        visible(run.name),
+        in_a_line(run.name),
         what.cell,
         shape(what),
         corpus_name(what),

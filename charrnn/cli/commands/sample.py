@@ -19,7 +19,7 @@ from charrnn.cli.options import (
     which_option,
 )
 from charrnn.cli.page import Layout, Page, print_stream, print_texts
-from charrnn.cli.prompt import check_standard_input, read_prompt
+from charrnn.cli.prompt import check_standard_input, read_prompt, unknown_characters
 from charrnn.cli.registry import register
 from charrnn.config import SamplingConfig
 from charrnn.config.sampling import ENGINES, SEEDS
@@ -159,7 +159,9 @@ def sample_command(
         prompt, seed=seed, engine=engine, raw=raw, scored=as_json, state=state_in, **chosen
     )
     click.echo(f"{model.name}, --seed {writing.seed}", err=True)
-    warn_of_missing("".join([prompt, *config.stop, config.allow or ""]), model)
+    unknown = unknown_characters("".join([prompt, *config.stop, config.allow or ""]), model)
+    if unknown:
+        click.echo(unknown, err=True)
     shown = (model.vocabulary.from_user(prompt) if raw else prompt) if echo else ""
     with page, kept_state(model, writing, state_out):
         if model.backward or told_of_whole(config, as_json, novelty):
@@ -279,11 +281,3 @@ def parse_weight(text: str) -> tuple[str, float]:
         return run or weight, float(weight) if run else 1.0
     except ValueError:
         raise click.UsageError(f"--blend {text}: write it as RUN=WEIGHT, as in poems=0.5") from None
-
-
-def warn_of_missing(text: str, model: "TextModel") -> None:
-    """Name the characters that the user gives and the model does not know."""
-    characters = model.missing(text)
-    if characters:
-        shown = " ".join(repr(character) for character in characters)
-        click.echo(f"the model does not know {shown}; read as the unknown symbol", err=True)
