@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -142,8 +143,14 @@ class Terminal:
 
     @property
     def seen(self) -> str:
-        """What it was sent; it puts a carriage return before each newline itself."""
-        return os.read(self._master, 1 << 16).decode().replace("\r\n", "\n")
+        """What it was sent; it puts a carriage return before each newline itself.
+
+        The kernel passes it on in pieces, and not at once.
+        """
+        pieces = []
+        while select.select([self._master], [], [], 0.1)[0]:
+            pieces.append(os.read(self._master, 1 << 16))
+        return b"".join(pieces).decode().replace("\r\n", "\n")
 
     def close(self) -> None:
         self.screen.close()
