@@ -104,7 +104,7 @@ def test_training_writes_a_run_and_tells_of_it_on_standard_error(
         "1,800 characters, 29 distinct; 1,620 train, 180 validate",
         f"fox: 806 parameters, step 0 of {STEPS}",
         "nats = ",
-        f"finished at step {STEPS}, best validation ",
+        f"finished at step {STEPS}, lowest validation loss ",
         "charrnn sample fox",
     ):
         assert words in outcome.err
@@ -225,7 +225,7 @@ def test_a_signal_saves_and_tells_how_to_go_on(number: int, status: int, corpus:
     assert (outcome.status, outcome.out) == (status, "")
     last = outcome.err.splitlines()[-1]
     assert "stopped and saved at step 0 of 3" in last
-    assert last.endswith("go on with: charrnn train --resume --name corpus")
+    assert last.endswith("continue with: charrnn train --resume --name corpus")
     assert [signal.getsignal(each) for each, _ in SIGNALS] == handlers
     run = Run(ROOT / "corpus")
     assert checkpoints.load(run.last).progress.end == 3

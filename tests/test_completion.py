@@ -25,6 +25,7 @@ def test_runs_are_completed_by_name():
     assert sorted(completed("sample", "fo")) == ["foal", "fox"]
     assert completed("train", "--init-from", "foa") == ["foal"]
     assert completed("train", "--resume", "--name", "fox") == ["fox"]
+    assert completed("sample", "--blend", "fox=1", "--blend", "foa") == ["foal"]
 
 
 def test_runs_of_another_folder():

@@ -9,7 +9,7 @@ from commands import charrnn, untrained
 from charrnn.cli.usage import nearest
 
 GROUPS = {
-    "train": ["Run", "Text", "Plan", "Network", "Optimizer", "Reporting", "Other"],
+    "train": ["Run", "Text", "Plan", "Network", "Optimizer", "Machine", "Reporting", "Other"],
     "sample": ["Model", "Start", "Choice", "End", "Search", "Output", "Other"],
 }
 
@@ -77,13 +77,15 @@ def test_names_are_taken_in_any_case():
     [
         ("train --unts 3", "no such option --unts; did you mean --units?"),
         ("train --num_layers 3", "no such option --num_layers; did you mean --layers?"),
+        ("train -lenght 3", "no such option -lenght; did you mean --seq-length?"),
+        ("sample -qq", "no such option -qq"),
         (
             "sample --rep 3",
             "no such option --rep; did you mean --repetition-penalty or --repetition-window?",
         ),
         ("sample --units 3", "no such option --units; it is an option of charrnn train"),
         ("sample --zzz", "no such option --zzz"),
-        ("train --units x", "--units: 'x': write one number, or one a layer: 512,256"),
+        ("train --units x", "--units: 'x': write one number, or one for each layer: 512,256"),
         ("evaluate --which lats", "--which: 'lats' is not one of 'best', 'last'; did you mean"),
         ("sample -length 300", "-length: write it with two dashes, --length"),
         ("sample -temperature=1", "-temperature=1: write it with two dashes, --temperature"),
@@ -135,3 +137,19 @@ def test_nothing_at_all_shows_the_help():
 )
 def test_the_nearest_name(word, names):
     assert nearest(word, ["lstm", "gru", "gru_classic", "rnn"]) == names
+
+
+@pytest.mark.parametrize("command", ["train", "sample", "info"])
+def test_an_option_without_its_value_names_the_command_whose_help_tells_more(command):
+    refused = charrnn(command, "--checkpoints")
+    assert refused.status == 2
+    assert refused.err.endswith(f"requires an argument; see charrnn {command} --help\n")
+
+
+def test_the_commands_are_listed_in_a_whole_line_each():
+    shown = charrnn("--help").out
+    assert "..." not in shown.partition("Commands:")[2]
+
+
+def test_of_two_lengths_each_is_named_as_the_user_wrote_it():
+    assert "--steps 5 --time 3:" in charrnn("train", "--steps", 5, "--time", "3s").err

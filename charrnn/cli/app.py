@@ -22,7 +22,7 @@ class TableGroup(ReportingGroup):
             return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: click.Context) -> object:
-        with usage_in_a_line(), quiet_start():
+        with usage_in_a_line(ctx), quiet_start():
             return super().invoke(ctx)
 
     def resolve_command(
@@ -48,7 +48,17 @@ def meant(name: str) -> str:
     return did_you_mean([f"charrnn train {shlex.quote(name)}"])
 
 
-@click.group(cls=TableGroup, context_settings={"help_option_names": ["-h", "--help"]})
+EPILOG = """\b
+charrnn COMMAND --help explains a command. To complete commands, options
+and runs with the Tab key, put this line into ~/.bashrc (or the same with
+zsh in place of bash into ~/.zshrc):
+  eval "$(_CHARRNN_COMPLETE=bash_source charrnn)"
+"""
+
+
+@click.group(
+    cls=TableGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG
+)
 @click.version_option(__version__, prog_name="charrnn")
 def main() -> None:
     """Learn a text character by character, then write new text in its style.

@@ -73,7 +73,7 @@ class SettingsCommand(click.Command):
             for each in (*fields(group), *self._added_to(group))  # type: ignore[arg-type]
             if not each.metadata.get("hidden")
         ]
-        return [*own, *settings, last]
+        return [*settings, *own, last]
 
     def _added_to(self, group: type[Settings]) -> Iterable[Field]:
         """What users have added: to the last group."""
@@ -202,8 +202,8 @@ checkpoints_option = click.option(
 which_option = click.option(
     "--which",
     type=NamedChoice(WHICH),
-    help="Checkpoint to use: best has the lowest validation loss, last is the newest"
-    "  [default: best, or last before the first evaluation].",
+    help="Checkpoint to use: best has the lowest validation loss, last is the newest."
+    "  [default: best, or last before the first evaluation]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 run_argument = click.argument("run", required=False, shell_complete=complete_runs)

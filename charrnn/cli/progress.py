@@ -79,7 +79,7 @@ class Display:
         if event.val_loss_nats is not None:
             bits = f"{nats(event.val_bits_per_char)} bits per character"
             line += f", validation {nats(event.val_loss_nats)} nats = {bits}"
-            line += " (best)" if event.is_best else ""
+            line += " (lowest so far)" if event.is_best else ""
         self._line(line)
 
     @show.register
@@ -91,8 +91,8 @@ class Display:
     def _(self, event: events.RolledBack) -> None:
         self._step = event.step
         self._line(
-            f"losses were not finite: back to step {event.step:,},"
-            f" at half the rate, now {event.learning_rate:.2g}"
+            f"the losses were not finite: back to step {event.step:,},"
+            f" at half the learning rate, now {event.learning_rate:.2g}"
         )
 
     @show.register
@@ -100,20 +100,20 @@ class Display:
         best = (
             ""
             if event.best_loss_nats is None
-            else f", best validation {nats(event.best_loss_nats)} nats"
+            else f", lowest validation loss {nats(event.best_loss_nats)} nats"
         )
         self._line(
             f"finished at step {event.step:,}{best}; write with: charrnn sample {named(event.run)}"
         )
 
     def stopped(self) -> None:
-        """Say how to go on after a stop."""
+        """Say how to continue after a stop."""
         if self._run is None:
             self._line("stopped before training began; nothing was saved")
         else:
             self._line(
                 f"stopped and saved at step {self._step:,} of {self._end:,};"
-                f" go on with: charrnn train --resume --name {named(self._run)}"
+                f" continue with: charrnn train --resume --name {named(self._run)}"
             )
 
     def _line(self, text: str) -> None:

@@ -24,14 +24,20 @@ class UsageLine(click.UsageError):
 
 
 @contextmanager
-def usage_in_a_line() -> Iterator[None]:
-    """Turn click's usage errors, of four lines each, into one line."""
+def usage_in_a_line(group: click.Context | None = None) -> Iterator[None]:
+    """Turn click's usage errors, of four lines each, into one line.
+
+    Args:
+        group: The context in which a command is invoked, if one is.
+    """
     try:
         yield
     except (NoArgsIsHelpError, UsageLine):
         raise
     except click.UsageError as error:
-        raise UsageLine(" ".join(f"{said(error)}; see {page(error)} --help".split())) from error
+        raise UsageLine(
+            " ".join(f"{said(error)}; see {page(error, group)} --help".split())
+        ) from error
 
 
 def said(error: click.UsageError) -> str:
@@ -44,10 +50,10 @@ def said(error: click.UsageError) -> str:
     return words[0].lower() + words[1:] if words.startswith(OPENINGS) else words
 
 
-def page(error: click.UsageError) -> str:
-    """The command whose help tells more."""
+def page(error: click.UsageError, group: click.Context | None) -> str:
+    """The command whose help tells more; some of click's errors do not name it."""
     if error.ctx is None:
-        return "charrnn"
+        return f"charrnn {group.invoked_subcommand}" if group else "charrnn"
     return "charrnn" + error.ctx.command_path.removeprefix(error.ctx.find_root().command_path)
 
 
@@ -91,12 +97,22 @@ def refuse_single_dash(ctx: click.Context, args: list[str]) -> None:
     What follows an option may be its value, and may begin with a dash.
     """
     known = long_options(ctx.command, ctx)
+    short = [name for param in ctx.command.get_params(ctx) for name in param.opts]
     for before, argument in zip(["", *args], args, strict=False):
         if argument == "--":
             return
-        name = f"-{argument.partition('=')[0]}"
-        if name in known and not before.startswith("-"):
-            raise click.UsageError(f"{argument}: write it with two dashes, {name}", ctx)
+        name = argument.partition("=")[0]
+        if not is_word(name) or before.startswith("-"):
+            continue
+        if f"-{name}" in known:
+            raise click.UsageError(f"{argument}: write it with two dashes, -{name}", ctx)
+        if name[:2] not in short:
+            raise click.NoSuchOption(name, ctx=ctx)
+
+
+def is_word(option: str) -> bool:
+    """Whether an option has one dash and several letters."""
+    return option.startswith("-") and option[1:3].isalpha() and len(option) > 2
 
 
 class NamedChoice(click.Choice):

@@ -11,7 +11,7 @@ MOST_LAYERS = 64
 
 
 def choices_of(kind: str) -> tuple[str, ...]:
-    """Every choice of activation that some cell leaves, in order, each once.
+    """Every activation that a user can choose for some cell, in order, each once.
 
     The installed packages are not asked: that would take longer than a first letter.
     """
@@ -20,14 +20,14 @@ def choices_of(kind: str) -> tuple[str, ...]:
 
 
 def leaving(kind: str) -> str:
-    """The cells that leave a choice of activation."""
+    """The cells whose activation a user can choose, in words."""
     cells = CELLS.present.items()
     return " and ".join(name for name, cell in cells if len(getattr(cell, kind)) > 1)
 
 
 @dataclass(frozen=True)
 class ModelConfig(Settings):
-    """The network's shape."""
+    """What the network is made of."""
 
     group = "Network"
 
@@ -46,7 +46,9 @@ class ModelConfig(Settings):
     )
     recurrent_activation: str | None = setting(
         None,
-        lambda: f"Activation function of its gates (for {leaving('recurrent_activations')}).",
+        lambda: (
+            f"Activation function of the cell's gates (for {leaving('recurrent_activations')})."
+        ),
         shape=True,
         choices=lambda: choices_of("recurrent_activations"),
     )
@@ -64,7 +66,7 @@ class ModelConfig(Settings):
         shape=True,
         low=1,
         high=65536,
-        parse=several(int, "one a layer: 512,256"),
+        parse=several(int, "one for each layer: 512,256"),
         metavar="INTEGER[,…]",
     )
     embedding: int | None = setting(
@@ -82,7 +84,7 @@ class ModelConfig(Settings):
         False, "Layer normalisation of each recurrent layer's output.", shape=True
     )
     residual: bool = setting(
-        False, "Add each layer's input to its output, from the second layer on.", shape=True
+        False, "Add the input of each layer, from the second on, to its output.", shape=True
     )
     dropout: float = setting(
         0.1,
@@ -100,7 +102,7 @@ class ModelConfig(Settings):
     )
     direction: str = setting(
         "forward",
-        "Read the text forward, or backward: then samples end with the prompt.",
+        "Direction in which the text is read. A backward run writes what comes before the prompt.",
         choices=("forward", "backward"),
     )
 
@@ -115,7 +117,7 @@ class ModelConfig(Settings):
     def _sizes(self, units: tuple) -> int | tuple[int, ...]:
         """The units of each layer, as one number where all are the same."""
         if not units or not all(type(size) is int for size in units):
-            raise ConfigError("must be whole numbers, one a layer", {"units": units})
+            raise ConfigError("must be whole numbers, one for each layer", {"units": units})
         if self.layers is None:
             self._set(layers=len(units))
         same = len(set(units)) == 1 and len(units) == self.layers
@@ -140,13 +142,13 @@ class ModelConfig(Settings):
             raise ConfigError(
                 f"{len(units)} numbers for {self.layers} layers",
                 {"units": self.units},
-                way_out="give one, or one a layer",
+                way_out="give one number, or one for each layer",
             )
         if self.residual and len(set(units)) > 1:
             raise ConfigError(
-                "a layer can only be added to one of its own size",
+                "a layer's input can be added to its output only if both have the same size",
                 {"residual": True, "units": self.units},
-                way_out="give all layers the same",
+                way_out="give all layers the same number of units",
             )
         if self.tie_embeddings and self.embedding != units[-1]:
             raise ConfigError(

@@ -67,7 +67,7 @@ class Config:
         return grouped
 
     def resumed(self, settings: Mapping[str, object]) -> "Config":
-        """With changes a run may take when it goes on; ConfigError for any other change."""
+        """With the changes that a resumed run may make; ConfigError for any other change."""
         for group, each in self.fields():
             if each.metadata.get("resumable") or each.name not in settings:
                 continue

@@ -20,7 +20,8 @@ class SamplingConfig(Settings):
 
     temperature: float | tuple = setting(
         1.0,
-        "Below 1: safer; above 1: wilder; 0: greedy. Several, as in 1.0,0.5,0.2, take turns.",
+        "Below 1: safer; above 1: wilder; 0: greedy. Several, as in 1.0,0.5,0.2, are used in turn,"
+        " character by character.",
         low=0,
         high=1e6,
         parse=several(float, "several: 1.0,0.5,0.2"),
@@ -39,12 +40,12 @@ class SamplingConfig(Settings):
     )
     min_p: float = setting(
         0.0,
-        "Leave out characters less likely than this fraction of the likeliest one's probability.",
+        "Leave out characters whose probability is below this fraction of the likeliest one's.",
         low=0,
         high=1,
     )
     repetition_penalty: float = setting(
-        1.0, "Above 1: recent characters become less likely.", above=0, high=1e6
+        1.0, "Above 1: characters that were written recently become less likely.", above=0, high=1e6
     )
     repetition_window: int = setting(
         64, "Number of characters that count as recent.", low=1, high=1 << 20
@@ -55,37 +56,42 @@ class SamplingConfig(Settings):
     allow: str | None = setting(None, "Use only these characters.")
     forbid: str = setting("", "Never use these characters.")
     match: str | None = setting(
-        None, "After the prompt, write only what this regular expression fully matches."
+        None,
+        "Write, after the prompt, only what this regular expression matches as a whole.",
+        metavar="REGEX",
     )
     length: int = setting(500, "Number of new characters; -1: no limit.", group="End", low=-1)
-    stop: tuple = setting((), "End before this text; repeat it to give several.", group="End")
+    stop: tuple = setting((), "End before this text; may be given several times.", group="End")
     keep_stop: bool = setting(False, "End after the text of `stop`, not before it.", group="End")
     lines: int | None = setting(None, "End after this many lines.", group="End", low=1)
     words: int | None = setting(None, "End after this many words.", group="End", low=1)
     count: int = setting(
         1,
         "Texts to write; several are shown as they are done.",
+        "Number of texts; several are shown when all of them are done.",
         group="Output",
         low=1,
         high=1 << 20,
     )
     new: bool = setting(
         False,
-        "Only texts that are new: none that stands in the training text, as a whole line or whole"
-        " lines, and none twice.",
+        "Write only new texts: none that is a line, or several whole lines, of the training text,"
+        " and none twice.",
         group="Choice",
     )
     best_of: int = setting(
         1,
-        "Write this many for each text, and keep the one with the likeliest characters on average.",
+        "Write this many candidates for each text, and keep the one whose characters are the"
+        " likeliest on average.",
         group="Search",
         low=1,
         high=1 << 16,
     )
     beam: int = setting(
         0,
-        "Search for the text that is likeliest as a whole, with this many candidates; chance,"
-        " temperature and filters have no part in it.",
+        "Beam search with this many candidates (0: none): find the text that is likeliest as a"
+        " whole."
+        " Nothing is drawn at random, so that temperature and filters have no effect.",
         group="Search",
         low=0,
         high=1 << 16,
@@ -114,9 +120,9 @@ class SamplingConfig(Settings):
             )
         if self.beam and self.best_of > 1:
             both = {"beam": self.beam, "best_of": self.best_of}
-            raise ConfigError("give one of the two, not both", both)
+            raise ConfigError("give only one of the two", both)
         if self.beam and self.new:
-            why = "a search finds the same texts each time; give one of the two, not both"
+            why = "a search finds the same texts each time; give only one of the two"
             raise ConfigError(why, {"beam": self.beam, "new": True})
         if self.beam and self.count > self.beam:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""What becomes of a corpus's files."""
+"""How the files of a corpus are read and divided."""
 
 from dataclasses import dataclass
 
@@ -13,17 +13,25 @@ class TextConfig(Settings):
     group = "Text"
 
     encoding: str = setting("utf-8", "Character encoding of the files.")
-    bytes: bool = setting(False, "Model bytes instead of characters; works with any file.")
-    keep_newlines: bool = setting(False, "Keep CRLF line endings; otherwise they become LF.")
-    skip_undecodable: bool = setting(False, "Leave out the files that cannot be decoded.")
-    min_count: int = setting(1, "Read characters that are rarer than this as unknown.", low=1)
-    val_fraction: float = setting(0.1, "Share of the text for validation.", low=0, below=1)
-    test_fraction: float = setting(0.0, "Share at the end kept for testing.", low=0, below=1)
+    bytes: bool = setting(False, "Learn bytes instead of characters; works with any file.")
+    keep_newlines: bool = setting(
+        False, "Keep Windows line endings (CRLF); otherwise they become LF."
+    )
+    skip_undecodable: bool = setting(
+        False, "Leave out files that cannot be decoded, and list them."
+    )
+    min_count: int = setting(
+        1, "Treat characters that occur fewer times than this as unknown.", low=1
+    )
+    val_fraction: float = setting(0.1, "Share of the text kept for validation.", low=0, below=1)
+    test_fraction: float = setting(
+        0.0, "Share of the text, at its end, kept for testing.", low=0, below=1
+    )
 
     def _complete(self) -> None:
         if self.val_fraction + self.test_fraction >= 1:
             raise ConfigError(
-                "together they leave nothing to train on",
+                "together they leave no text for training",
                 {"val_fraction": self.val_fraction, "test_fraction": self.test_fraction},
             )
         try:

@@ -35,68 +35,87 @@ class TrainingConfig(Settings):
         16, "Number of streams of text read in parallel.", low=1, high=1 << 20
     )
     seq_length: int = setting(
-        64, "Characters that a step reads from each stream.", low=1, high=1 << 20
+        64,
+        "Characters that a step reads from each stream (the window of truncated BPTT).",
+        low=1,
+        high=1 << 20,
     )
     learning_rate: float = setting(
         0.01, "Peak learning rate.", above=0, high=10, resumable=True, inexact=True
     )
     weight_decay: float = setting(
-        0.05, "Decoupled weight decay.", low=0, below=10, resumable=True, inexact=True
+        0.05,
+        "Weight decay, decoupled from the gradient as in AdamW.",
+        low=0,
+        below=10,
+        resumable=True,
+        inexact=True,
     )
     warmup_steps: int = setting(
         100,
-        "Steps until the rate is at its peak (a tenth of the plan at most).",
+        "Steps until the learning rate reaches its peak; at most a tenth of the plan.",
         low=0,
         resumable=True,
         inexact=True,
     )
     clip_norm: float = setting(
-        1.0, "Largest global norm of the gradient.", above=0, resumable=True, inexact=True
+        1.0, "Clip the gradient to this global norm.", above=0, resumable=True, inexact=True
     )
     optimizer: str = setting("adamw", "Optimizer.", metavar="NAME")
     parts: int | None = setting(
         None,
-        "Parts that a batch is cut into, one for each core; a run keeps the number.",
+        "Number of parts of a batch that are computed in parallel; a run keeps its number.",
+        group="Machine",
         shown="chosen from the sizes and the cores",
         low=1,
         high=MOST_PARTS,
     )
     threads: int | None = setting(
         None,
-        "Threads that compute a product; a run keeps the number, since it decides the rounding.",
-        shown="as many as cores",
+        "Number of threads that compute a matrix product; a run keeps its number, because the"
+        " rounding depends on it.",
+        group="Machine",
+        shown="the number of cores",
         low=1,
         high=1024,
         resumable=True,
         inexact=True,
     )
-    seed: int = setting(0, "Random seed of the weights and of dropout.", low=0, below=1 << 31)
+    seed: int = setting(
+        0,
+        "Random seed of the first weights and of dropout.",
+        group="Network",
+        low=0,
+        below=1 << 31,
+    )
     eval_every: int | None = setting(
         None,
-        "Steps between evaluations.",
+        "Steps between evaluations on the validation text.",
         group="Reporting",
-        shown="up to 20 in a plan",
+        shown="up to 20 evaluations in a plan",
         low=1,
         resumable=True,
     )
     eval_chars: int = setting(
         2_000_000,
-        "Validate on at most this many characters; 0: all.",
+        "Evaluate on at most this many characters of the validation text; 0: on all of it.",
         group="Reporting",
+        shown="2,000,000",
         low=0,
         resumable=True,
     )
     sample_every: int | None = setting(
         None,
-        "Steps between samples; 0: none.",
+        "Steps between the samples that are shown during training; 0: no samples.",
         group="Reporting",
-        shown="4 in a plan",
+        shown="4 samples in a plan",
         low=0,
         resumable=True,
     )
     checkpoint_every: int | None = setting(
         None,
-        "Steps between checkpoints.",
+        "Steps between checkpoints: after a crash you lose at most what was trained since the"
+        " last one.",
         group="Reporting",
         shown="at each evaluation",
         low=1,
@@ -106,7 +125,7 @@ class TrainingConfig(Settings):
 
 @dataclass(frozen=True)
 class Plan(Settings):
-    """How long to train; at most one length is given. The rate anneals to the end of it."""
+    """How long to train: epochs, steps or time. The learning rate falls until then."""
 
     group = "Plan"
 
@@ -125,7 +144,7 @@ class Plan(Settings):
     )
     warm_restart: float | None = setting(
         None,
-        "With a new plan for a resumed run: restart the learning rate at this share of its peak.",
+        "With a new plan for a resumed run: the learning rate restarts at this share of its peak.",
         shown="1",
         above=0,
         high=1,
@@ -133,7 +152,7 @@ class Plan(Settings):
 
     def _complete(self) -> None:
         if len(self.lengths) > 1:
-            raise ConfigError("give one of `epochs`, `steps` and `time`, not several", self.lengths)
+            raise ConfigError("give only one of `epochs`, `steps` and `time`", self.lengths)
 
     @property
     def lengths(self) -> dict[str, object]:

@@ -21,7 +21,9 @@ from charrnn.runs import WHICH
 @click.option(
     "--test", is_flag=True, help="Use the run's test part instead of its validation part."
 )
-@click.option("--encoding", help="Character encoding of FILES  [default: the training text's].")
+@click.option(
+    "--encoding", help="Character encoding of FILES.  [default: that of the training text]"
+)
 @json_option
 def evaluate_command(
     run: str | None,
@@ -32,7 +34,11 @@ def evaluate_command(
     encoding: str | None,
     as_json: bool,
 ) -> None:
-    """Measure how well a run's model predicts text: FILES, or the run's own validation part."""
+    """Measure how well a run's model predicts text.
+
+    The text is that of FILES; without them, the part of the run's own text that was kept for
+    validation. RUN is a name or a path; without it, the newest run.
+    """
     if files and test:
         raise click.UsageError("--test scores a part of the run's own text; leave out FILES")
     keep_memory()

@@ -38,18 +38,20 @@ Facts = dict[str, object]
 @click.option(
     "--which",
     type=NamedChoice(WHICH),
-    help="Checkpoint to read: best has the lowest validation loss  [default: last].",
+    help="Checkpoint to read: best has the lowest validation loss, last is the newest."
+    "  [default: last]",
 )
 @click.option(
-    "--verify", is_flag=True, help="Read and verify every number in the run's files, too."
+    "--verify", is_flag=True, help="Read all of the run's files, too, and check them for damage."
 )
 @json_option
 def info_command(
     runs: tuple[str, ...], checkpoints: Path, which: str | None, verify: bool, as_json: bool
 ) -> None:
-    """Show what a run is: text, network, settings, progress, lowest validation loss.
+    """Show a run: its text, settings and progress.
 
-    Of several runs, show side by side what differs.
+    RUN is a name or a path; without it, the newest run. Several are shown side by side, with
+    what differs between them.
     """
     paths = [find_checkpoint(run, checkpoints, which or ("last", "best")) for run in runs or [None]]
     summaries = [summarize(path) for path in paths]

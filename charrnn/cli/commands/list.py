@@ -34,8 +34,8 @@ Listed = Summary | CheckpointError
 def list_command(checkpoints: Path, as_json: bool) -> None:
     """List the runs, the newest first.
 
-    "bits" is the lowest validation loss so far, in bits per character; "time" is the time
-    spent in training.
+    "size" is layers x units, "time" the time spent in training, "bits" the lowest validation
+    loss so far in bits per character, and "when" the time of the last checkpoint.
     """
     listed = [(run, read(run)) for run in reversed(runs_below(checkpoints))]
     if as_json:

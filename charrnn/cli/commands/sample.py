@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from charrnn.cli.boundary import tell
+from charrnn.cli.completion import complete_runs
 from charrnn.cli.options import (
     PlainOption,
     SettingsCommand,
@@ -75,8 +76,8 @@ def added_settings(everywhere: bool) -> Iterable[Field]:
 @click.option(
     "--separator",
     metavar="TEXT",
-    help="What to write between texts; \\n, \\t, \\0 and \\\\ are understood.  [default: an empty"
-    " line, with --lines 1 a new line; on a terminal a heading]",
+    help="Text to write between texts; \\n, \\t, \\0 and \\\\ are understood.  [default: an empty"
+    " line; with --lines 1 a line break; on a terminal a heading]",
 )
 @click.option(
     "-s",
@@ -87,35 +88,39 @@ def added_settings(everywhere: bool) -> Iterable[Field]:
     help="Random seed: the same seed gives the same text.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file."
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to a file, not to standard output.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write a line of JSON for each text.")
 @click.option("--raw", is_flag=True, help="Write a byte-level model's bytes as they are.")
 @click.option(
     "--state-out",
     type=click.Path(path_type=Path),
-    help="Save the state at the text's end, to continue from there later; what ended the text"
-    " (--stop, --lines) counts as written.",
+    help="Save the state at the end of the text; --state-in continues from there. What ended the"
+    " text (as with --stop or --lines) counts as written.",
 )
 @click.option(
     "--state-in",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Continue where a text of --state-out ended; a prompt is read after it.",
+    help="Continue from a state that --state-out saved; a prompt is added to that text.",
 )
 @click.option(
     "--blend",
     multiple=True,
     metavar="RUN=WEIGHT",
-    help="Mix the models of several runs: repeat it for each run, and leave out RUN.",
+    shell_complete=complete_runs,
+    help="Mix the models of several runs: give it once for each run, and leave out RUN.",
 )
-@click.option("--interactive", is_flag=True, help="Write a text together with the model, by turns.")
+@click.option("--interactive", is_flag=True, help="Write a text together with the model, in turns.")
 @click.option("--novelty", is_flag=True, help="Report how much is copied from the training text.")
 @click.option(
     "--engine",
     type=click.Choice(ENGINES),
     default="auto",
     show_default=True,
-    help="Backend.",
+    help="Backend: auto takes the one that will be faster.",
 )
 def sample_command(
     run: str | None,

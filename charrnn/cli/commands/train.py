@@ -23,6 +23,7 @@ SECTIONS = {
     "Plan": (),
     "Network": (),
     "Optimizer": (),
+    "Machine": (),
     "Reporting": (),
 }
 """The headings of the help, with the options that are not settings."""
@@ -41,8 +42,11 @@ def tell_of_broken(everywhere: bool) -> Iterable[Field]:
 
 
 def within_time(settings: dict[str, Any], begin: float) -> dict[str, Any]:
-    """The settings with what is left of a plan's time: importing TensorFlow took some of it."""
-    if "time" in settings:
+    """The settings with what is left of a plan's time: importing TensorFlow took some of it.
+
+    Where another length is given as well, the time stays as the user wrote it, for the error.
+    """
+    if "time" in settings and settings.keys().isdisjoint(("epochs", "steps")):
         left = settings["time"] - (time.perf_counter() - begin)
         settings = {**settings, "time": max(left, min(settings["time"], LEAST_SECONDS))}
     return settings
@@ -58,10 +62,17 @@ def within_time(settings: dict[str, Any], begin: float) -> dict[str, Any]:
 )
 @click.argument("corpus", nargs=-1, shell_complete=complete_files)
 @click.option(
-    "-n", "--name", shell_complete=complete_runs, help="Name of the run  [default: the corpus's]."
+    "-n",
+    "--name",
+    shell_complete=complete_runs,
+    help="Name of the run.  [default: the name of CORPUS]",
 )
 @checkpoints_option
-@click.option("--resume", is_flag=True, help="Continue a run exactly where it stopped.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Continue a run exactly where it stopped: that of --name or CORPUS, or the newest.",
+)
 @click.option(
     "--init-from",
     metavar="RUN",
@@ -82,11 +93,12 @@ def train_command(
     overwrite: bool,
     **settings: object,
 ) -> None:
-    """Learn a text: files, folders, globs, or - for standard input.
+    """Train a model on a text.
 
-    Files ending in .gz, .bz2 or .xz are decompressed. Without CORPUS, charrnn learns the
-    source code of Python's standard library. Without a plan: five minutes, or 50 epochs if
-    the text is small. Ctrl-C stops and saves.
+    CORPUS is files, folders, globs, or - for standard input. Files ending in .gz, .bz2 or .xz
+    are decompressed. Without CORPUS, the text is the source code of Python's standard library.
+    Without a plan: five minutes, or 50 epochs if the text is small. Ctrl-C stops and saves;
+    --resume continues.
     """
     begin = time.perf_counter()
     keep_memory()
