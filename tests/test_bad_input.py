@@ -424,6 +424,15 @@ def test_a_damaged_checkpoint(damage: str) -> None:
         assert "damaged checkpoint" in refused("train", *arguments)
 
 
+def test_weights_so_large_that_they_overflow() -> None:
+    run = untrained()
+    checkpoint = checkpoints.load(run.best)
+    checkpoint.tensors["weights/logits/kernel"][:] = 3e38
+    checkpoint.tensors["weights/recurrent_1/bias"][:] = 9.0  # so that all outputs are near 1
+    checkpoints.save(run.best, checkpoint)
+    assert "computes what is no number" in refused("sample", "--json", notes=1)
+
+
 @pytest.mark.parametrize("command", USES)
 def test_a_checkpoint_of_a_newer_format(
     command: list[str], monkeypatch: pytest.MonkeyPatch

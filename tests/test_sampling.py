@@ -290,6 +290,7 @@ def test_a_misspelt_name_gets_one_kind_of_error_with_the_nearest_name(model):
     ("weight", "broken"),
     [("logits/bias", np.inf), ("logits/kernel", np.inf), ("recurrent_1/kernel", np.nan)],
 )
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 def test_a_model_that_computes_no_numbers_writes_nothing(weight, broken):
     model = model_of()
     model.checkpoint.tensors[f"weights/{weight}"][2] = broken

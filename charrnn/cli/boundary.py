@@ -1,6 +1,7 @@
 """Where errors become one line on standard error and an exit status."""
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +21,8 @@ class ReportingGroup(click.Group):
     """A group whose commands end in a message, never in a traceback, where the user can help it."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
-        with standard_streams(), reported():
+        with standard_streams(), reported(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's; an error tells of it
             return super().main(*arguments, **options)
 
     def invoke(self, ctx: click.Context) -> object:

@@ -49,6 +49,8 @@ class Filter:
 FILTERS: Table[Filter] = Table("filter")
 """Every filter by the name of its setting, in the order in which they are applied."""
 OWN = {each.name: each for each in fields(SamplingConfig)}
+COLDEST = 1e-200
+"""Even at this temperature only the largest logits have any weight left, and none overflows."""
 TRUNCATING = ("top_k", "top_p", "min_p")
 """Filters that leave out the less likely characters."""
 RESERVED = {"prompt", "seed", "engine", "raw", "scored", "state", "which", "checkpoints", "run"}
@@ -183,8 +185,7 @@ def temperature(logits: np.ndarray, temperature: float, past: Past) -> np.ndarra
     """Log-weights divided by the temperature; at 0 the first of the largest alone is left."""
     if temperature == 0:
         return likeliest(logits)
-    with np.errstate(over="ignore"):  # centred, the largest is 0, and others may become -inf
-        return centre(logits) / temperature
+    return centre(logits) / max(temperature, COLDEST)
 
 
 @register("top_k")

@@ -1,6 +1,7 @@
 """A batch of texts being written: ids are drawn from an engine's logits and given to tracks."""
 
 import copy
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -146,13 +147,14 @@ class Writing:
         config = self.format.config
         noise = Noise(self.seed, self.count, self.position, self.first)
         draw_next = self._draw if config.match is None else self._draw_matching
-        last = self.position + config.length
-        while self._going and (config.endless or self.position < last):
+        last = math.inf if config.endless else self.position + config.length
+        ends = config.ends
+        while self._going and self.position < last:
             ids, logits = draw_next(noise)
             if not len(ids):
                 break
             yield self._take(ids, logits)
-            if config.ends:
+            if ends:
                 self._leave_out_done()
                 self._make_smaller(last - self.position)
         rest = [track.rest() for track in self.tracks]
@@ -268,14 +270,14 @@ class Writing:
             self._places = [track.number - self.first for track in self._going]
             self._rows = self._rows[going]
 
-    def _make_smaller(self, left: int) -> None:
+    def _make_smaller(self, left: float) -> None:
         """Let the engine forget texts that are done; the others have `left` characters to come."""
         if self._going and self._pays(left):
             self.engine.select(self._rows)
             self.unread, self.recent = self.unread[:, self._rows], self.recent[self._rows]
             self._rows = np.arange(len(self._rows))
 
-    def _pays(self, left: int) -> bool:
+    def _pays(self, left: float) -> bool:
         """Whether it is time to drop the engine's rows that belong to texts that are done.
 
         They must be half of all rows, so that the batch size changes log2(B) times at most.
