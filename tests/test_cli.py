@@ -6,7 +6,6 @@ import math
 import shutil
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from commands import ROOT, Outcome, charrnn, options, tree
 from conftest import SMALL, TEXT
 
 from charrnn import checkpoints
-from charrnn.cli.commands.train import within_time
 from charrnn.cli.page import Page
 from charrnn.cli.progress import Display
 from charrnn.cli.signals import requests
@@ -635,12 +633,3 @@ def test_reading_commands_change_nothing(fox: Run) -> None:
     for command in ("sample", "evaluate", "info"):
         assert charrnn(command).status == 0
     assert tree(Path()) == before
-
-
-@pytest.mark.parametrize(("asked", "left"), [(60.0, 56.0), (3.0, 0.1), (0.05, 0.05)])
-def test_a_plan_s_time_begins_with_the_command(
-    asked: float, left: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(time, "perf_counter", lambda: 14.0)
-    assert within_time({"time": asked, "units": 3}, 10.0) == {"time": left, "units": 3}
-    assert within_time({"steps": 3}, 10.0) == {"steps": 3}

@@ -19,7 +19,7 @@ from charrnn.progress import Progress
 from charrnn.runs import Run
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.sources import select
-from charrnn.training import begin
+from charrnn.training import planning
 from charrnn.training.best import improves
 from charrnn.training.clock import Clock
 from charrnn.training.events import Evaluated, RolledBack, Sampled, Saved, Stepped
@@ -356,12 +356,12 @@ def test_a_text_too_long_for_the_plan_is_validated_in_part() -> None:
 def test_a_part_is_validated_unless_the_run_or_the_user_has_settled_it(
     session: Session, before: dict[str, int], part: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(begin, "part_to_evaluate", lambda *_: 10)
+    monkeypatch.setattr(planning, "part_to_evaluate", lambda *_: 10)
     session.progress.evaluated_step = before.get("evaluated_step", 0)
     if "eval_chars" in before:
         session.validate_on(before["eval_chars"])
     characters = len(session.validator.ids)
-    notes = list(begin.fit_validation(session, Plan(seconds=9), Speed(1, 1, 1)))
+    notes = list(planning.fit_validation(session, Plan(seconds=9), Speed(1, 1, 1)))
     assert len(session.validator.ids) == (part or characters)
     assert len(notes) == (part is not None)
     saved = session.learner.snapshot().config

@@ -448,6 +448,19 @@ def test_a_time_plan_becomes_steps(train, corpus, tmp_path):
     assert progress.step >= 1
 
 
+def test_a_plan_s_time_begins_before_tensorflow_is_imported(corpus, tmp_path, monkeypatch):
+    spent = []
+    times = itertools.count(step=4)
+    monkeypatch.setattr("charrnn.training.loop.perf_counter", lambda: next(times))
+    monkeypatch.setattr("charrnn.training.begin.new", lambda *given: spent.append(given[-1]))
+    monkeypatch.setattr("charrnn.training.begin.resumed", lambda *given: spent.append(given[-1]))
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "last.safetensors").touch()
+    charrnn.train(corpus, checkpoints=tmp_path, time=60)
+    charrnn.train(name="old", checkpoints=tmp_path, resume=True, time=60)
+    assert spent == [4, 4]
+
+
 def test_samples_are_shown(train, corpus):
     history = train(corpus, steps=4, sample_every=2)
     samples = only(events.Sampled, history)

@@ -81,6 +81,20 @@ class Config:
                 )
         return self.changed(settings)
 
+    def inherited(self, settings: Mapping[str, object]) -> "Config":
+        """The settings of a new run from this one's weights, which fix the network's shape."""
+        shaping = [each for each in fields(self.model) if each.metadata.get("shape")]
+        shape = {each.name: getattr(self.model, each.name) for each in shaping}
+        for name, kept in shape.items():
+            if name in settings and not unchanged(self.model, name, settings[name]):
+                raise ConfigError(
+                    f"the run in `init_from` has {shown(kept)}",
+                    {name: settings[name]},
+                    way_out="leave it out",
+                )
+        as_read = {"bytes": self.text.bytes, "direction": self.model.direction}
+        return Config.of(**{**as_read, **settings, **shape})
+
     def inexact(self, other: "Config") -> Iterator[tuple[str, object, object]]:
         """Settings whose change alters what is learnt: name, value here, value in the other."""
         for group, each in self.fields():

@@ -3,24 +3,24 @@
 A step is never cut short, and everything is saved, however the loop over the events is left.
 """
 
-import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from charrnn.checkpoints import load
 from charrnn.config import GROUPS, Config, Plan
 from charrnn.config.settings import refuse_unknown
 from charrnn.config.signatures import documented
-from charrnn.errors import ConfigError, CorpusError, RunError
-from charrnn.runs import DEFAULT_ROOT, Run, find_checkpoint, find_run, runs_left_out
-from charrnn.text.naming import former_name, run_name
+from charrnn.errors import ConfigError
+from charrnn.runs import DEFAULT_ROOT, Run, find_checkpoint, runs_left_out
 from charrnn.text.sources import select
 from charrnn.training.events import Event
 from charrnn.training.folder import locked_folder
 from charrnn.training.optimizers import find_optimizer
 from charrnn.training.training import Training
+from charrnn.training.which_run import free_run, names_run, refuse_runs, run_to_resume
 from charrnn.types import PathLike
 
 if TYPE_CHECKING:
@@ -64,8 +64,6 @@ def train(
     Raises:
         CharrnnError: With a message for the user; nothing is lost or half-written.
     """
-    from charrnn.training import begin  # imports TensorFlow, which `help` is not to wait for
-
     names = [each.name for _, each in Config.fields()]
     refuse_unknown(settings, names, others=signature(train).parameters)
     plan = Plan.of(epochs=epochs, steps=steps, seconds=time, warm_restart=warm_restart)
@@ -75,18 +73,32 @@ def train(
             why = "goes together with neither `overwrite` nor `init_from`"
             raise ConfigError(why, {"resume": True}, way_out="leave them out")
         return resume_run(corpus, name, root, settings, plan)
-    if warm_restart is not None:
+    return new_run(corpus, free_run(corpus, name, root, overwrite), init_from, settings, plan)
+
+
+def new_run(
+    corpus: Sequence[PathLike],
+    run: Run,
+    init_from: PathLike | None,
+    settings: Mapping[str, object],
+    plan: Plan,
+) -> Training:
+    """Training of a run that begins, perhaps from an old run's weights."""
+    asked, root = perf_counter(), run.folder.parent
+    if plan.warm_restart is not None:
         why, way_out = "is for a run that is resumed", "give `resume`, or a lower `learning_rate`"
-        raise ConfigError(why, {"warm_restart": warm_restart}, way_out=way_out)
+        raise ConfigError(why, {"warm_restart": plan.warm_restart}, way_out=way_out)
     if init_from is not None and not corpus:
         raise ConfigError("name the new text to learn", {"init_from": None})
     old = None if init_from is None else load(find_checkpoint(init_from, root))
-    config = Config.of(**settings) if old is None else begin.inherit(old.config, settings)
+    config = Config.of(**settings) if old is None else old.config.inherited(settings)
     find_optimizer(config.training)  # refused here, before the text is read
-    run = free_run(root / checked(run_name(corpus) if name is None else name), overwrite)
     selection = select(corpus, config.text, runs_left_out(root))
     refuse_runs(corpus)
-    return Training(in_folder(run, begin.new(run, selection, config, plan, old)))
+    from charrnn.training import begin  # imports TensorFlow, which no error is to wait for
+
+    spent = perf_counter() - asked
+    return Training(in_folder(run, begin.new(run, selection, config, plan, old, spent)))
 
 
 def resume_run(
@@ -96,64 +108,16 @@ def resume_run(
     settings: Mapping[str, object],
     plan: Plan,
 ) -> Training:
-    """Training of a run that is resumed: the one named, or the corpus's, or the newest."""
-    from charrnn.training import begin
-
-    if name is not None and not name.strip():
-        checked(name)
-    run = find_run(name or (known_name(corpus, root) if corpus else None), root)
-    if names_run(corpus, run):
-        corpus = ()
+    """Training of a run that is resumed."""
+    asked, run = perf_counter(), run_to_resume(corpus, name, root)
     if plan.empty and plan.warm_restart is not None:
         why, way_out = "is for a new plan", "say how long: `time 5m`, `epochs` or `steps`"
         raise ConfigError(why, {"warm_restart": plan.warm_restart}, way_out=way_out)
-    return Training(in_folder(run, begin.resumed(run, corpus, settings, plan)))
+    paths = () if names_run(corpus, run) else corpus
+    from charrnn.training import begin
 
-
-def known_name(corpus: Sequence[PathLike], root: Path) -> str:
-    """The name of a corpus's run: today's or the former one, or what was given is a run's name."""
-    names = (run_name(corpus), former_name(corpus), *map(os.fsdecode, corpus[:1]))
-    return next((name for name in names if Run(root / name).exists), names[0])
-
-
-def names_run(corpus: Sequence[PathLike], run: Run) -> bool:
-    """Whether, in place of a corpus, the run is named, as the other commands take it."""
-    named = [os.fsdecode(each) for each in corpus]
-    if len(named) != 1:
-        return False
-    by_name = named[0] == run.name and not Path(run.name).exists()
-    return by_name or os.path.realpath(named[0]) == os.path.realpath(run.folder)
-
-
-def refuse_runs(corpus: Sequence[PathLike]) -> None:
-    """Raise CorpusError where the user named the folder of a run as a text."""
-    for argument in corpus:
-        if Run(Path(os.fsdecode(argument))).exists:
-            raise CorpusError(
-                "is a run, not a text",
-                where=os.fsdecode(argument),
-                way_out="continue it with `resume`, or name its files one by one",
-            )
-
-
-def free_run(folder: Path, overwrite: bool) -> Run:
-    """The run in a folder; RunError where there is one already that must not be replaced."""
-    run = Run(folder)
-    if run.exists and not overwrite:
-        raise RunError(
-            "holds a run already",
-            where=run.folder,
-            way_out="continue it with `resume`, choose another `name`, or delete it with"
-            " `overwrite`",
-        )
-    return run
-
-
-def checked(name: str) -> str:
-    """The run's name; ConfigError if it is not the name of a folder below `checkpoints`."""
-    if name != Path(name).name or not name.strip() or name == "..":
-        raise ConfigError("must be a plain folder name; see also `checkpoints`", {"name": name})
-    return name
+    spent = perf_counter() - asked
+    return Training(in_folder(run, begin.resumed(run, paths, settings, plan, spent)))
 
 
 def in_folder(

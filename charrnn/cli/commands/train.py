@@ -1,11 +1,9 @@
 """`charrnn train`."""
 
 import sys
-import time
 from collections.abc import Iterable
 from dataclasses import Field
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -27,8 +25,6 @@ SECTIONS = {
     "Reporting": (),
 }
 """The headings of the help, with the options that are not settings."""
-LEAST_SECONDS = 0.1
-"""A plan whose time is over before training begins takes one step."""
 
 
 def tell_of_broken(everywhere: bool) -> Iterable[Field]:
@@ -100,7 +96,6 @@ def train_command(
     Without a plan: five minutes, or 50 epochs if the text is small. Ctrl-C stops and saves;
     --resume continues.
     """
-    begin = time.perf_counter()
     keep_memory()
     from charrnn.cli.progress import Display
     from charrnn.training.loop import train
@@ -113,7 +108,7 @@ def train_command(
             resume=resume,
             init_from=init_from,
             overwrite=overwrite,
-            **within_time(given(settings), begin),
+            **given(settings),
         ) as events,
         stop_signals() as received,
         Display() as display,

@@ -1,0 +1,35 @@
+"""The settings of a run as they fit its text and the machine."""
+
+from collections.abc import Mapping
+
+from charrnn.config import Config
+from charrnn.text.corpus import Corpus
+from charrnn.text.streams import fit
+from charrnn.training.machine import cores
+from charrnn.training.parts import choose_parts
+
+
+def fitted(corpus: Corpus, config: Config) -> Config:
+    """The settings as the run keeps them, with sizes that the corpus can fill, and the parts."""
+    options = config.training
+    batch, window = fit(len(corpus.train), options.batch_size, options.seq_length)
+    config = config.changed({"batch_size": batch, "seq_length": window})
+    return with_threads(with_parts(config, cores()))
+
+
+def refitted(corpus: Corpus, config: Config, settings: Mapping[str, object]) -> dict[str, object]:
+    """The settings given for a resumed run, with sizes shrunk as they were when it began."""
+    sizes = {name: settings[name] for name in ("batch_size", "seq_length") if name in settings}
+    fitting = fitted(corpus, config.changed(sizes)).training
+    return {**settings, **{name: getattr(fitting, name) for name in sizes}}
+
+
+def with_parts(config: Config, cores: int) -> Config:
+    """The settings with a number of parts for the batch, as chosen or as the cores suggest."""
+    parts = config.training.parts or choose_parts(config, cores)
+    return config.changed({"parts": min(parts, config.training.batch_size)})
+
+
+def with_threads(config: Config) -> Config:
+    """The settings with a number of threads, as chosen or one for each core."""
+    return config.changed({"threads": config.training.threads or cores()})
