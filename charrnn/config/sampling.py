@@ -67,8 +67,7 @@ class SamplingConfig(Settings):
     words: int | None = setting(None, "End after this many words.", group="End", low=1)
     count: int = setting(
         1,
-        "Texts to write; several are shown as they are done.",
-        "Number of texts; several are shown when all of them are done.",
+        "Number of texts; each of several is shown when it is done.",
         group="Output",
         low=1,
         high=1 << 20,

@@ -37,17 +37,6 @@ def tell_of_broken(everywhere: bool) -> Iterable[Field]:
     return ()
 
 
-def within_time(settings: dict[str, Any], begin: float) -> dict[str, Any]:
-    """The settings with what is left of a plan's time: importing TensorFlow took some of it.
-
-    Where another length is given as well, the time stays as the user wrote it, for the error.
-    """
-    if "time" in settings and settings.keys().isdisjoint(("epochs", "steps")):
-        left = settings["time"] - (time.perf_counter() - begin)
-        settings = {**settings, "time": max(left, min(settings["time"], LEAST_SECONDS))}
-    return settings
-
-
 @register
 @click.command(
     "train",
