@@ -97,14 +97,14 @@ class TextModel(ABC):
         """Texts about to be written: iterate for the pieces, or ask for the whole `texts()`.
 
         Args:
-            prompt: What the texts go on from, or with a backward model lead up to; unknown
+            prompt: What the texts continue, or with a backward model lead up to; unknown
                 characters become the unknown symbol.
             seed: Fixes the texts: a whole number from 0 to 2^64 - 1. Without one they differ each
                 time.
             engine: "numpy", "tensorflow", or "auto" for whichever is done first.
             raw: A byte-level model's bytes as the characters U+0000 to U+00FF.
             scored: Keep account of the texts' log-probabilities.
-            state: A file of `save_state`, to go on from; a prompt is read after it.
+            state: A file of `save_state`, to continue from; a prompt is read after it.
             settings: Those below (temperature, length, count and more), and the settings of
                 filters that were added.
 

@@ -113,7 +113,7 @@ def test_a_folder_without_text(corpus: Path) -> None:
     ("setting", "words"),
     [
         (["--encoding", "klingon"], "--encoding klingon: unknown; try utf-8"),
-        (["--min-count", "99999"], "--min-count 99999: no character is that frequent; lower it"),
+        (["--min-count", "99999"], "--min-count 99999: no character occurs that often; lower it"),
         (["--val-fraction", "0.5", "--test-fraction", "0.5"], "leave nothing to train on"),
     ],
 )

@@ -99,7 +99,7 @@ def test_training_writes_a_run_and_tells_of_it_on_standard_error(
     folder, outcome = first
     assert (outcome.status, outcome.out) == (0, "")
     for words in (
-        "1,800 characters, 29 distinct; 1,620 train, 180 validate",
+        "1,800 characters, 29 distinct; 1,620 for training, 180 for validation",
         f"fox: 806 parameters, step 0 of {STEPS}",
         "nats = ",
         f"finished at step {STEPS}, lowest validation loss ",
@@ -148,7 +148,7 @@ def test_a_finished_run_says_so_and_stays_as_it_is(fox: Run) -> None:
 def test_a_finished_run_takes_a_new_plan(fox: Run) -> None:
     outcome = charrnn("train", "--resume", "--steps", 3)
     assert outcome.status == 0
-    assert "going on with checkpoints/fox at step 4" in outcome.err
+    assert "continuing checkpoints/fox at step 4" in outcome.err
     assert "finished at step 7" in outcome.err
     progress = checkpoints.load(fox.last).progress
     assert (progress.step, progress.start, progress.end) == (7, 4, 7)
@@ -544,11 +544,13 @@ def test_stops_and_temperatures_may_be_several(fox: Run) -> None:
 def test_novelty_is_told_beside_the_text(fox: Run) -> None:
     outcome = charrnn("sample", "--novelty", "--length", 30)
     assert len(outcome.out) == 31
-    assert "the longest stretch has" in outcome.err.splitlines()[-1]
+    assert "the longest copy has" in outcome.err.splitlines()[-1]
     given = ("sample", "--novelty", "--length", 3, "--allow", "n", "--seed", 1)
     outcome = charrnn(*given, "--count", 2, "--prompt", "jumps over the lazy dog.\nthe quick brow")
     for line in outcome.err.splitlines()[-2:]:
-        assert line.startswith("copied: 33% of its 20-grams; the longest stretch has 40 characters")
+        assert line.startswith(
+            "copied from the training text: 33% of its stretches of 20 characters;"
+        )
 
 
 # -- evaluate and info -------------------------------------------------------------------

@@ -154,7 +154,7 @@ def test_min_count_counts_the_training_part_alone() -> None:
 
 
 def test_a_min_count_that_leaves_nothing_is_an_error() -> None:
-    with pytest.raises(CorpusError, match="`min_count` 9: no character is that frequent"):
+    with pytest.raises(CorpusError, match="`min_count` 9: no character occurs that often"):
         encode("abcabc", min_count=9)
 
 

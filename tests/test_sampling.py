@@ -303,7 +303,7 @@ def test_a_model_that_computes_no_numbers_writes_nothing(weight, broken):
         "next": model.next,
     }
     for call in calls.values():
-        with pytest.raises(CheckpointError, match=r"computes what is no number.*`which best`"):
+        with pytest.raises(CheckpointError, match=r"output is not a number.*`which best`"):
             call()
 
 

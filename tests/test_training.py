@@ -97,7 +97,7 @@ def test_killed_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninte
     killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert last(tmp_path).progress.step == 6
-    assert "going on" in train(resume=True)[0].message
+    assert "continuing" in train(resume=True)[0].message
     assert_same(last(tmp_path), uninterrupted[0])
     assert rows(tmp_path) == uninterrupted[1]
 
@@ -336,13 +336,13 @@ def test_what_is_learnt_may_change_on_resume_and_is_said(train, corpus, tmp_path
     train(corpus, steps=2)
     change = {"learning_rate": 0.001, "dropout": 0.5, "clip_norm": 2.0, "eval_every": 1}
     notes = [note.message for note in only(events.Note, train(resume=True, steps=2, **change))]
-    (said,) = [note for note in notes if "no exact continuation" in note]
+    (said,) = [note for note in notes if "no longer an exact continuation" in note]
     assert said.startswith("`dropout` is 0.5, it was 0.1, `learning_rate` is 0.001, it was 0.01, ")
     assert "eval_every" not in said
     config = last(tmp_path).config
     assert (config.training.learning_rate, config.model.dropout) == (0.001, 0.5)
     again = " ".join(note.message for note in only(events.Note, train(resume=True, steps=1)))
-    assert "no exact continuation" not in again
+    assert "no longer an exact continuation" not in again
 
 
 @pytest.mark.parametrize(("warm_restart", "peak"), [(None, 0.01), (0.3, 0.003)])
@@ -601,7 +601,7 @@ def test_a_signal_finishes_the_step_and_saves(corpus, tmp_path, number, status):
     command += ["--units", "8", "--eval-every", "5", "--sample-every", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         said = process.stderr.read(64)
-        while "validation" not in said:
+        while "nats = " not in said:
             said += process.stderr.read(64)
             assert process.poll() is None, said
         process.send_signal(number)

@@ -144,6 +144,6 @@ def facts(prompt: str, text: "Text", found: "Novelty | None") -> dict[str, objec
 def describe(found: "Novelty") -> str:
     """A novelty in words."""
     return (
-        f"copied: {found.copied_share:.0%} of its 20-grams; the longest stretch has"
-        f" {len(found.longest)} characters: {found.longest!r}"
+        f"copied from the training text: {found.copied_share:.0%} of its stretches of 20"
+        f" characters; the longest copy has {len(found.longest)}: {found.longest!r}"
     )

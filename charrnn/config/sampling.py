@@ -24,7 +24,7 @@ class SamplingConfig(Settings):
         " character by character.",
         low=0,
         high=1e6,
-        parse=several(float, "several: 1.0,0.5,0.2"),
+        parse=several(float, "several, as in 1.0,0.5,0.2"),
         metavar="FLOAT[,…]",
     )
     greedy: bool = setting(False, "Always take the likeliest character (same as `temperature 0`).")

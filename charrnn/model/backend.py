@@ -17,7 +17,7 @@ def check_backend(name: str) -> None:
     if name != "tensorflow":
         raise ConfigError(
             f"Keras is set to run on {name}, and charrnn needs it on TensorFlow",
-            way_out="set the environment variable KERAS_BACKEND to tensorflow and start anew",
+            way_out="set the environment variable KERAS_BACKEND to tensorflow and start again",
         )
 
 

@@ -140,4 +140,4 @@ def number_below(limit: int, value: object, name: str) -> int:
 
 def damaged(path: Path, error: ValueError) -> CheckpointError:
     """The error for a file cut short or altered."""
-    return CheckpointError(f"damaged state: {error}", where=path, way_out="write it anew")
+    return CheckpointError(f"damaged state: {error}", where=path, way_out="write it again")

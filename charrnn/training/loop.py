@@ -50,7 +50,7 @@ def train(
             run's name does.
         name: The run's folder below `checkpoints`; by default the corpus's name.
         resume: Continue a run, exactly as if it had never stopped.
-        overwrite: Delete a run that stands in the way.
+        overwrite: Replace an existing run of the same name (deletes it).
         init_from: A run whose weights a new run starts from.
         epochs, steps, time: How long; seconds or '5m'. At most one.
         warm_restart: With a new plan for a resumed run: the share of the peak at which the

@@ -56,7 +56,7 @@ def use_threads(wanted: int | None) -> Iterator[Note]:
         if used != wanted:
             yield Note(
                 f"this process computes with {used} threads already, not with the run's"
-                f" {wanted} (`threads`): sums may be rounded otherwise"
+                f" {wanted} (`threads`): sums may be rounded differently"
             )
     start()
 
@@ -72,6 +72,6 @@ def moved(progress: Progress, config: Config) -> Iterator[Note]:
     if progress.machine not in ("", here):
         yield Note(
             f"the run was on {progress.machine} before, and is on {here} now:"
-            " sums may be rounded otherwise"
+            " sums may be rounded differently"
         )
     progress.machine = here

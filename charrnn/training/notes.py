@@ -37,10 +37,10 @@ def describe(corpus: Corpus, config: Config) -> Iterator[Note]:
     kind = "bytes" if config.text.bytes else "characters"
     yield Note(
         f"{info.length:,} {kind}, {len(corpus.vocabulary.characters):,} distinct;"
-        f" {len(corpus.train):,} train, {len(corpus.validation):,} validate"
+        f" {len(corpus.train):,} for training, {len(corpus.validation):,} for validation"
     )
     if info.folded:
-        yield Note(f"folded {info.folded:,} rare {kind} into the unknown one (`min_count`)")
+        yield Note(f"reading {info.folded:,} rare {kind} as the unknown one (`min_count`)")
     elif info.unknown:
         yield Note(f"{info.unknown:,} {kind} outside the training part count as unknown")
     limit = config.training.eval_chars
@@ -62,7 +62,8 @@ def describe_change(config: Config, changed: Config) -> Iterator[Note]:
     """Note which settings of a resumed run have changed so that it learns otherwise."""
     changes = [f"`{name}` is {new}, it was {old}" for name, old, new in config.inexact(changed)]
     if changes:
-        yield Note(f"{', '.join(changes)}: from here on this is no exact continuation of the run")
+        told = ", ".join(changes)
+        yield Note(f"{told}: from here on the run is no longer an exact continuation")
 
 
 def describe_restart(plan: Plan, config: Config) -> Iterator[Note]:
