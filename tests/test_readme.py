@@ -5,7 +5,11 @@ import shlex
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from commands import charrnn
+
+from charrnn.cli import main
+from charrnn.cli.registry import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,6 +53,24 @@ def test_every_setting_the_readme_names_exists():
         charrnn(name, "--help").out for name in ("train", "sample", "evaluate", "info", "list")
     )
     assert {option for option in options if option not in helps} == set()
+
+
+def test_every_command_is_shown():
+    for name in set(COMMANDS.present):
+        assert f"charrnn {name}" in README
+
+
+def test_links_lead_to_files():
+    for path in re.findall(r"\]\(([^):#]+)\)", README):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_shown_is_the_shell_s(shell, monkeypatch):
+    assert f"_CHARRNN_COMPLETE={shell}_source charrnn" in README
+    monkeypatch.setenv("_CHARRNN_COMPLETE", f"{shell}_source")
+    script = CliRunner().invoke(main, [], prog_name="charrnn").output
+    assert f"_CHARRNN_COMPLETE={shell}_complete" in script
 
 
 def test_the_python_example_runs(corpus):
