@@ -21,7 +21,7 @@ from charrnn.config import (
     TrainingConfig,
     parse_duration,
 )
-from charrnn.config.settings import looked_up, name_of, shown
+from charrnn.config.settings import looked_up, name_of, shown, suits
 from charrnn.errors import ConfigError
 
 OWNERS: list[tuple[type, Field]] = [(GROUPS[group], each) for group, each in Config.fields()]
@@ -145,6 +145,20 @@ def test_the_held_out_parts_must_leave_something_to_train_on(val: float, test: f
     else:
         with pytest.raises(ConfigError, match=r"^`val_fraction` .* `test_fraction` .*: together"):
             TextConfig(val_fraction=val, test_fraction=test)
+
+
+@pytest.mark.parametrize(
+    ("group", "each"),
+    [(group, each) for group in (*GROUPS.values(), SamplingConfig) for each in fields(group)],
+)
+def test_none_is_a_value_of_those_settings_alone_whose_type_has_it(
+    group: type, each: Field
+) -> None:
+    if suits(None, each.type):
+        group(**{each.name: None})
+    else:
+        with pytest.raises(ConfigError, match=name_of(each)):
+            group(**{each.name: None})
 
 
 @pytest.mark.parametrize("encoding", ["klingon", "", "rot13", "hex", "undefined", "utf\0"])

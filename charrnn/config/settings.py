@@ -111,8 +111,7 @@ class Settings:
         self._set(**{each.name: parsed(each, getattr(self, each.name)) for each in named})
         self._unify()
         for each in named:
-            if getattr(self, each.name) is not None:
-                check(each, getattr(self, each.name))
+            check(each, getattr(self, each.name))
         self._complete()
 
     def _set(self, **values: object) -> None:
@@ -168,11 +167,15 @@ def parsed(setting: Field, value: object) -> object:
 
 
 def check(setting: Field, value: object) -> None:
-    """Raise ConfigError where the value is of another type or outside the setting's limits."""
+    """Raise ConfigError where the value is of another type or outside the setting's limits.
+
+    None is a value of those settings alone whose type has it.
+    """
     if not suits(value, setting.type):
         kind = getattr(setting.type, "__name__", setting.type)
         raise ConfigError(f"must be of type {kind}", {name_of(setting): value})
-    for each in value if isinstance(value, tuple) else (value,):
+    values = value if isinstance(value, tuple) else () if value is None else (value,)
+    for each in values:
         check_limits(setting, each)
 
 
