@@ -14,6 +14,7 @@ from charrnn.config import Config
 from charrnn.model.backend import keras, start, tf
 from charrnn.progress import Progress
 from charrnn.training.events import Note
+from charrnn.training.notes import counted
 
 VECTORS = ("avx512f", "avx2", "avx")
 """Instructions for vectors, the widest first: compiled code rounds as these add up."""
@@ -57,6 +58,8 @@ def use_threads(wanted: int | None) -> Iterator[Note]:
             yield Note(
                 f"this process computes with {used} threads already, not with the run's"
                 f" {wanted} (`threads`): sums may be rounded differently"
+                f"this process computes with {counted(used, 'thread')} already, not with the run's"
+                f" {wanted} (`threads`): sums may be rounded otherwise"
             )
     start()
 
@@ -66,8 +69,9 @@ def moved(progress: Progress, config: Config) -> Iterator[Note]:
     threads, here = config.training.threads, machine()
     if threads != cores():
         yield Note(
-            f"the run keeps its number of threads, {threads}, to be exact; there are {cores()}"
-            f" cores here, and `threads {cores()}` would use them"
+            f"the run keeps to {counted(threads or 0, 'thread')}, to be exact; there"
+            f" {'is' if cores() == 1 else 'are'} {counted(cores(), 'core')} here, which"
+            f" `threads {cores()}` would use"
         )
     if progress.machine not in ("", here):
         yield Note(
