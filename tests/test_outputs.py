@@ -130,6 +130,16 @@ def test_the_command_refuses_before_it_writes_anything(option: str) -> None:
     assert tree(Path()) == before
 
 
+def test_text_and_state_are_not_written_to_the_same_file() -> None:
+    untrained()
+    Path("link").symlink_to("file")
+    outcome = charrnn("sample", "--length", 5, "--output", "file", "--state-out", "link")
+    assert (outcome.status, Path("file").exists()) == (2, False)
+    assert "--output does not go together with --state-out to the same file" in outcome.err
+    nowhere = ("--output", os.devnull, "--state-out", os.devnull)
+    assert charrnn("sample", "--length", 5, *nowhere).status == 0
+
+
 def test_a_state_may_be_written_over_by_its_successor() -> None:
     untrained()
     for _ in range(3):

@@ -1,5 +1,6 @@
 """`charrnn sample`."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -222,9 +223,16 @@ def check_together(options: Mapping[str, object], config: SamplingConfig) -> Non
     refuse("--length -1", without_end and whole, "--json, --novelty and --new")
     if isinstance(state_out, Path):
         check_state_out(state_out, config)
-    for path in (options["output"], state_out):
-        if isinstance(path, Path):
-            check_output(path)
+    paths = [path for path in (options["output"], state_out) if isinstance(path, Path)]
+    for path in paths:
+        check_output(path)
+    same = len(paths) == 2 and len(set(map(os.path.realpath, paths))) == 1
+    refuse("--output", same and not is_device(paths[0]), "--state-out to the same file")
+
+
+def is_device(path: Path) -> bool:
+    """Whether what is written there replaces nothing, as with a device or a pipe."""
+    return path.exists() and not path.is_file()
 
 
 def told_of_whole(config: SamplingConfig, as_json: bool, novelty: bool) -> bool:
