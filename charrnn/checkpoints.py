@@ -167,9 +167,9 @@ def check_cell(path: Path, description: Mapping[str, object]) -> None:
     name = typed(str, model.get("cell"), "config.model.cell")
     if name not in CELLS:
         raise CheckpointError(
-            f"its cell {quoted(name)} is not known here",
+            f"its cell {quoted(name)} is not known",
             where=path,
-            way_out="install the package or import the module that registers it",
+            way_out="install the package, or import the module, that registers it",
         )
 
 
@@ -244,7 +244,7 @@ def damaged(path: Path, why: str) -> CheckpointError:
     return CheckpointError(
         f"damaged checkpoint: {why}",
         where=path,
-        way_out="restore the file, or use the run's other one"
+        way_out="restore the file, or use the run's other checkpoint"
         " (`which best` or `which last`; to train further, `init_from`)",
     )
 

@@ -140,7 +140,9 @@ class LanguageModel(TextModel):
             config = replace(config, encoding=encoding, skip_undecodable=False)
             selection = select(files, config)
             for name in selection.skipped.get(BINARY, ()):
-                raise CorpusError("looks binary", where=name, way_out="name the text files")
+                raise CorpusError(
+                    "looks like a binary file", where=name, way_out="name the text files"
+                )
             with placed(folder):
                 corpus = encode_corpus(selection.sources, config, Path(folder), self.vocabulary)
             return self._score_corpus(corpus, None)
@@ -150,7 +152,7 @@ class LanguageModel(TextModel):
         folder = self.path.parent
         if not (folder / INFO_FILE).exists():
             raise RunError(
-                "its run's text is not beside it",
+                "the text of its run is not in the same folder",
                 where=self.path,
                 way_out="name a run, or a file to evaluate",
             )

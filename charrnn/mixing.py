@@ -63,7 +63,7 @@ class Blend(TextModel):
 def check_alike(first: LanguageModel, model: LanguageModel) -> None:
     """Raise ConfigError where two models cannot be blended."""
     if model.backward != first.backward:
-        raise ConfigError(f"{model.path} reads in the other direction", {"blend": None})
+        raise ConfigError(f"{model.path} reads the text in the other direction", {"blend": None})
     if model.vocabulary != first.vocabulary:
         only = set(model.vocabulary.characters) ^ set(first.vocabulary.characters)
         shown = " ".join(repr(character) for character in sorted(only)[:5]) or "bytes"

@@ -42,7 +42,7 @@ def check_output(path: Path) -> None:
         return
     file = target(path)
     if Run(file.parent).exists:
-        raise refused(path, "is in the folder of a run, where only training writes")
+        raise refused(path, "is in the folder of a run, into which only training may write")
     if file.is_file() and is_checkpoint(file):
         raise refused(path, "is a checkpoint")
 

@@ -31,7 +31,7 @@ class Run:
 
     @property
     def last(self) -> Path:
-        """The newest checkpoint, from which training goes on."""
+        """The newest checkpoint, from which training continues."""
         return self.file("last")
 
     @property
@@ -103,7 +103,7 @@ def find_run(name: str | os.PathLike[str] | None, root: Path = DEFAULT_ROOT) -> 
     if name is None:
         if not runs:
             raise RunError(
-                "no run here yet", where=root, way_out="make one with: `train corpus.txt`"
+                "there is no run yet", where=root, way_out="make one with: `train corpus.txt`"
             )
         return runs[-1]
     for run in (Run(root / name), Run(Path(name))):

@@ -113,7 +113,7 @@ class Table(Mapping[str, Item]):
     def _broken(self, name: str, package: str, why: str) -> PluginError:
         return PluginError(
             f"the {self.kind} '{name}' of the package {package} cannot be loaded: {why}",
-            way_out=f"mend or uninstall {package}",
+            way_out=f"repair or uninstall {package}",
         )
 
 

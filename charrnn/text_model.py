@@ -97,14 +97,14 @@ class TextModel(ABC):
         """Texts about to be written: iterate for the pieces, or ask for the whole `texts()`.
 
         Args:
-            prompt: What the texts continue, or with a backward model lead up to; unknown
+            prompt: What the texts continue, or with a backward model end with; unknown
                 characters become the unknown symbol.
             seed: Fixes the texts: a whole number from 0 to 2^64 - 1. Without one they differ each
                 time.
             engine: "numpy", "tensorflow", or "auto" for whichever is done first.
             raw: A byte-level model's bytes as the characters U+0000 to U+00FF.
             scored: Keep account of the texts' log-probabilities.
-            state: A file of `save_state`, to continue from; a prompt is read after it.
+            state: A file of `save_state` to continue from; a prompt is read after it.
             settings: Those below (temperature, length, count and more), and the settings of
                 filters that were added.
 
@@ -131,18 +131,20 @@ class TextModel(ABC):
             return writing.begin(prompt)
         for name in ("beam", "new"):
             if getattr(config, name):
-                raise ConfigError("starts from a prompt alone, not from a state", {name: None})
+                raise ConfigError("needs a prompt to start from, not a state", {name: None})
         return restore_state(Path(state), writing, self.identity).add(prompt)
 
     def _check(self, config: SamplingConfig, raw: bool) -> None:
         """Raise ConfigError where the settings do not suit this model."""
         if config.match is not None and self.backward:
             raise ConfigError(
-                "a backward model writes from the end", {"match": None}, way_out="leave it out"
+                "a backward model writes from the end, which a pattern cannot follow",
+                {"match": None},
+                way_out="leave it out",
             )
         if config.endless and self.backward and not config.ends:
             raise ConfigError(
-                "a backward model's text is shown when it is whole",
+                "a backward model's text is shown only when it is complete",
                 {"length": -1},
                 way_out="give `stop`, `lines` or `words` too",
             )
@@ -204,7 +206,8 @@ class TextModel(ABC):
         writing = self.write(prompt, **settings)
         if writing.count > 1 or writing.format.config.chosen:
             raise ConfigError(
-                "a stream is one text", way_out="use generate for `count` and the like"
+                "stream writes a single text",
+                way_out="use generate for `count`, `best_of`, `beam` and `new`",
             )
         if self.backward:
             return iter(writing.texts()[0].text)

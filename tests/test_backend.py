@@ -57,14 +57,16 @@ def test_the_library_s_import_changes_nothing_of_the_process(keras, capfd):
 
 def test_keras_on_another_backend_is_told_of(keras):
     keras.chosen = "jax"
-    with pytest.raises(ConfigError, match=r"^Keras is set to run on jax, and charrnn needs it on"):
+    with pytest.raises(ConfigError, match=r"^Keras uses jax as its backend, and charrnn needs"):
         load()
 
 
 def test_another_backend_in_the_environment_is_told_of_before_keras_is_imported(monkeypatch):
     monkeypatch.delitem(sys.modules, "keras", raising=False)
     monkeypatch.setenv("KERAS_BACKEND", "torch")
-    with pytest.raises(ConfigError, match=r"run on torch, .*; set the environment variable KERAS"):
+    with pytest.raises(
+        ConfigError, match=r"Keras uses torch .*; set the environment variable KERAS"
+    ):
         load()
     assert "keras" not in sys.modules
 

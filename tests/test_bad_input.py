@@ -113,8 +113,8 @@ def test_a_folder_without_text(corpus: Path) -> None:
     ("setting", "words"),
     [
         (["--encoding", "klingon"], "--encoding klingon: unknown; try utf-8"),
-        (["--min-count", "99999"], "--min-count 99999: no character occurs that often; lower it"),
-        (["--val-fraction", "0.5", "--test-fraction", "0.5"], "leave nothing to train on"),
+        (["--min-count", "99999"], "--min-count 99999: no character occurs so often; lower it"),
+        (["--val-fraction", "0.5", "--test-fraction", "0.5"], "leave no text for training"),
     ],
 )
 def test_ways_of_reading_that_cannot_be(corpus: Path, setting: list[str], words: str) -> None:
@@ -257,12 +257,12 @@ READERS = ("sample", "evaluate", "info")
 @pytest.mark.parametrize("command", READERS)
 def test_no_run_yet(command: str) -> None:
     assert refused(command) == (
-        "checkpoints: no run here yet; make one with: charrnn train corpus.txt"
+        "checkpoints: there is no run yet; make one with: charrnn train corpus.txt"
     )
 
 
 def test_nothing_to_go_on_with(corpus: Path) -> None:
-    assert "no run here yet" in refused("train", "--resume")
+    assert "there is no run yet" in refused("train", "--resume")
     assert "no run of this name" in refused("train", corpus, "--resume", "--steps", 4)
     assert "no run of this name" in refused("train", corpus, "--init-from", "nobody")
 
@@ -289,7 +289,7 @@ def test_a_run_without_the_checkpoint_asked_for(which: str) -> None:
 def test_a_run_that_stands_in_the_way() -> None:
     untrained()
     line = refused("train", "fox.txt", *TINY)
-    assert line.startswith("checkpoints/fox: holds a run already; ")
+    assert line.startswith("checkpoints/fox: there is already a run in this folder; ")
     for way_out in ("--resume", "--name", "--overwrite"):
         assert way_out in line
 

@@ -154,7 +154,7 @@ def test_min_count_counts_the_training_part_alone() -> None:
 
 
 def test_a_min_count_that_leaves_nothing_is_an_error() -> None:
-    with pytest.raises(CorpusError, match="`min_count` 9: no character occurs that often"):
+    with pytest.raises(CorpusError, match="`min_count` 9: no character occurs so often"):
         encode("abcabc", min_count=9)
 
 
@@ -318,7 +318,7 @@ def test_standard_input_is_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_ids_file_of_another_size_is_refused(size: int) -> None:
     data = encode("some text").ids.tobytes()
     (RUN / "corpus.ids").write_bytes(data[:size] if size < 0 else data + b"\0")
-    with pytest.raises(CorpusError, match=r"corpus\.ids: missing or cut short.*`overwrite`"):
+    with pytest.raises(CorpusError, match=r"corpus\.ids: missing or cut short.*`init_from`"):
         open_corpus(RUN)
 
 
@@ -329,7 +329,7 @@ def test_any_altered_byte_is_noticed() -> None:
         altered = bytearray(data)
         altered[place] ^= 1
         (RUN / "corpus.ids").write_bytes(altered)
-        with pytest.raises(CorpusError, match=r"corpus\.ids: altered.*`overwrite`"):
+        with pytest.raises(CorpusError, match=r"corpus\.ids: altered.*`init_from`"):
             open_corpus(RUN)
     (RUN / "corpus.ids").write_bytes(data)
     assert decode(open_corpus(RUN))[:4] == "some"
@@ -383,7 +383,7 @@ def test_an_id_of_no_character_is_refused() -> None:
 def test_a_record_that_cannot_be_is_refused(changes: dict[str, Any]) -> None:
     encode("abab" * 5)
     rewrite(**changes)
-    with pytest.raises(CorpusError, match=r"corpus\.json: damaged: .*`overwrite`"):
+    with pytest.raises(CorpusError, match=r"corpus\.json: damaged: .*`init_from`"):
         open_corpus(RUN)
 
 
@@ -410,7 +410,7 @@ def test_any_altered_byte_of_the_record_is_noticed() -> None:
     record = path.read_bytes()
     for place in range(len(record)):
         path.write_bytes(record[:place] + bytes([record[place] ^ 1]) + record[place + 1 :])
-        with pytest.raises(CorpusError, match=r"corpus\.json: damaged.*`overwrite`"):
+        with pytest.raises(CorpusError, match=r"corpus\.json: damaged.*`init_from`"):
             open_corpus(RUN)
 
 

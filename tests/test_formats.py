@@ -77,7 +77,7 @@ def test_a_run_resumes_from_weights_alone_and_says_so() -> None:
     run = copied(NEWEST)
     shutil.copy(run.best, run.last)
     notes = [event.message for event in resume(run) if isinstance(event, Note)]
-    assert f"{run.last} has weights alone: the optimizer starts again, as in a new run" in notes
+    assert f"{run.last} has weights only: the optimizer starts from zero, as in a new run" in notes
     resumed = checkpoints.load(run.last)
     assert (resumed.progress.step, resumed.weights_alone) == (12, False)
 

@@ -154,7 +154,7 @@ def test_a_blend_s_new_texts_are_in_none_of_its_corpora(names):
 def test_new_goes_with_neither_a_beam_nor_a_stream(names):
     with pytest.raises(ConfigError, match="give one of the two"):
         names.generate(beam=3, new=True)
-    with pytest.raises(ConfigError, match="a stream is one text"):
+    with pytest.raises(ConfigError, match="stream writes a single text"):
         names.stream(new=True)
 
 

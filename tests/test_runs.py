@@ -84,7 +84,7 @@ def test_an_unknown_name_is_an_error_where_no_run_is(name: str) -> None:
 
 
 def test_no_run_yet_is_answered_with_how_to_make_one() -> None:
-    with pytest.raises(RunError, match=r"^checkpoints: no run here yet; .*`train corpus.txt`"):
+    with pytest.raises(RunError, match=r"^checkpoints: there is no run yet; .*`train corpus.txt`"):
         find_run(None, ROOT)
 
 

@@ -312,9 +312,7 @@ def test_a_run_whose_cell_is_missing_says_so(monkeypatch):
     monkeypatch.setattr(CELLS, "_items", {k: v for k, v in CELLS.present.items() if k != "lstm"})
     refused = charrnn("sample", run.folder)
     assert refused.status == 1
-    assert (
-        "its cell 'lstm' is not known here; install the package or import the module" in refused.err
-    )
+    assert "its cell 'lstm' is not known; install the package, or import the module" in refused.err
 
 
 # -- Filters, optimizers, commands -----------------------------------------------------------
@@ -390,7 +388,7 @@ def test_a_broken_package_does_not_break_the_help(monkeypatch, tmp_path):
     assert "no such option --top-kk" in charrnn("sample", "--top-kk", 3).err
     refused = charrnn("bad")
     assert refused.status == 1
-    assert "mend or uninstall extra" in refused.err
+    assert "repair or uninstall extra" in refused.err
 
 
 def test_commands_are_refused_under_a_name_that_is_taken():

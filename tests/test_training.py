@@ -344,13 +344,13 @@ def test_what_is_learnt_may_change_on_resume_and_is_said(train, corpus, tmp_path
     train(corpus, steps=2)
     change = {"learning_rate": 0.001, "dropout": 0.5, "clip_norm": 2.0, "eval_every": 1}
     notes = [note.message for note in only(events.Note, train(resume=True, steps=2, **change))]
-    (said,) = [note for note in notes if "no longer an exact continuation" in note]
+    (said,) = [note for note in notes if "not continued exactly" in note]
     assert said.startswith("`dropout` is 0.5, it was 0.1, `learning_rate` is 0.001, it was 0.01, ")
     assert "eval_every" not in said
     config = last(tmp_path).config
     assert (config.training.learning_rate, config.model.dropout) == (0.001, 0.5)
     again = " ".join(note.message for note in only(events.Note, train(resume=True, steps=1)))
-    assert "no longer an exact continuation" not in again
+    assert "not continued exactly" not in again
 
 
 @pytest.mark.parametrize(("warm_restart", "peak"), [(None, 0.01), (0.3, 0.003)])

@@ -149,7 +149,7 @@ class Story:
                 self._replace()
             else:
                 self._add(str(answer))
-        except CharrnnError as error:  # the story goes on: it must not be lost
+        except CharrnnError as error:  # the story must not be lost
             self._screen.note(error.line(named=slash.named, worded=slash.spoken))
 
     def _undo(self) -> None:

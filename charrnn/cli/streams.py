@@ -4,7 +4,7 @@ What a command writes to standard output is its result. Where that cannot be wri
 says that it was standard output, and the command ends.
 
 Standard error only tells a person what happens. Where nobody can read that any more (the stream
-is closed, its pipe broken, its disk full) the command goes on silently. A training takes hours
+is closed, its pipe broken, its disk full) the command continues silently. A training takes hours
 and is saved in any case; it must not be lost because a window was closed.
 """
 

@@ -119,9 +119,9 @@ class SamplingConfig(Settings):
             )
         if self.beam and self.best_of > 1:
             both = {"beam": self.beam, "best_of": self.best_of}
-            raise ConfigError("give only one of the two", both)
+            raise ConfigError("give one of the two, not both", both)
         if self.beam and self.new:
-            why = "a search finds the same texts each time; give only one of the two"
+            why = "a search finds the same texts each time; give one of the two, not both"
             raise ConfigError(why, {"beam": self.beam, "new": True})
         if self.beam and self.count > self.beam:
             raise ConfigError(

@@ -152,7 +152,7 @@ class Plan(Settings):
 
     def _complete(self) -> None:
         if len(self.lengths) > 1:
-            raise ConfigError("give only one of `epochs`, `steps` and `time`", self.lengths)
+            raise ConfigError("give one of `epochs`, `steps` and `time`, not several", self.lengths)
 
     @property
     def lengths(self) -> dict[str, object]:

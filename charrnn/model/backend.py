@@ -16,8 +16,8 @@ def check_backend(name: str) -> None:
     """Raise ConfigError where Keras computes with something else than TensorFlow."""
     if name != "tensorflow":
         raise ConfigError(
-            f"Keras is set to run on {name}, and charrnn needs it on TensorFlow",
-            way_out="set the environment variable KERAS_BACKEND to tensorflow and start again",
+            f"Keras uses {name} as its backend, and charrnn needs TensorFlow",
+            way_out="set the environment variable KERAS_BACKEND to tensorflow and restart Python",
         )
 
 

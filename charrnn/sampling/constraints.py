@@ -29,7 +29,7 @@ class Allowed:
         given = {"allow": config.allow} if config.allow is not None else {}
         given |= {"forbid": config.forbid} if config.forbid else {}
         if vocabulary.byte_level and not f"{config.allow or ''}{config.forbid}".isascii():
-            why = "this model writes bytes; only ASCII characters can be told apart"
+            why = "this model writes bytes; only ASCII characters can be allowed or forbidden"
             raise ConfigError(why, given)
         allowed = set(vocabulary.characters)
         if config.allow is not None:

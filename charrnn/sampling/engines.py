@@ -65,8 +65,8 @@ def read_logits(engine: Engine, ids: np.ndarray) -> np.ndarray:
     logits: np.ndarray = engine.read(ids).astype(np.float64)
     if not math.isfinite(logits.item(logits.argmax())):  # NaN where one is; faster than `max`
         raise CheckpointError(
-            "the model's output is not a number: its weights are damaged, or too large",
-            way_out="use the run's other checkpoint (`which best` or `which last`), or train again",
+            "the model computes values that are not finite: its weights are damaged or too large",
+            way_out="use the run's other checkpoint (`which best` or `which last`), or retrain",
         )
     return logits
 

@@ -80,7 +80,7 @@ def declared(name: str, setting: object) -> Setting:
         raise ConfigError(why, {"filter": name}, way_out=way_out)
     default = getattr(setting, "default", None)
     if not isinstance(default, (bool, int, float, str)):
-        raise ConfigError("its setting needs a number or a text as default", {"filter": name})
+        raise ConfigError("the default of its setting must be a number or a text", {"filter": name})
     (field,) = fields(make_dataclass(name, [(name, type(default), setting)]))
     return field
 

@@ -30,7 +30,7 @@ def save_state(path: Path, writing: Writing, model: object) -> None:
     the same place, since the engine does not go on with one that ended before the others.
     """
     if writing.count > 1 and writing.format.config.ends:
-        why = "the state of several texts is kept where nothing but length ends them"
+        why = "the state of several texts can be kept only where nothing but their length ends them"
         raise ConfigError(why, {"count": writing.format.config.count})
     tensors = {
         "unread": writing.unread,
@@ -51,7 +51,7 @@ def restore_state(path: Path, writing: Writing, model: object) -> Writing:
     facts, tensors = read(path)
     if facts["model"] != plain(model):
         raise CheckpointError(
-            "the state of another model", where=path, way_out="name the run that wrote it"
+            "saved from another model", where=path, way_out="name the run that wrote it"
         )
     count = tensors["unread"].shape[-1] if tensors["unread"].ndim else 0
     if count != writing.count:
@@ -78,7 +78,7 @@ def check_tensors(tensors: Tensors, writing: Writing) -> None:
         if ids.size and not 0 <= ids.min() <= ids.max() < writing.format.vocabulary.size:
             raise ValueError(f"an id in '{name}' is of no character")
     if not len(tensors["unread"]):
-        raise ValueError("nothing is left to read in it")
+        raise ValueError("it has nothing left to read")
 
 
 def layout_of(writing: Writing, tensors: Tensors) -> Layout:
@@ -123,9 +123,9 @@ def read(path: Path) -> tuple[dict, Tensors]:
         return facts, file.tensors
     except StrangerError:
         raise CheckpointError(
-            "not a text's state",
+            "not the saved state of a text",
             where=path,
-            way_out="write one with `state_out`, or with save_state",
+            way_out="save one with `state_out` or save_state",
         ) from None
     except ValueError as error:
         raise damaged(path, error) from error
@@ -134,10 +134,10 @@ def read(path: Path) -> tuple[dict, Tensors]:
 def number_below(limit: int, value: object, name: str) -> int:
     """A whole number from 0 to the limit, which it does not reach."""
     if type(value) is not int or not 0 <= value < limit:
-        raise ValueError(f"its {name} is no number that a text can have")
+        raise ValueError(f"its {name} is not a number that a text can have")
     return value
 
 
 def damaged(path: Path, error: ValueError) -> CheckpointError:
     """The error for a file cut short or altered."""
-    return CheckpointError(f"damaged state: {error}", where=path, way_out="write it again")
+    return CheckpointError(f"damaged state: {error}", where=path, way_out="save it again")

@@ -118,7 +118,7 @@ class Writing:
         return self
 
     def add(self, prompt: str) -> "Writing":
-        """Let all texts go on from a prompt, which is read after what they have so far."""
+        """Let all texts continue from a prompt, which is read after what they have so far."""
         given = given_ids(self.format.vocabulary, prompt, self.format.backward)
         ids = np.repeat(given[:, None], self.count, 1)
         self.unread = np.concatenate([self.unread, ids])

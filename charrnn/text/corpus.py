@@ -26,7 +26,7 @@ from charrnn.text.vocabulary import Vocabulary
 
 IDS_FILE = "corpus.ids"
 INFO_FILE = "corpus.json"
-AGAIN = "start again with `overwrite`"
+AGAIN = "restore it, or start a new run with `init_from`"
 """The way out where a run's own copy of its text is lost."""
 
 
@@ -120,7 +120,7 @@ def renumber(
         raise CorpusError(
             f"{spool.length or 'no'} character{'s' * (spool.length != 1)}",
             where=describe(sources),
-            way_out="a corpus needs at least 2, and a good model needs many thousands",
+            way_out="a corpus needs at least 2, and useful training needs many thousands",
         )
     train_end, val_end = split(spool.length, config)
     folded = 0
@@ -176,7 +176,7 @@ def choose(seen: list[int], counts: np.ndarray, config: TextConfig) -> Vocabular
     ]
     if not kept:
         raise CorpusError(
-            "no character occurs that often", {"min_count": config.min_count}, way_out="lower it"
+            "no character occurs so often", {"min_count": config.min_count}, way_out="lower it"
         )
     return Vocabulary.of(kept, config.bytes)
 

@@ -63,7 +63,7 @@ class Source:
                 raise CorpusError(
                     "closed",
                     where="standard input",
-                    way_out="name a file, or send text with a pipe",
+                    way_out="name a file, or send the text through a pipe",
                 )
             return nullcontext(sys.stdin.buffer)
         opener = OPENERS.get(self.path.suffix.lower(), as_it_is)
@@ -113,12 +113,12 @@ def checked(stream: IO[bytes], source: Source) -> Iterator[bytes]:
             raise CorpusError(
                 f"has not ended after {STREAM_BYTES:,} bytes",
                 where=source.name,
-                way_out="send a part of it, or write it to a file and name that",
+                way_out="send only a part of it, or write it to a file and name the file",
             )
         yield chunk
     if regular_stamp(stream) != before:
         raise CorpusError(
-            "has changed while it was read",
+            "has changed while charrnn read it",
             where=source.name,
             way_out="try again when nothing writes to it, or copy it first",
         )

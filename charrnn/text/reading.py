@@ -86,7 +86,7 @@ def undecodable(
         offset = end - len(error.object) + error.start
         what = f"byte 0x{error.object[error.start]:02x} at offset {offset} is not {encoding}"
     otherwise = (
-        "name the file's `encoding` (latin-1, gb18030, …), model `bytes`, or leave such files"
+        "name the file's `encoding` (latin-1, gb18030, …), learn its `bytes`, or leave such files"
         " out with `skip_undecodable`"
     )
     return UndecodableError(what, where=source.name, way_out=advice(head, encoding, otherwise))

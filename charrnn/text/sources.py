@@ -20,10 +20,10 @@ DEFAULT = TextConfig()
 NOT_LIBRARY = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
 
 RUNS = "leaving out the folders of runs"
-SPECIAL = "leaving out what is no regular file"
-BINARY = "passing over binary files"
+SPECIAL = "leaving out what is not a regular file"
+BINARY = "leaving out binary files"
 UNDECODABLE = "leaving out files that cannot be decoded"
-REPEATED = "reading only once what is named or linked several times"
+REPEATED = "reading only once what was named or linked several times"
 
 
 @dataclass(frozen=True)

@@ -84,9 +84,7 @@ class Vocabulary:
         if not vocabulary.characters or vocabulary != cls.of(
             vocabulary.characters, vocabulary.byte_level
         ):
-            raise ValueError(
-                "the vocabulary's characters are not sorted, or one stands there twice"
-            )
+            raise ValueError("the vocabulary's characters are not sorted, or one occurs twice")
         if vocabulary.byte_level and vocabulary.characters[-1] > LAST_BYTE:
-            raise ValueError("the vocabulary has a character that is no byte")
+            raise ValueError("the vocabulary has a character that is not a byte")
         return vocabulary

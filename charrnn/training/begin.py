@@ -79,8 +79,16 @@ def resumed(
     spent: float,
 ) -> Beginning:
     """Continue from the `last` checkpoint; a plan, where there is one, is for further steps."""
-    begin = time.perf_counter() - spent
-    checkpoint, corpus = load_last(run), open_corpus(run.folder)
+    begin = time.perf_counter()
+    if not run.last.exists():
+        raise RunError(
+            "missing, and a run is resumed from this file alone",
+            where=run.last,
+            way_out=f"start a new run from its best weights (those of the lowest validation loss)"
+            f" with `init_from {run.name}`",
+        )
+    checkpoint = checkpoints.load(run.last)
+    corpus = open_corpus(run.folder)
     old = with_threads(with_parts(checkpoint.config, CORES_ONCE))
     config = old.resumed(refitted(corpus, old, settings))
     refuse_changed(run, corpus, config.text, paths)
@@ -90,8 +98,15 @@ def resumed(
         return None
     yield from use_threads(config.training.threads)
     session = Session(run, corpus, config, Trainer(config, corpus.vocabulary.size))
-    yield from restore(session, checkpoint)
-    yield Note(f"going on with {run.folder} at step {session.progress.step:,}")
+    if checkpoint.weights_alone:
+        yield Note(f"{run.last} has weights only: the optimizer starts from zero, as in a new run")
+    else:
+        checkpoints.check_optimizer(run.last, checkpoint, session.learner.trainer.slots)
+    session.learner.restore(checkpoint)
+    yield from moved(session.progress, config)
+    yield from recall(run, session.progress)
+    yield from describe_history(run, history.truncate(run.history, session.progress.step))
+    yield Note(f"continuing {run.folder} at step {session.progress.step:,}")
     yield from describe_change(old, config)
     if not plan.empty:
         yield from describe_restart(plan, config)

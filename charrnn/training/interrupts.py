@@ -11,7 +11,7 @@ from types import FrameType
 def held_back() -> Iterator[None]:
     """Raise KeyboardInterrupt after the block, not within it; a second Ctrl-C raises at once.
 
-    A program that handles SIGINT in its own way goes on doing so.
+    A program that handles SIGINT in its own way continues to do so.
     """
     if not raises_here():
         yield

@@ -22,7 +22,10 @@ def announce(selection: Selection) -> Iterator[Note]:
     """Note which corpus is read where the user named none, and what is not read."""
     if selection.standard_library:
         files = len(selection.sources)
-        yield Note(f"no corpus named: learning the Python standard library, {files} files")
+        yield Note(
+            "no corpus was named: learning the source code of the Python standard library,"
+            f" {files} files"
+        )
     for reason, names in selection.skipped.items():
         shown = len(names) if reason == UNDECODABLE else SHOWN
         more = len(names) - shown
@@ -40,12 +43,14 @@ def describe(corpus: Corpus, config: Config) -> Iterator[Note]:
         f" {len(corpus.train):,} for training, {len(corpus.validation):,} for validation"
     )
     if info.folded:
-        yield Note(f"reading {info.folded:,} rare {kind} as the unknown one (`min_count`)")
+        yield Note(f"{info.folded:,} rare {kind} count as unknown (`min_count`)")
     elif info.unknown:
-        yield Note(f"{info.unknown:,} {kind} outside the training part count as unknown")
+        yield Note(
+            f"{info.unknown:,} {kind} that do not occur in the training part count as unknown"
+        )
     limit = config.training.eval_chars
     if 0 < limit < len(corpus.validation):
-        yield Note(f"validating on the first {limit:,} of them (`eval_chars`)")
+        yield Note(f"validation reads the first {limit:,} of them (`eval_chars`)")
 
 
 def describe_fit(corpus: Corpus, config: Config, asked: Config) -> Iterator[Note]:
@@ -54,16 +59,15 @@ def describe_fit(corpus: Corpus, config: Config, asked: Config) -> Iterator[Note
     if (was.batch_size, was.seq_length) != (now.batch_size, now.seq_length):
         yield Note(
             f"{len(corpus.train):,} characters cannot fill {was.batch_size} streams of"
-            f" {was.seq_length}; using {now.batch_size} of {now.seq_length}"
+            f" {was.seq_length}; training with {now.batch_size} streams of {now.seq_length}"
         )
 
 
 def describe_change(config: Config, changed: Config) -> Iterator[Note]:
-    """Note which settings of a resumed run have changed so that it learns otherwise."""
+    """Note which settings of a resumed run have changed so that it learns differently."""
     changes = [f"`{name}` is {new}, it was {old}" for name, old, new in config.inexact(changed)]
     if changes:
-        told = ", ".join(changes)
-        yield Note(f"{told}: from here on the run is no longer an exact continuation")
+        yield Note(f"{', '.join(changes)}: from here on the run is not continued exactly")
 
 
 def describe_restart(plan: Plan, config: Config) -> Iterator[Note]:
@@ -73,15 +77,15 @@ def describe_restart(plan: Plan, config: Config) -> Iterator[Note]:
         restarts = f"{plan.warm_restart:g} of its peak, {plan.warm_restart * peak:g}"
         yield Note(f"a new plan: the learning rate restarts at {restarts}")
     else:
-        way_out = "`warm_restart 0.3` restarts it lower, so that less is forgotten"
+        way_out = "with `warm_restart 0.3` it restarts lower, so that less is forgotten"
         yield Note(f"a new plan: the learning rate restarts at its peak, {peak:g}; {way_out}")
 
 
 def describe_part(part: int, characters: int) -> Iterator[Note]:
     """Note that the validation text is too long for the plan."""
     yield Note(
-        f"validating on the first {part:,} characters (`eval_chars`): all {characters:,} would take"
-        " more than a tenth of the time"
+        f"validation reads the first {part:,} characters (`eval_chars`): all {characters:,} would"
+        " take more than a tenth of the time"
     )
 
 
@@ -92,8 +96,8 @@ def describe_plan(steps: int, windows: int) -> Iterator[Note]:
     yield Note(f"training for {counted(steps, 'step')}, {passes}")
     if steps < FEW_STEPS:
         yield Note(
-            f"a network learns little in so few steps: give more time, as in `time 5m`,"
-            f" or `steps {ENOUGH_STEPS}`, or make it smaller with `units`"
+            f"a network learns little in so few steps: train longer, as with `time 5m` or"
+            f" `steps {ENOUGH_STEPS}`, or make it smaller with `units`"
         )
 
 
@@ -105,7 +109,9 @@ def counted(number: int, thing: str) -> str:
 def describe_history(run: Run, kept: Path | None) -> Iterator[Note]:
     """Note where the old history is kept, if not all of it could be read."""
     if kept is not None:
-        yield Note(f"{run.history}: not all of it could be read; the old file is kept as {kept}")
+        yield Note(
+            f"{run.history}: it could not be read completely; the old file is kept as {kept}"
+        )
 
 
 def describe_link(run: Run) -> Iterator[Note]:
@@ -115,10 +121,10 @@ def describe_link(run: Run) -> Iterator[Note]:
 
 
 def already_finished(run: Run, checkpoint: Checkpoint) -> Iterator[Event]:
-    """Note that the plan is carried out already, and how to train further."""
+    """Note that the plan is already finished, and how to train further."""
     progress = checkpoint.progress
     yield Note(
-        f"{run.folder} has finished its {counted(progress.step, 'step')};"
+        f"{run.folder} has already finished its {counted(progress.step, 'step')};"
         " train it further with `time 5m`, `epochs` or `steps`"
     )
     yield Finished(run.folder, progress.step, progress.best_loss_nats)

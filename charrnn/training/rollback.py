@@ -28,7 +28,7 @@ def roll_back(run: Run, learner: Learner, saver: Saver) -> RolledBack:
     abandoned = learner.progress
     if abandoned.rollbacks == MOST_ROLLBACKS:
         raise DivergedError(
-            f"training diverged {abandoned.rollbacks + 1} times, at lower and lower learning rates",
+            f"training diverged {abandoned.rollbacks + 1} times, at ever lower learning rates",
             where=run.folder,
             way_out="start again with a lower `learning_rate` or `clip_norm`",
         )

@@ -17,7 +17,8 @@ def warm_start(old: Checkpoint, vocabulary: Vocabulary, fresh: Tensors) -> Tenso
     """
     if old.vocabulary.byte_level != vocabulary.byte_level:
         raise ConfigError(
-            "one of the two models reads bytes; make `bytes` agree", {"init_from": None}
+            "one of the two models reads bytes, the other characters; give both the same `bytes`",
+            {"init_from": None},
         )
     kept = shared_ids(old.vocabulary, vocabulary)
     weights = dict(old.weights)
