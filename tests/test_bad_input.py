@@ -430,7 +430,7 @@ def test_weights_so_large_that_they_overflow() -> None:
     checkpoint.tensors["weights/logits/kernel"][:] = 3e38
     checkpoint.tensors["weights/recurrent_1/bias"][:] = 9.0  # so that all outputs are near 1
     checkpoints.save(run.best, checkpoint)
-    assert "computes what is no number" in refused("sample", "--json", notes=1)
+    assert "computes values that are not finite" in refused("sample", "--json", notes=1)
 
 
 @pytest.mark.parametrize("command", USES)

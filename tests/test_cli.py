@@ -141,7 +141,7 @@ def test_a_finished_run_says_so_and_stays_as_it_is(fox: Run) -> None:
     for arguments in (["--resume"], ["fox.txt", "--resume"], ["--resume", "--name", "fox"]):
         outcome = charrnn("train", *arguments)
         assert (outcome.status, outcome.out) == (0, "")
-        assert "has finished its 4 steps; train it further with --time 5m" in outcome.err
+        assert "has already finished its 4 steps; train it further with --time 5m" in outcome.err
     assert tree(Path()) == before
 
 
@@ -185,7 +185,7 @@ def test_a_history_that_cannot_be_read_is_kept_and_named(fox: Run) -> None:
     outcome = charrnn("train", "--resume", "--steps", 1)
     assert outcome.status == 0
     kept = fox.folder / "history.kept-1.csv"
-    assert f"{fox.history}: not all of it could be read; the old file is kept as {kept}\n" in (
+    assert f"{fox.history}: it could not be read completely; the old file is kept as {kept}\n" in (
         outcome.err
     )
     assert kept.read_bytes() == b"other\n"

@@ -213,7 +213,9 @@ def test_a_name_that_means_something_else_is_refused(own_table, name):
 
 
 def test_a_setting_without_a_type_is_refused(own_table):
-    with pytest.raises(ConfigError, match=r"^`filter` 'odd': its setting needs a number or a text"):
+    with pytest.raises(
+        ConfigError, match=r"^`filter` 'odd': the default of its setting must be a number or a text"
+    ):
         register("odd", setting(None, "Nothing."))(lambda log_w, value, past: log_w)
 
 

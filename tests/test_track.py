@@ -251,6 +251,6 @@ def test_a_state_of_texts_that_end_apart_is_refused(tmp_path):
     model = model_of()
     many = model.write(count=2, length=5, lines=1)
     many.texts()
-    with pytest.raises(ConfigError, match="where nothing but length ends them"):
+    with pytest.raises(ConfigError, match="only where nothing but their length ends them"):
         model.save_state(tmp_path / "state", many)
     assert not (tmp_path / "state").exists()

@@ -79,16 +79,8 @@ def resumed(
     spent: float,
 ) -> Beginning:
     """Continue from the `last` checkpoint; a plan, where there is one, is for further steps."""
-    begin = time.perf_counter()
-    if not run.last.exists():
-        raise RunError(
-            "missing, and a run is resumed from this file alone",
-            where=run.last,
-            way_out=f"start a new run from its best weights (those of the lowest validation loss)"
-            f" with `init_from {run.name}`",
-        )
-    checkpoint = checkpoints.load(run.last)
-    corpus = open_corpus(run.folder)
+    begin = time.perf_counter() - spent
+    checkpoint, corpus = load_last(run), open_corpus(run.folder)
     old = with_threads(with_parts(checkpoint.config, CORES_ONCE))
     config = old.resumed(refitted(corpus, old, settings))
     refuse_changed(run, corpus, config.text, paths)
@@ -98,14 +90,7 @@ def resumed(
         return None
     yield from use_threads(config.training.threads)
     session = Session(run, corpus, config, Trainer(config, corpus.vocabulary.size))
-    if checkpoint.weights_alone:
-        yield Note(f"{run.last} has weights only: the optimizer starts from zero, as in a new run")
-    else:
-        checkpoints.check_optimizer(run.last, checkpoint, session.learner.trainer.slots)
-    session.learner.restore(checkpoint)
-    yield from moved(session.progress, config)
-    yield from recall(run, session.progress)
-    yield from describe_history(run, history.truncate(run.history, session.progress.step))
+    yield from restore(session, checkpoint)
     yield Note(f"continuing {run.folder} at step {session.progress.step:,}")
     yield from describe_change(old, config)
     if not plan.empty:
@@ -120,9 +105,10 @@ def load_last(run: Run) -> Checkpoint:
     """The `last` checkpoint; RunError where only `best` is left."""
     if not run.last.exists():
         raise RunError(
-            "missing, and only it can be resumed",
+            "missing, and a run is resumed from this file alone",
             where=run.last,
-            way_out=f"start a new run from the best weights with `init_from {run.name}`",
+            way_out="copy best over it, to continue with its weights and a new optimizer; or start"
+            f" a new run with `init_from {run.name}`",
         )
     return checkpoints.load(run.last)
 
@@ -131,7 +117,7 @@ def restore(session: Session, checkpoint: Checkpoint) -> Iterator[Note]:
     """Take the session to where its run stopped, and note what is not as it was then."""
     run, learner = session.run, session.learner
     if checkpoint.weights_alone:
-        yield Note(f"{run.last} has weights alone: the optimizer starts anew, as in a new run")
+        yield Note(f"{run.last} has weights only: the optimizer starts from zero, as in a new run")
     else:
         checkpoints.check_optimizer(run.last, checkpoint, learner.trainer.slots)
     learner.restore(checkpoint)

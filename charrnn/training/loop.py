@@ -51,8 +51,8 @@ def train(
         name: Name of the run, which is its folder in `checkpoints`; by default that of the corpus.
         resume: Continue a run, exactly as if it had never stopped.
         overwrite: Replace an existing run of the same name (deletes it).
-        init_from: An old run, from whose weights the new run starts.
-        epochs, steps, time: How long to train, at most one of them; `time` in seconds, or as '5m'.
+        init_from: A run whose weights a new run starts from.
+        epochs, steps, time: How long; seconds or '5m'. At most one.
         warm_restart: With a new plan for a resumed run: the share of the peak at which the
             learning rate restarts; 1 where it is not given.
         settings: Fields of `TextConfig`, `ModelConfig` and `TrainingConfig` by name.
@@ -73,12 +73,22 @@ def train(
             why = "does not go together with `overwrite` or `init_from`"
             raise ConfigError(why, {"resume": True}, way_out="leave them out")
         return resume_run(corpus, name, root, settings, plan)
-    if warm_restart is not None:
-        why, way_out = (
-            "is only for a run that is resumed",
-            "give `resume`, or a lower `learning_rate`",
-        )
-        raise ConfigError(why, {"warm_restart": warm_restart}, way_out=way_out)
+    return new_run(corpus, free_run(corpus, name, root, overwrite), init_from, settings, plan)
+
+
+def new_run(
+    corpus: Sequence[PathLike],
+    run: Run,
+    init_from: PathLike | None,
+    settings: Mapping[str, object],
+    plan: Plan,
+) -> Training:
+    """Training of a run that begins, perhaps from an old run's weights."""
+    asked, root = perf_counter(), run.folder.parent
+    if plan.warm_restart is not None:
+        why = "is only for a run that is resumed"
+        way_out = "give `resume`, or a lower `learning_rate`"
+        raise ConfigError(why, {"warm_restart": plan.warm_restart}, way_out=way_out)
     if init_from is not None and not corpus:
         raise ConfigError("name the text of the new run", {"init_from": None})
     old = None if init_from is None else load(find_checkpoint(init_from, root))
@@ -107,51 +117,8 @@ def resume_run(
     paths = () if names_run(corpus, run) else corpus
     from charrnn.training import begin
 
-
-def known_name(corpus: Sequence[PathLike], root: Path) -> str:
-    """The name of a corpus's run: today's or the former one, or what was given is a run's name."""
-    names = (run_name(corpus), former_name(corpus), *map(os.fsdecode, corpus[:1]))
-    return next((name for name in names if Run(root / name).exists), names[0])
-
-
-def names_run(corpus: Sequence[PathLike], run: Run) -> bool:
-    """Whether, in place of a corpus, the run is named, as the other commands take it."""
-    named = [os.fsdecode(each) for each in corpus]
-    if len(named) != 1:
-        return False
-    by_name = named[0] == run.name and not Path(run.name).exists()
-    return by_name or os.path.realpath(named[0]) == os.path.realpath(run.folder)
-
-
-def refuse_runs(corpus: Sequence[PathLike]) -> None:
-    """Raise CorpusError where the user named the folder of a run as a text."""
-    for argument in corpus:
-        if Run(Path(os.fsdecode(argument))).exists:
-            raise CorpusError(
-                "is a run, not a text",
-                where=os.fsdecode(argument),
-                way_out="continue it with `resume`, or name its files one by one",
-            )
-
-
-def free_run(folder: Path, overwrite: bool) -> Run:
-    """The run in a folder; RunError where there is one already that must not be replaced."""
-    run = Run(folder)
-    if run.exists and not overwrite:
-        raise RunError(
-            "there is already a run in this folder",
-            where=run.folder,
-            way_out="continue it with `resume`, choose another `name`, or delete it with"
-            " `overwrite`",
-        )
-    return run
-
-
-def checked(name: str) -> str:
-    """The run's name; ConfigError if it is not the name of a folder below `checkpoints`."""
-    if name != Path(name).name or not name.strip() or name == "..":
-        raise ConfigError("must be a plain folder name; see also `checkpoints`", {"name": name})
-    return name
+    spent = perf_counter() - asked
+    return Training(in_folder(run, begin.resumed(run, paths, settings, plan, spent)))
 
 
 def in_folder(

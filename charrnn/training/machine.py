@@ -2,7 +2,7 @@
 
 A product is cut into one piece for each thread, and the pieces decide in which order sums are
 rounded. So a run keeps its number of threads: fewer cores then take longer over the same
-numbers. Another processor or another TensorFlow may still round differently, which is noted.
+numbers. Another processor or another TensorFlow may still round otherwise, which is noted.
 """
 
 import os
@@ -56,7 +56,7 @@ def use_threads(wanted: int | None) -> Iterator[Note]:
         used = tf.config.threading.get_intra_op_parallelism_threads() or cores()
         if used != wanted:
             yield Note(
-                f"this process already computes with {used} threads, not with the run's"
+                f"this process computes with {counted(used, 'thread')} already, not with the run's"
                 f" {wanted} (`threads`): sums may be rounded differently"
             )
     start()
@@ -67,12 +67,13 @@ def moved(progress: Progress, config: Config) -> Iterator[Note]:
     threads, here = config.training.threads, machine()
     if threads != cores():
         yield Note(
-            f"the run keeps its {counted(threads or 0, 'thread')}, so that it is continued exactly;"
-            f" this machine has {counted(cores(), 'core')}, and `threads {cores()}` would use them"
+            f"the run keeps to {counted(threads or 0, 'thread')}, to be exact; there"
+            f" {'is' if cores() == 1 else 'are'} {counted(cores(), 'core')} here, which"
+            f" `threads {cores()}` would use"
         )
     if progress.machine not in ("", here):
         yield Note(
-            f"the run was trained on {progress.machine} before, and is on {here} now:"
+            f"the run was on {progress.machine} before, and is on {here} now:"
             " sums may be rounded differently"
         )
     progress.machine = here

@@ -15,7 +15,7 @@ def free_run(corpus: Sequence[PathLike], name: str | None, root: Path, overwrite
     run = Run(root / checked(run_name(corpus) if name is None else name))
     if run.exists and not overwrite:
         raise RunError(
-            "holds a run already",
+            "there is already a run in this folder",
             where=run.folder,
             way_out="continue it with `resume`, choose another `name`, or delete it with"
             " `overwrite`",
