@@ -73,13 +73,20 @@ def kills(kills: int, jobs: int, seed: int) -> None:
         def one_run(number: int) -> None:
             name, chance = f"run-{number}", random.Random(seed * 10_000 + number)
             for _ in range(4):
-                tried[kill_once(source, name, chance, seconds)] += 1
+                if killed := kill_once(source, name, chance, seconds):
+                    tried[killed] += 1
             finish(source, name)
             if outcome(source, name) != expected:
                 failed.append(f"{name} differs from the run that was not killed")
 
+        def until_enough(first: int) -> None:
+            for number in itertools.count(first, jobs):
+                if sum(tried.values()) >= kills:
+                    return
+                one_run(number)
+
         with ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(one_run, range(-(-kills // 4))))
+            list(pool.map(until_enough, range(jobs)))
         report("killed and resumed = uninterrupted", tried, failed)
 
 
@@ -102,7 +109,7 @@ def finish(source: Path, name: str) -> None:
 
 
 def kill_once(source: Path, name: str, chance: random.Random, seconds: float) -> str:
-    """Kill the run at some moment; which signal it was, and when."""
+    """Kill the run at some moment; which signal it was, and when. Nothing if it had ended."""
     moments: dict[str, Callable[[Path], bool]] = {
         "while it begins": lambda run: any(run.glob(".staging-*")),
         "while it writes last": lambda run: any(run.glob(".last.safetensors.*.part")),
@@ -119,7 +126,7 @@ def kill_once(source: Path, name: str, chance: random.Random, seconds: float) ->
     ended = process.poll() is not None
     process.send_signal(number)
     process.wait()
-    return "not killed: it had ended" if ended else f"{number.name} {moment}"
+    return "" if ended else f"{number.name} {moment}"
 
 
 def grown(path: Path) -> Callable[[Path], bool]:

@@ -34,7 +34,7 @@ def replace_file(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~current_umask())
+        Path(temporary).chmod(mode_for(path))
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink()
@@ -62,6 +62,11 @@ def refusal(error: OSError, place: object, way_out: str) -> tuple[object, str, s
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         way_out = "free some disk space and try again"
     return error.filename or place, error.strerror or str(error), way_out
+
+
+def mode_for(path: Path) -> int:
+    """The permissions of the file that is there, or else those of a new one."""
+    return path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~current_umask()
 
 
 def current_umask() -> int:

@@ -98,3 +98,12 @@ def test_an_error_of_the_system_is_explained_in_one_line_with_its_place() -> Non
     )
     assert files.explain(OSError("no gzip")) == "no gzip"
     assert "free some disk space" in files.explain(OSError(28, "No space left on device"), "b")
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions() -> None:
+    path = Path("private")
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o600
