@@ -63,7 +63,7 @@ def main(parts: str, rounds: int) -> None:
 
     keep_memory()
     from charrnn.config import Config
-    from charrnn.training.machine import cores
+    from charrnn.model.limits import cores
     from charrnn.training.parts import choose_parts
 
     numbers = [int(number) for number in parts.split(",")]

@@ -29,7 +29,7 @@ def write_output(path: Path, data: bytes) -> None:
         OSError: The system refuses it; the error names the path.
     """
     check_output(path)
-    if not path.exists() or path.is_file():
+    if not is_device(path):
         write_atomically(target(path), data)
         return
     with placed(path):
@@ -38,13 +38,18 @@ def write_output(path: Path, data: bytes) -> None:
 
 def check_output(path: Path) -> None:
     """RunError where the path leads into a run's own folder, or to a checkpoint anywhere."""
-    if path.exists() and not path.is_file():
+    if is_device(path):
         return
     file = target(path)
     if Run(file.parent).exists:
         raise refused(path, "is in the folder of a run, into which only training may write")
     if file.is_file() and is_checkpoint(file):
         raise refused(path, "is a checkpoint")
+
+
+def is_device(path: Path) -> bool:
+    """Whether what is written there replaces nothing, as with a device or a pipe."""
+    return path.exists() and not path.is_file()
 
 
 def target(path: Path) -> Path:

@@ -21,11 +21,11 @@ from charrnn.cli.wording import option, spoken
 from charrnn.config import GROUPS, Config, ModelConfig, Plan, SamplingConfig
 from charrnn.config.settings import looked_up, name_of
 from charrnn.language_model import LanguageModel
+from charrnn.model.limits import cores
 from charrnn.runs import Run
 from charrnn.sampling.writing import Writing
 from charrnn.score import Score
 from charrnn.training import events
-from charrnn.training.machine import cores
 from charrnn.training.parts import choose_parts
 
 pytestmark = pytest.mark.usefixtures("eagerly")

@@ -1,4 +1,4 @@
-"""A limit of the system under which TensorFlow cannot start."""
+"""What the system lets this process have: cores, and room for TensorFlow to start."""
 
 import os
 import sys
@@ -9,6 +9,13 @@ NEEDED_BYTES = 2_600 << 20
 """Address space that TensorFlow maps before its first step, though it uses little of it."""
 CORE_BYTES = 80 << 20
 """Address space for the stacks and heaps of the threads that it starts for each core."""
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def check_address_space() -> None:
@@ -22,7 +29,7 @@ def check_address_space() -> None:
     import resource
 
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    needed = NEEDED_BYTES + CORE_BYTES * len(os.sched_getaffinity(0))
+    needed = NEEDED_BYTES + CORE_BYTES * cores()
     if limit != resource.RLIM_INFINITY and limit < needed:
         raise CharrnnError(
             f"TensorFlow needs {needed / 1e9:.1f} GB of address space,"

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from charrnn.config import Config
+from charrnn.model.limits import cores
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import fit
-from charrnn.training.machine import cores
 from charrnn.training.parts import choose_parts
 
 

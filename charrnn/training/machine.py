@@ -5,13 +5,13 @@ rounded. So a run keeps its number of threads: fewer cores then take longer over
 numbers. Another processor or another TensorFlow may still round otherwise, which is noted.
 """
 
-import os
 import platform
 from collections.abc import Iterator
 from pathlib import Path
 
 from charrnn.config import Config
 from charrnn.model.backend import keras, start, tf
+from charrnn.model.limits import cores
 from charrnn.progress import Progress
 from charrnn.training.events import Note
 from charrnn.training.notes import counted
@@ -19,13 +19,6 @@ from charrnn.training.notes import counted
 VECTORS = ("avx512f", "avx2", "avx")
 """Instructions for vectors, the widest first: compiled code rounds as these add up."""
 CPU_INFO = Path("/proc/cpuinfo")
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def machine() -> str:

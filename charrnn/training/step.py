@@ -6,6 +6,7 @@ import numpy as np
 
 from charrnn.config import Config
 from charrnn.model.backend import has_gpu, keras, tf
+from charrnn.model.limits import cores
 from charrnn.model.loss import cross_entropy
 from charrnn.model.network import (
     build_network,
@@ -16,7 +17,6 @@ from charrnn.model.network import (
 from charrnn.network.layout import Layout
 from charrnn.network.weights import prefixed, state_names
 from charrnn.text.streams import Batch
-from charrnn.training.machine import cores
 from charrnn.training.optimizers import find_optimizer
 from charrnn.training.parts import choose_parts, cut
 from charrnn.types import State, Tensor, Tensors

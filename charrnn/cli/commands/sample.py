@@ -1,6 +1,5 @@
 """`charrnn sample`."""
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from charrnn.cli.prompt import check_standard_input, read_prompt, unknown_charac
 from charrnn.cli.registry import register
 from charrnn.config import SamplingConfig
 from charrnn.config.sampling import ENGINES, SEEDS
-from charrnn.outputs import check_output
+from charrnn.outputs import check_output, is_device, target
 from charrnn.runs import WHICH
 
 if TYPE_CHECKING:
@@ -226,13 +225,8 @@ def check_together(options: Mapping[str, object], config: SamplingConfig) -> Non
     paths = [path for path in (options["output"], state_out) if isinstance(path, Path)]
     for path in paths:
         check_output(path)
-    same = len(paths) == 2 and len(set(map(os.path.realpath, paths))) == 1
+    same = len(paths) == 2 and len(set(map(target, paths))) == 1
     refuse("--output", same and not is_device(paths[0]), "--state-out to the same file")
-
-
-def is_device(path: Path) -> bool:
-    """Whether what is written there replaces nothing, as with a device or a pipe."""
-    return path.exists() and not path.is_file()
 
 
 def told_of_whole(config: SamplingConfig, as_json: bool, novelty: bool) -> bool:
