@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn import tensor_file
-from charrnn.checkpoints import KEY, Written, check_format, damaged, stranger
+from charrnn.checkpoints import KEY, Written, check_format, damaged, stranger, verify
 from charrnn.errors import CorpusError
 from charrnn.network.weights import below
 from charrnn.progress import Progress
@@ -51,7 +51,6 @@ def summarize(path: Path) -> Summary:
     """The summary of a checkpoint; CheckpointError where its head cannot be read."""
     try:
         description, parameters = read_head(path)
-        check_format(path, description)
         written = Written.of(description) if "written" in description else None
         model = description["config"]["model"]
         units = model["units"]
@@ -80,6 +79,7 @@ def summarize(path: Path) -> Summary:
 def read_head(path: Path) -> tuple[dict[str, Any], int]:
     """A checkpoint's description, and how many numbers its weights have."""
     file = tensor_file.read(path, KEY, mapped=True)
+    verify(file, check_format(path, file.description), numbers=False)
     return file.description, sum(weight.size for weight in below(file.tensors, "weights").values())
 
 

@@ -12,6 +12,8 @@ from commands import ROOT, charrnn, tree, untrained
 from charrnn import checkpoints
 from charrnn.cli.columns import duration
 from charrnn.config import Config
+from charrnn.errors import CheckpointError
+from charrnn.runs import Run
 from charrnn.summary import summarize
 from charrnn.version import __version__
 
@@ -180,13 +182,19 @@ def test_information_names_text_time_and_version():
 
 
 def test_a_run_of_an_early_version_tells_what_its_files_tell():
-    made = aged(run(), 10)
-    data = made.last.read_bytes().replace(b"written", b"unheard")
-    made.last.write_bytes(data)
-    aged(made, 10)
+    early = Path(__file__).parent / "checkpoints" / "format2"
+    made = aged(Run(Path(shutil.copytree(early, ROOT / "early"))), 10)
     summary = summarize(made.last)
     assert (summary.version, summary.written.timestamp()) == (None, 10)
     assert rows()[0][-2].startswith("19")
+
+
+def test_an_altered_description_is_not_believed():
+    made = run()
+    data = made.last.read_bytes()
+    made.last.write_bytes(data.replace(b"written", b"unheard"))
+    with pytest.raises(CheckpointError, match="damaged checkpoint"):
+        summarize(made.last)
 
 
 def test_two_runs_side_by_side_show_what_differs():
