@@ -16,6 +16,7 @@ STREAMS = 64
 WINDOW = 64
 WARMUP = 128
 LOGITS_IN_MEMORY = 1 << 24
+COLD_SEED = 0
 
 
 class Evaluator:
@@ -58,6 +59,30 @@ class Evaluator:
             total += float(loss)
             unknowns += int(window.mask[window.targets == unknown].sum())
         return Score(len(ids) - 1, total / (len(ids) - 1), unknowns)
+
+    def score_cold(self, ids: np.ndarray, window: int, unknown: int | None = None) -> Score:
+        """Score random windows, each from the zero state, as nanoGPT's evaluation draws them.
+
+        So many windows are drawn, always the same ones, that they have as many characters as the
+        text together; but at least one for each stream.
+
+        Args:
+            ids: The text, int [N].
+            window: The length of a window, at most N - 1.
+            unknown: As in `score`.
+        """
+        rng = np.random.default_rng(COLD_SEED)
+        calls = -(-(len(ids) - 1) // (window * self._most_streams))
+        state = zero_state(self._config, self._most_streams)
+        mask = tf.ones((self._most_streams, window))
+        total, unknowns = 0.0, 0
+        for _ in range(calls):
+            place = rng.integers(0, len(ids) - window, (self._most_streams, 1)) + np.arange(window)
+            inputs, targets = (ids[place + ahead].astype(np.int32) for ahead in (0, 1))
+            total += float(self._window_loss(*map(tf.constant, (inputs, targets)), mask, state)[0])
+            unknowns += int((targets == unknown).sum())
+        characters = calls * window * self._most_streams
+        return Score(characters, total / characters, unknowns)
 
     def _traced_window_loss(
         self, inputs: Tensor, targets: Tensor, mask: Tensor, state: State

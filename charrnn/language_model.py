@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -124,16 +125,26 @@ class LanguageModel(TextModel):
 
     @checks_names
     def evaluate(
-        self, *files: PathLike, part: str = "validation", encoding: str | None = None
+        self,
+        *files: PathLike,
+        part: str = "validation",
+        encoding: str | None = None,
+        cold: int | None = None,
+        dynamic: bool = False,
     ) -> "Score":
         """How well the model predicts the files, or a part of the text that it was trained on.
 
-        `part` is train, validation or test; the files' `encoding` is the training text's.
+        `part` is train, validation or test; the files' `encoding` is the training text's; `cold`
+        and `dynamic` are those of `charrnn.evaluate`.
         """
+        if dynamic and cold is not None:
+            why = "a network that learns on the way does not read random windows"
+            raise ConfigError(why, {"dynamic": True, "cold": cold}, way_out="choose one of them")
+        score = partial(self._score, cold=cold, dynamic=dynamic)
         if part not in PARTS:
             raise ConfigError(f"must be one of {', '.join(PARTS)}", {"part": part})
         if not files:
-            return self._score_corpus(self.corpus(), part)
+            return score(self.corpus(), part)
         with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
             config = self.checkpoint.config.text
             encoding = encoding or config.encoding
@@ -145,7 +156,7 @@ class LanguageModel(TextModel):
                 )
             with placed(folder):
                 corpus = encode_corpus(selection.sources, config, Path(folder), self.vocabulary)
-            return self._score_corpus(corpus, None)
+            return score(corpus, None)
 
     def corpus(self) -> Corpus:
         """The text that the run learns; RunError where the checkpoint stands alone."""
@@ -158,18 +169,31 @@ class LanguageModel(TextModel):
             )
         return open_corpus(folder)
 
-    def _score_corpus(self, corpus: Corpus, part: str | None) -> "Score":
+    def _score(
+        self, corpus: Corpus, part: str | None, *, cold: int | None, dynamic: bool
+    ) -> "Score":
         """The score of a part of an encoded corpus, or of all of it."""
-        from charrnn.evaluation import Evaluator
-
         ids = corpus.ids if part is None else getattr(corpus, part)
         if len(ids) < 2:
             raise RunError(
                 f"the run has no {part} part", where=self.path, way_out="name a file to evaluate"
             )
         config = self.checkpoint.config.model
+        ids, unknown = directed(ids, config.direction), self.vocabulary.unknown
+        if dynamic:
+            from charrnn.dynamic import DynamicEvaluator
+
+            learnt = directed(self.corpus().train, config.direction)
+            return DynamicEvaluator(self.network, config, learnt).score(ids, unknown)
+        from charrnn.evaluation import Evaluator
+
         evaluator = Evaluator(self.network, config, self.vocabulary.size)
-        return evaluator.score(directed(ids, config.direction), self.vocabulary.unknown)
+        if cold is None:
+            return evaluator.score(ids, unknown)
+        if not 0 < cold < len(ids):
+            why = f"the text has {len(ids):,} characters, and a window is at least 1 and shorter"
+            raise ConfigError(why, {"window": cold})
+        return evaluator.score_cold(ids, cold, unknown)
 
 
 @checks_names
@@ -251,6 +275,8 @@ def evaluate(
     checkpoints: PathLike = DEFAULT_ROOT,
     part: str = "validation",
     encoding: str | None = None,
+    cold: int | None = None,
+    dynamic: bool = False,
 ) -> "Score":
     """How well a run's model predicts a text.
 
@@ -261,6 +287,10 @@ def evaluate(
         checkpoints: As in `load`.
         part: Which part, if no files are given: train, validation or test.
         encoding: The files' encoding; by default the training text's.
+        cold: Score random windows of this length, each from the zero state, and not the whole text
+            with its state carried on. So other programs evaluate, nanoGPT with 256.
+        dynamic: Let the weights go on learning from the text while they are scored (see
+            `charrnn.dynamic`); the model itself does not change. The run's text must be there.
 
     Returns:
         The mean loss in nats and bits per character, and the perplexity.
@@ -270,4 +300,4 @@ def evaluate(
         CorpusError: A file cannot be read.
     """
     model = load(run, which=which, checkpoints=checkpoints)
-    return model.evaluate(*files, part=part, encoding=encoding)
+    return model.evaluate(*files, part=part, encoding=encoding, cold=cold, dynamic=dynamic)

@@ -1,7 +1,9 @@
 """`charrnn evaluate`."""
 
 import json
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +12,14 @@ from charrnn.cli.completion import complete_files
 from charrnn.cli.options import checkpoints_option, json_option, run_argument, which_option
 from charrnn.cli.registry import register
 from charrnn.runs import WHICH
+
+if TYPE_CHECKING:
+    from charrnn.score import Score
+
+WINDOW = 256
+"""nanoGPT's, so that the figures compare."""
+LOSSES = ("nats_per_char", "bits_per_char", "perplexity")
+"""The figures that dynamic evaluation changes."""
 
 
 @register
@@ -24,6 +34,24 @@ from charrnn.runs import WHICH
 @click.option(
     "--encoding", help="Character encoding of FILES.  [default: that of the training text]"
 )
+@click.option(
+    "--cold",
+    is_flag=True,
+    help="Score random windows, each from the zero state, as nanoGPT does; without it the whole"
+    " text is read, and the state carried on.",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(min=1),
+    metavar="INTEGER",
+    help="Characters of a window of --cold.  [default: 256]",
+)
+@click.option(
+    "--dynamic",
+    is_flag=True,
+    help="Show beside it the loss where the weights go on learning from the text that is scored"
+    " (dynamic evaluation). The run itself does not change.",
+)
 @json_option
 def evaluate_command(
     run: str | None,
@@ -32,6 +60,9 @@ def evaluate_command(
     which: str | None,
     test: bool,
     encoding: str | None,
+    cold: bool,
+    window: int | None,
+    dynamic: bool,
     as_json: bool,
 ) -> None:
     """Measure how well a run's model predicts text.
@@ -41,21 +72,36 @@ def evaluate_command(
     """
     if files and test:
         raise click.UsageError("--test scores a part of the run's own text; leave out FILES")
+    if window is not None and not cold:
+        raise click.UsageError("--window is the length of the windows of --cold; add --cold")
+    if cold and dynamic:
+        raise click.UsageError("--dynamic reads the whole text; leave out --cold")
     keep_memory()
     from charrnn.language_model import load
 
     model = load(run, which=which or WHICH, checkpoints=checkpoints)
-    score = model.evaluate(*files, part="test" if test else "validation", encoding=encoding)
-    figures = {
+    score = partial(
+        model.evaluate, *files, part="test" if test else "validation", encoding=encoding
+    )
+    figures = figures_of(score(cold=(window or WINDOW) if cold else None))
+    if dynamic:
+        beside = figures_of(score(dynamic=True))
+        figures |= {f"dynamic_{name}": beside[name] for name in LOSSES}
+    if as_json:
+        click.echo(json.dumps(figures))
+        return
+    width = 2 + max(map(len, figures))
+    for name, value in figures.items():
+        shown = f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+        click.echo(f"{name:{width}}{shown}")
+
+
+def figures_of(score: "Score") -> dict[str, float]:
+    """A score as it is shown, by name."""
+    return {
         "characters": score.characters,
         "nats_per_char": score.nats_per_char,
         "bits_per_char": score.bits_per_char,
         "perplexity": score.perplexity,
         "unknown_characters": score.unknown,
     }
-    if as_json:
-        click.echo(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        shown = f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
-        click.echo(f"{name:20}{shown}")
