@@ -7,7 +7,7 @@ from charrnn.plain import at_least, filled, table
 
 RENAMED = {"returns": "rollbacks"}
 """Fields of `Progress` that early checkpoints know by another name."""
-LATER = ("filled_windows", "machine")
+LATER = ("filled_windows", "machine", "decay_from", "decayed", "stale_evaluations")
 """Fields of `Progress` that early checkpoints lack."""
 POSITIVE = ("windows", "eval_every", "checkpoint_every")
 """Fields of `Progress` that are 1 at the least; no other is below 0."""
@@ -22,6 +22,10 @@ class Progress:
     """The step at which the present plan begins."""
     end: int = 0
     """The step at which the present plan ends."""
+    decay_from: int | None = None
+    """The step at which a plan by time last changed its end; None where it never did."""
+    decayed: float = 0.0
+    """The share of the learning rate's decay that was done by then."""
     windows: int = 1
     """Steps in an epoch: each learns from one window of every stream."""
     eval_every: int = 1
@@ -36,6 +40,8 @@ class Progress:
     """The lowest validation loss, in nats per character; None before the first."""
     best_step: int | None = None
     """The step at which the `best` checkpoint was written."""
+    stale_evaluations: int = 0
+    """How many of the latest evaluations of this plan were not lower than the lowest."""
     rate_scale: float = 1.0
     """The learning rate is multiplied by this; each rollback halves it until the plan ends."""
     rollbacks: int = 0

@@ -441,7 +441,7 @@ def test_a_checkpoint_of_a_newer_format(
         newer.setattr(checkpoints, "FORMAT", checkpoints.FORMAT + 1)
         run = untrained()
     line = refused(*command)
-    assert line.startswith(f"{run.best}: format 4, written by a newer charrnn ")
+    assert line.startswith(f"{run.best}: format 5, written by a newer charrnn ")
     assert "pip install --upgrade" in line
 
 
@@ -544,7 +544,7 @@ def test_memory_that_does_not_suffice(corpus: Path, monkeypatch: pytest.MonkeyPa
         raise MemoryError("Unable to allocate 4.00 TiB for an array")
 
     monkeypatch.setattr("charrnn.training.begin.initial_weights", exhausted)
-    line = refused("train", corpus, *TINY, notes=1)
+    line = refused("train", corpus, *TINY, notes=3)
     assert line.startswith("out of memory; lower --units")
 
 
@@ -557,7 +557,7 @@ def test_memory_that_does_not_suffice_tensorflow(
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
     monkeypatch.setattr("charrnn.training.begin.set_weights", exhausted)
-    line = refused("train", corpus, *TINY, notes=1)
+    line = refused("train", corpus, *TINY, notes=3)
     assert line.startswith("out of memory; lower --units")
 
 

@@ -3,9 +3,11 @@
 import csv
 import json
 import math
+import re
 import shutil
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from charrnn.cli.page import Page
 from charrnn.cli.progress import Display
 from charrnn.cli.signals import requests
 from charrnn.cli.wording import option, spoken
-from charrnn.config import GROUPS, Config, ModelConfig, Plan, SamplingConfig
+from charrnn.config import GROUPS, Plan, SamplingConfig
 from charrnn.config.settings import looked_up, name_of
 from charrnn.language_model import LanguageModel
 from charrnn.model.limits import cores
@@ -100,7 +102,7 @@ def test_training_writes_a_run_and_tells_of_it_on_standard_error(
     assert (outcome.status, outcome.out) == (0, "")
     for words in (
         "1,800 characters, 29 distinct; 1,620 for training, 180 for validation",
-        f"fox: 806 parameters, step 0 of {STEPS}",
+        f"fox: 702 parameters, step 0 of {STEPS}",
         "nats = ",
         f"finished at step {STEPS}, lowest validation loss ",
         "charrnn sample fox",
@@ -198,7 +200,7 @@ def test_a_new_run_starts_from_an_old_one_s_weights(fox: Run) -> None:
     begin("cat.txt", "--init-from", "fox")
     assert tree(fox.folder) == before
     old, new = checkpoints.load(fox.best), checkpoints.load(Run(ROOT / "cat").last)
-    assert new.config.model == old.config.model
+    assert new.config.model == replace(old.config.model, dropout=new.config.model.dropout)
     assert new.vocabulary.characters == "".join(sorted(set(TEXT) - {"f"} | {"ä"}))
     for part in ("kernel", "recurrent_kernel", "bias"):
         name = f"recurrent_1/{part}"
@@ -271,7 +273,11 @@ def test_options_reach_the_run(corpus: Path) -> None:
     begin(corpus, *TINY, *options(**settings), "--bytes", "--keep-newlines")
     config = checkpoints.load(Run(ROOT / "corpus").last).config
     asked = {**SMALL, **settings, "bytes": True, "keep_newlines": True}
-    assert config == Config.of(**asked, parts=choose_parts(config, cores()), threads=cores())
+    assert config == config.changed(asked)
+    assert (config.training.parts, config.training.threads) == (
+        choose_parts(config, cores()),
+        cores(),
+    )
 
 
 def test_options_of_the_stack_reach_the_run(corpus: Path) -> None:
@@ -280,11 +286,32 @@ def test_options_of_the_stack_reach_the_run(corpus: Path) -> None:
     plain = options(batch_size=4, seq_length=10, sample_every=0, units="8,6", **settings)
     begin(corpus, *plain, *(f"--{name.replace('_', '-')}" for name in flags), "--no-bytes")
     model = checkpoints.load(Run(ROOT / "corpus").last).config.model
-    assert model == ModelConfig(units=(8, 6), **settings, **dict.fromkeys(flags, True))
+    asked = {"units": (8, 6), **settings, **dict.fromkeys(flags, True)}
+    assert model == replace(model, **asked)
     assert (model.layers, model.embedding) == (2, 6)
     refused = charrnn("train", "--resume", "--units", "8,7")
     assert "--units 8,7: the run has 8,6, which cannot change" in refused.err
     assert charrnn("train", corpus, "--units", "8,x").status == 2
+
+
+def test_what_is_trained_is_told_and_why(corpus: Path) -> None:
+    """The passes over the text, the network, and the dropout that follows."""
+    plain = options(units=8, batch_size=4, seq_length=10, sample_every=0)
+    stopped = (events.Started, signal.SIGINT, corpus, *plain)
+    told = interrupted(*stopped, "--epochs", 0.1).err
+    assert "the network: 1 layer of 8 coupled cells, batches of 4 × 10 characters" in told
+    assert "dropout 0, of the recurrent weights 0, for 0.1 of a pass over the text" in told
+    told = interrupted(*stopped, "--time", "60s", "--name", "timed", "--size", "tiny").err
+    assert re.search(r"^60 s here: about [\d,]+ passes over the text$", told, re.MULTILINE)
+    assert " parameters, step 0\n" in told
+    assert checkpoints.load(Run(ROOT / "timed").last).config.model.dropout > 0.2
+
+
+def test_a_size_is_for_a_new_run(fox: Run) -> None:
+    outcome = charrnn("train", "--resume", "--size", "large", "--steps", 3)
+    assert "--size large: is only for a new run" in outcome.err
+    assert outcome.status == 1
+    assert charrnn("train", "fox.txt", "--size", "huge").status == 2
 
 
 # -- sample ------------------------------------------------------------------------------
@@ -581,6 +608,40 @@ def test_evaluation_leaves_no_file_behind(fox: Run) -> None:
     assert tree(Path()) == before
 
 
+def test_evaluation_in_cold_windows_is_another_figure(fox: Run) -> None:
+    cold = figures("evaluate", "--cold", "--window", 20)
+    assert cold["characters"] % 20 == 0
+    assert cold["nats_per_char"] != figures("evaluate")["nats_per_char"]
+    assert cold == figures("evaluate", "--cold", "--window", 20)
+
+
+def test_dynamic_evaluation_stands_beside_the_static_one(fox: Run) -> None:
+    before, static = fox.best.read_bytes(), figures("evaluate")
+    both = figures("evaluate", "--dynamic")
+    assert {name: both[name] for name in static} == static
+    assert both["dynamic_nats_per_char"] != both["nats_per_char"]
+    shown = charrnn("evaluate", "--dynamic").out.splitlines()
+    assert [line.split()[0] for line in shown] == list(both)
+    assert fox.best.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--window", 9], "add --cold"),
+        (["--cold", "--dynamic"], "leave out --cold"),
+        (["--cold"], "--window 256: the text has 180 characters"),
+    ],
+)
+def test_evaluation_refuses_what_does_not_go_together(
+    fox: Run, arguments: list[Any], words: str
+) -> None:
+    outcome = charrnn("evaluate", *arguments)
+    assert outcome.status != 0
+    assert words in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
 def test_evaluation_for_reading_shows_the_same_figures(fox: Run) -> None:
     outcome = charrnn("evaluate")
     assert (outcome.status, outcome.err) == (0, "")
@@ -623,7 +684,7 @@ def test_information_for_reading_shows_the_same_facts(fox: Run) -> None:
     assert (outcome.status, outcome.err) == (0, "")
     lines = [line.split(maxsplit=1) for line in outcome.out.splitlines()]
     shown = {line[0]: line[-1] for line in lines}
-    assert shown["parameters"] == "806"
+    assert shown["parameters"] == "702"
     assert shown["units"] == "8"
     assert shown["keep_newlines"] == "no"
     assert shown["eval_every"] == "1"

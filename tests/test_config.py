@@ -29,7 +29,7 @@ OWNERS += [(group, each) for group in (SamplingConfig, Plan) for each in fields(
 OWNERS = [(group, each) for group, each in OWNERS if not each.metadata.get("hidden")]
 INEXACT = {"learning_rate", "weight_decay", "warmup_steps", "clip_norm"}
 INEXACT |= {"dropout", "variational", "recurrent_dropout", "threads"}
-RESUMABLE = {"eval_every", "eval_chars", "sample_every", "checkpoint_every"} | INEXACT
+RESUMABLE = {"patience", "eval_every", "eval_chars", "sample_every", "checkpoint_every"} | INEXACT
 
 
 def named(cases: list[Any]) -> list[Any]:

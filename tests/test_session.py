@@ -13,20 +13,19 @@ from conftest import SMALL
 
 from charrnn import checkpoints
 from charrnn.checkpoints import Checkpoint
-from charrnn.config import Config, Plan
+from charrnn.config import Config
 from charrnn.errors import DivergedError
 from charrnn.progress import Progress
 from charrnn.runs import Run
 from charrnn.text.corpus import encode_corpus
+from charrnn.text.frequencies import log_frequencies
 from charrnn.text.sources import select
-from charrnn.training import planning
+from charrnn.training.begin import build
 from charrnn.training.best import improves
 from charrnn.training.clock import Clock
 from charrnn.training.events import Evaluated, RolledBack, Sampled, Saved, Stepped
-from charrnn.training.plan import Speed, Workload, evaluating, part_to_evaluate, plan_steps
 from charrnn.training.rollback import MOST_ROLLBACKS, PATIENCE, diverged, roll_back
 from charrnn.training.session import Session
-from charrnn.training.speed import measure, median_seconds
 from charrnn.training.step import Trainer
 
 pytestmark = pytest.mark.usefixtures("eagerly")
@@ -285,88 +284,7 @@ def test_a_run_that_diverges_too_often_is_given_up(session: Session) -> None:
         roll_back(session.run, session.learner, session.saver)
 
 
-# -- Measuring ---------------------------------------------------------------------------
-
-
-def test_measuring_changes_nothing(ticks: Iterator[int], session: Session) -> None:
-    session.step()
-    before = session.learner.snapshot()
-    speed = measure(session.learner, session.validator, begin=100.0)
-    assert_same(session.learner.snapshot(), before)
-    assert speed.step_seconds == 1
-    assert speed.evaluation_seconds == session.validator.evaluator.probe(session.validator.ids)[1]
-    assert speed.spent_seconds > 2
-
-
-def test_the_first_call_which_compiles_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    now, durations = 0.0, iter([1000.0, 3.0, 1.0, 2.0])
-    monkeypatch.setattr(time, "perf_counter", lambda: now)
-
-    def call() -> None:
-        nonlocal now
-        now += next(durations)
-
-    assert median_seconds(call) == 2
-
-
-# -- Planning ----------------------------------------------------------------------------
-
-
-WORKLOAD = Workload(windows=100, step_characters=1000, evaluation_characters=300_000)
-
-
-@pytest.mark.parametrize("eval_every", [None, 1, 7, 50, 10_000])
-@pytest.mark.parametrize("evaluation", [0.001, 0.5, 3.0])
-@pytest.mark.parametrize("seconds", [5.0, 40.0, 3600.0])
-def test_a_plan_by_time_includes_its_evaluations(
-    seconds: float, evaluation: float, eval_every: int | None
-) -> None:
-    workload, speed = replace(WORKLOAD, eval_every=eval_every), Speed(0.01, evaluation, 1.0)
-    steps = plan_steps(Plan(seconds=seconds), workload, speed)
-
-    def needed(steps: int) -> float:
-        return 1 + steps * 0.01 + workload.evaluations(steps, speed) * evaluation
-
-    assert needed(steps) <= seconds + 1e-9
-    assert needed(steps + 2) > seconds or not eval_every
-
-
-@pytest.mark.parametrize("evaluation", [0.001, 0.2, 1.0, 3.0])
-def test_evaluations_take_a_tenth_of_the_time_at_most(evaluation: float) -> None:
-    speed = Speed(0.01, evaluation, 0.0)
-    steps = plan_steps(Plan(seconds=40), WORKLOAD, speed)
-    count = WORKLOAD.evaluations(steps, speed)
-    assert count * evaluation <= 4.0
-    assert count == 20 or (count + 1) * evaluation > 4.0
-
-
-def test_a_text_too_long_for_the_plan_is_validated_in_part() -> None:
-    speed = Speed(0.01, 20.0, 0.0)
-    part = part_to_evaluate(40, 300_000, speed)
-    assert part == 60_000
-    assert evaluating(part, 300_000, speed).evaluation_seconds == pytest.approx(4)
-    assert part_to_evaluate(400, 300_000, speed) == 300_000
-    assert part_to_evaluate(1, 300_000, speed) == 10_000
-    assert part_to_evaluate(1, 5_000, speed) == 5_000
-
-
-@pytest.mark.parametrize(
-    ("before", "part"), [({}, 10), ({"evaluated_step": 3}, None), ({"eval_chars": 50}, None)]
-)
-def test_a_part_is_validated_unless_the_run_or_the_user_has_settled_it(
-    session: Session, before: dict[str, int], part: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(planning, "part_to_evaluate", lambda *_: 10)
-    session.progress.evaluated_step = before.get("evaluated_step", 0)
-    if "eval_chars" in before:
-        session.validate_on(before["eval_chars"])
-    characters = len(session.validator.ids)
-    notes = list(planning.fit_validation(session, Plan(seconds=9), Speed(1, 1, 1)))
-    assert len(session.validator.ids) == (part or characters)
-    assert len(notes) == (part is not None)
-    saved = session.learner.snapshot().config
-    assert saved == session.config
-    assert (saved.training.eval_chars == 10) == (part is not None)
+# -- What is due -------------------------------------------------------------------------
 
 
 def test_what_is_due_is_counted_from_the_plan_s_beginning(session: Session) -> None:
@@ -376,3 +294,45 @@ def test_what_is_due_is_counted_from_the_plan_s_beginning(session: Session) -> N
     parts = (session.validator, session.saver, session.sampler)
     for part in parts:
         assert due_steps(session, lambda part=part: part.due) == [1008, 1013]
+
+
+# -- States that start anew --------------------------------------------------------------
+
+
+def test_a_share_of_the_streams_starts_anew_before_a_window(session: Session) -> None:
+    """Those streams have the state of a text's start; the others carry theirs on."""
+    learner = session.learner
+    learner.config = learner.config.changed({"state_resets": 0.5})
+    session.step()
+    learner.state = tuple(part + 1 for part in learner.state)
+    carried = [part.numpy() for part in learner.state]
+    seen = []
+    for step in range(1, 9):
+        learner.progress.step = step
+        before = [part.numpy() for part in learner._state_before()]
+        kept = before[0].any(1)
+        seen.append(tuple(kept))
+        for part, old in zip(before, carried, strict=True):
+            np.testing.assert_array_equal(part, old * kept[:, None])
+    assert len(set(seen)) > 3
+    assert 0.2 < np.mean(seen) < 0.8
+
+
+def test_without_resets_the_state_is_carried_on(session: Session) -> None:
+    session.step()
+    assert session.learner._state_before() is session.learner.state
+
+
+# -- What a network knows before its first step ------------------------------------------
+
+
+def test_a_network_begins_with_the_frequencies_of_the_characters(corpus: Path) -> None:
+    config = Config.of(**SMALL)
+    encoded = encode_corpus(select([corpus], config.text).sources, config.text, corpus.parent)
+    bias = log_frequencies(encoded)
+    assert (bias.dtype, bias.shape) == (np.float32, (encoded.vocabulary.size,))
+    assert np.exp(bias).sum() == pytest.approx(1, rel=1e-5)
+    counts = np.bincount(encoded.train, minlength=encoded.vocabulary.size)
+    assert (np.argsort(-bias, kind="stable") == np.argsort(-counts, kind="stable")).all()
+    built = build(Run(corpus.parent / "run"), encoded, config, None)
+    np.testing.assert_array_equal(built.learner.trainer.weights()["logits/bias"], bias)

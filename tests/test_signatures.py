@@ -11,6 +11,7 @@ from test_sampling import model_of
 
 import charrnn
 from charrnn.config import GROUPS, SamplingConfig
+from charrnn.config.settings import ADVISED
 from charrnn.mixing import Blend
 from charrnn.text_model import TextModel
 
@@ -28,10 +29,11 @@ def test_help_lists_every_setting_with_its_default(function, groups):
         if setting.metadata.get("hidden"):
             assert setting.name not in parameters
             continue
-        told = setting.metadata.get("shown", repr(setting.default))
+        advised = setting.metadata.get("advised", False)
+        told = setting.metadata.get("shown", ADVISED if advised else repr(setting.default))
         assert f" {setting.name} ({told}): " in help
         if setting.name != "count":  # generate tells by it whether to return a list
-            assert parameters[setting.name].default == setting.default
+            assert parameters[setting.name].default == (None if advised else setting.default)
         if not callable(setting.metadata.get("choices")):
             assert f"): {setting.metadata['help']}" in help
 
@@ -46,7 +48,7 @@ def test_help_names_what_is_handed_on(function):
 def test_the_settings_come_after_what_the_function_says_itself():
     text = inspect.getdoc(charrnn.train)
     assert text.index("Raises:") < text.index("How files become characters")
-    assert "cell ('lstm'): One of clockwork, coupled, gru," in " ".join(text.split())
+    assert "cell (chosen): One of clockwork, coupled, gru," in " ".join(text.split())
 
 
 def test_help_imports_no_tensorflow():

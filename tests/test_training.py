@@ -341,7 +341,7 @@ def test_a_run_that_goes_on_takes_another_cadence(train, corpus, tmp_path):
 
 
 def test_what_is_learnt_may_change_on_resume_and_is_said(train, corpus, tmp_path):
-    train(corpus, steps=2)
+    train(corpus, steps=2, dropout=0.1)
     change = {"learning_rate": 0.001, "dropout": 0.5, "clip_norm": 2.0, "eval_every": 1}
     notes = [note.message for note in only(events.Note, train(resume=True, steps=2, **change))]
     (said,) = [note for note in notes if "not continued exactly" in note]
@@ -519,10 +519,13 @@ def test_a_step_that_is_not_finite_changes_nothing(train, corpus, tmp_path, pois
     assert all(np.isfinite(value).all() for value in last(tmp_path, "after").tensors.values())
 
 
+DIVERGING = {"eval_every": 10, "warmup_steps": 0, "schedule": "cosine"}
+
+
 @pytest.mark.compiled
 def test_divergence_goes_back_at_half_the_rate(train, corpus, tmp_path, poison):
     poison(lambda seed, rate: seed >= 4 and rate > 0.006)
-    history = train(corpus, steps=20, eval_every=10, warmup_steps=0, learning_rate=0.01)
+    history = train(corpus, steps=20, **DIVERGING, learning_rate=0.01)
     (back,) = only(events.RolledBack, history)
     assert back.step == 0
     assert back.learning_rate == 0.005
@@ -534,7 +537,7 @@ def test_divergence_goes_back_at_half_the_rate(train, corpus, tmp_path, poison):
 
 def test_a_new_plan_starts_at_the_full_rate_again(train, corpus, tmp_path, poison):
     poison(lambda seed, rate: seed >= 4 and rate > 0.006)
-    train(corpus, steps=20, eval_every=10, warmup_steps=0)
+    train(corpus, steps=20, **DIVERGING)
     assert last(tmp_path).progress.rate_scale == 0.5
     started = charrnn.train(checkpoints=tmp_path / "checkpoints", resume=True, steps=8)
     next(event for event in started if isinstance(event, events.Started))

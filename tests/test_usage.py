@@ -25,7 +25,7 @@ def test_the_help_stands_in_groups(command):
 def test_defaults_are_shown_as_people_write_them():
     shown = charrnn("train", "--help").out + charrnn("sample", "--help").out
     assert not re.search(r"\b\d+\.0\]", shown)
-    assert "[default: 0.01]" in shown
+    assert "[default: 1]" in shown
 
 
 def test_the_help_names_the_optimizers_and_only_a_few_cells():

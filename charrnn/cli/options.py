@@ -11,7 +11,7 @@ import click
 from charrnn.cli.completion import complete_runs
 from charrnn.cli.usage import NamedChoice, refuse_single_dash
 from charrnn.cli.wording import option, spoken
-from charrnn.config.settings import Settings, looked_up, name_of, shown
+from charrnn.config.settings import Settings, default_of, looked_up, name_of, shown
 from charrnn.errors import ConfigError
 from charrnn.runs import DEFAULT_ROOT, WHICH
 
@@ -164,7 +164,7 @@ def setting_option(field: Field, heading: str) -> click.Option:
 
 def help_of(field: Field) -> str:
     """The setting's line of help, with its default."""
-    default = field.metadata.get("shown", field.default)
+    default = default_of(field)
     nothing = default is None or default is False or default in ("", ())
     stated = "" if nothing else f"  [default: {shown(default)}]"
     return spoken(f"{looked_up(field.metadata['help'])}{listed(field)}{stated}")

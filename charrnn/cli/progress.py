@@ -50,9 +50,8 @@ class Display:
     @show.register
     def _(self, event: events.Started) -> None:
         self._run, self._end, self._step = event.run, event.end, event.step
-        self._line(
-            f"{event.run}: {event.parameters:,} parameters, step {event.step:,} of {event.end:,}"
-        )
+        end = "" if event.seconds is not None else f" of {event.end:,}"
+        self._line(f"{event.run}: {event.parameters:,} parameters, step {event.step:,}{end}")
         self._bar = tqdm(
             file=self._screen,
             desc="train",
@@ -66,7 +65,7 @@ class Display:
     @show.register
     def _(self, event: events.Stepped) -> None:
         assert self._bar is not None
-        self._step = event.step
+        self._step, self._end = event.step, event.end
         self._bar.total = self._bar.n + event.characters * (event.end - event.step + 1)
         self._losses["loss"] = "skipped" if event.skipped else f"{event.loss_nats:.3f}"
         self._bar.set_postfix(self._losses, refresh=False)

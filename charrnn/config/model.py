@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from charrnn.cells import CELLS, RECURRENT_KERNEL, Cell
-from charrnn.config.settings import Settings, setting, several
+from charrnn.config.settings import ADVISED, Settings, setting, several
 from charrnn.errors import ConfigError
 
 EMBEDDING = 64
@@ -37,6 +37,7 @@ class ModelConfig(Settings):
         shape=True,
         choices=lambda: CELLS,
         metavar="NAME",
+        advised=True,
     )
     activation: str | None = setting(
         None,
@@ -56,7 +57,8 @@ class ModelConfig(Settings):
         None,
         "Number of recurrent layers.",
         shape=True,
-        shown="1, or one for each number in `units`",
+        shown=f"{ADVISED}, or one for each number in `units`",
+        advised=True,
         low=1,
         high=MOST_LAYERS,
     )
@@ -68,14 +70,16 @@ class ModelConfig(Settings):
         high=65536,
         parse=several(int, "one for each layer: 512,256"),
         metavar="INTEGER[,…]",
+        advised=True,
     )
     embedding: int | None = setting(
         None,
         "Size of the character embedding; 0: one-hot.",
         shape=True,
-        shown=f"{EMBEDDING}, or the last layer's units with `tie_embeddings`",
+        shown=f"{ADVISED}, or the last layer's units with `tie_embeddings`",
         low=0,
         high=65536,
+        advised=True,
     )
     tie_embeddings: bool = setting(
         False, "Use the embedding as the output layer's weights.", shape=True
@@ -93,12 +97,22 @@ class ModelConfig(Settings):
         below=1,
         resumable=True,
         inexact=True,
+        advised=True,
     )
     variational: bool = setting(
-        False, "Use the same dropout mask at all time steps.", resumable=True, inexact=True
+        False,
+        "Use the same dropout mask at all time steps.",
+        resumable=True,
+        inexact=True,
     )
     recurrent_dropout: float = setting(
-        0.0, "Dropout rate of the recurrent weights.", low=0, below=1, resumable=True, inexact=True
+        0.0,
+        "Dropout rate of the recurrent weights.",
+        advised=True,
+        low=0,
+        below=1,
+        resumable=True,
+        inexact=True,
     )
     direction: str = setting(
         "forward",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 
-from charrnn.cells import CELLS
+from charrnn.cells import CELLS, RECURRENT_KERNEL
 from charrnn.config.model import ModelConfig
 from charrnn.config.settings import name_of, parsed, refuse_unknown, shown
 from charrnn.config.text import TextConfig
@@ -30,6 +30,7 @@ ADDED = {
         "parts",
     ),
     3: ("skip_undecodable", "threads"),
+    4: ("schedule", "beta_1", "state_resets", "patience"),
 }
 """Settings that came with a format: checkpoints of an earlier one have their defaults."""
 
@@ -45,10 +46,20 @@ class Config:
     @classmethod
     def of(cls, **settings: object) -> "Config":
         """From settings by name; those absent keep the cell's defaults, or the common ones."""
+        return cls.advised({}, settings)
+
+    @classmethod
+    def advised(cls, advice: Mapping[str, object], settings: Mapping[str, object]) -> "Config":
+        """From settings by name, with advice for those that are absent.
+
+        A cell that the user names keeps the defaults of its own; what contradicts the settings
+        given is left out of the advice.
+        """
         by_name = {each.name: each for _, each in cls.fields()}
         refuse_unknown(settings, by_name)
         settings = {name: parsed(by_name[name], value) for name, value in settings.items()}
-        settings = {**own_defaults(settings), **settings}
+        cell = {"cell": advice["cell"], **settings} if "cell" in advice else settings
+        settings = {**fitting(advice, cell), **own_defaults(cell), **settings}
         return cls(**{name: GROUPS[name](**own) for name, own in cls.grouped(settings).items()})
 
     def changed(self, settings: Mapping[str, object]) -> "Config":
@@ -81,8 +92,9 @@ class Config:
                 )
         return self.changed(settings)
 
-    def inherited(self, settings: Mapping[str, object]) -> "Config":
-        """The settings of a new run from this one's weights, which fix the network's shape."""
+    def inherited(self, settings: Mapping[str, object]) -> dict[str, object]:
+        """The settings given for a new run from this one's weights, with the network's shape,
+        which they fix; ConfigError where the settings given have another."""
         shaping = [each for each in fields(self.model) if each.metadata.get("shape")]
         shape = {each.name: getattr(self.model, each.name) for each in shaping}
         for name, kept in shape.items():
@@ -93,7 +105,7 @@ class Config:
                     way_out="leave it out",
                 )
         as_read = {"bytes": self.text.bytes, "direction": self.model.direction}
-        return Config.of(**{**as_read, **settings, **shape})
+        return {**as_read, **settings, **shape}
 
     def inexact(self, other: "Config") -> Iterator[tuple[str, object, object]]:
         """Settings whose change alters what is learnt: name, value here, value in the other."""
@@ -141,6 +153,19 @@ def unchanged(group: TextConfig | ModelConfig | TrainingConfig, name: str, asked
         return bool(replace(group, **{name: asked}) == group)  # type: ignore[arg-type]
     except ConfigError:
         return False
+
+
+def fitting(advice: Mapping[str, object], settings: Mapping[str, object]) -> dict[str, object]:
+    """The advice without what the settings given contradict."""
+    kept = dict(advice)
+    if isinstance(settings.get("units"), (tuple, list)):
+        kept.pop("layers", None)
+    if settings.get("tie_embeddings"):
+        kept.pop("embedding", None)
+    cell = CELLS.get(str(settings.get("cell", ModelConfig.cell)))
+    if cell is not None and RECURRENT_KERNEL not in cell().weights(1, 1):
+        kept.pop("recurrent_dropout", None)
+    return kept
 
 
 def own_defaults(settings: Mapping[str, object]) -> dict[str, object]:

@@ -37,6 +37,7 @@ def setting(default: Value, help: str | Late[str], **limits: object) -> Value:
         called: The name by which users know the setting, where it is not the field's.
         hidden: Whether it is no option of the command line.
         group: The heading of the help under which it stands, where it is not its class's.
+        advised: Whether training chooses its default for the text and the time.
     """
     made: Value = field(default=default, metadata={"help": help, **limits})
     return made
@@ -60,6 +61,16 @@ def in_words(settings: Mapping[str, object]) -> str:
         f"`{name}`" if value is True else f"`{name}` {shown(value)}"
         for name, value in settings.items()
     )
+
+
+ADVISED = "chosen"
+"""What the help says in place of a default that training chooses for the text and the time."""
+
+
+def default_of(setting: Field) -> object:
+    """The default of a setting, or what the help says in its place."""
+    advised = ADVISED if setting.metadata.get("advised") else setting.default
+    return setting.metadata.get("shown", advised)
 
 
 def name_of(setting: Field) -> str:

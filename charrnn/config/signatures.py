@@ -7,7 +7,7 @@ from functools import cache
 from inspect import Parameter, Signature, cleandoc, signature
 from typing import TypeVar
 
-from charrnn.config.settings import looked_up, name_of
+from charrnn.config.settings import default_of, looked_up, name_of
 
 Function = TypeVar("Function", bound=Callable[..., object])
 WIDTH = 88
@@ -61,9 +61,9 @@ def public(group: type) -> Iterator[Field]:
 
 def keyword(setting: Field) -> Parameter:
     """A setting as a parameter."""
-    return Parameter(
-        name_of(setting), Parameter.KEYWORD_ONLY, default=setting.default, annotation=setting.type
-    )
+    default = None if setting.metadata.get("advised") else setting.default
+    kind = Parameter.KEYWORD_ONLY
+    return Parameter(name_of(setting), kind, default=default, annotation=setting.type)
 
 
 @cache
@@ -75,7 +75,8 @@ def section(group: type) -> str:
 
 def entry(setting: Field) -> str:
     """A setting with its default and its help, wrapped."""
-    default = setting.metadata.get("shown") or repr(setting.default)
+    default = default_of(setting)
+    default = repr(default) if default is setting.default else default
     text = f"{name_of(setting)} ({default}): {short_help(setting)}"
     return textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="        ")
 

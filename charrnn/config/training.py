@@ -3,10 +3,12 @@
 import re
 from dataclasses import dataclass, fields
 
-from charrnn.config.settings import Settings, name_of, setting
+from charrnn.config.settings import ADVISED, Settings, name_of, setting
 from charrnn.errors import ConfigError
 
 MOST_PARTS = 32
+SIZES = ("tiny", "small", "medium", "large")
+"""Networks by name, the smallest first; `charrnn.recipes` says what they are."""
 NUMBER = r"(\d+(?:\.\d+)?)"
 DURATION = re.compile(
     rf"(?:{NUMBER} ?(?:h|hrs?|hours?))? ?(?:{NUMBER} ?(?:m|mins?|minutes?))?"
@@ -41,7 +43,7 @@ class TrainingConfig(Settings):
         high=1 << 20,
     )
     learning_rate: float = setting(
-        0.01, "Peak learning rate.", above=0, high=10, resumable=True, inexact=True
+        0.01, "Peak learning rate.", above=0, high=10, resumable=True, inexact=True, advised=True
     )
     weight_decay: float = setting(
         0.05,
@@ -58,10 +60,32 @@ class TrainingConfig(Settings):
         resumable=True,
         inexact=True,
     )
+    schedule: str = setting(
+        "cosine",
+        "How the learning rate falls from its peak: in a straight line to 0, or along a cosine to a"
+        " hundredth of it.",
+        choices=("linear", "cosine"),
+        advised=True,
+    )
     clip_norm: float = setting(
         1.0, "Clip the gradient to this global norm.", above=0, resumable=True, inexact=True
     )
     optimizer: str = setting("adamw", "Optimizer.", metavar="NAME")
+    beta_1: float = setting(
+        0.9,
+        "Adam's memory: the share of the old mean of the gradients that is kept at each step.",
+        low=0,
+        below=1,
+        advised=True,
+    )
+    state_resets: float = setting(
+        0.0,
+        "Share of the windows before which a stream's state is set to zero, as where a text"
+        " starts.",
+        low=0,
+        high=1,
+        advised=True,
+    )
     parts: int | None = setting(
         None,
         "Number of parts of a batch that are computed in parallel; a run keeps its number.",
@@ -96,6 +120,14 @@ class TrainingConfig(Settings):
         low=1,
         resumable=True,
     )
+    patience: int | None = setting(
+        None,
+        "Stop after so many evaluations in a row that are not lower than the lowest.",
+        group="Plan",
+        shown="the plan is carried out to its end",
+        low=1,
+        resumable=True,
+    )
     eval_chars: int = setting(
         2_000_000,
         "Evaluate on at most this many characters of the validation text; 0: on all of it.",
@@ -125,7 +157,10 @@ class TrainingConfig(Settings):
 
 @dataclass(frozen=True)
 class Plan(Settings):
-    """How long to train: epochs, steps or time. The learning rate falls until then."""
+    """How long to train: epochs, steps or time. The learning rate falls until then.
+
+    `size` is not kept: it is the recipe's, whose settings a run has.
+    """
 
     group = "Plan"
 
@@ -149,6 +184,13 @@ class Plan(Settings):
         above=0,
         high=1,
     )
+    size: str | None = setting(
+        None,
+        "Size of the network, where no other setting names it.",
+        group="Network",
+        shown=ADVISED,
+        choices=SIZES,
+    )
 
     def _complete(self) -> None:
         if len(self.lengths) > 1:
@@ -161,7 +203,7 @@ class Plan(Settings):
         return {
             name: value
             for name, value in given.items()
-            if value is not None and name != "warm_restart"
+            if value is not None and name not in ("warm_restart", "size")
         }
 
     @property

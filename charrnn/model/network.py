@@ -17,9 +17,9 @@ from charrnn.config import ModelConfig
 from charrnn.model.backend import keras, start, tf
 from charrnn.model.cudnn import StockLayers, on_cudnn
 from charrnn.model.dropout import drop_recurrent, output_dropout
-from charrnn.model.ops import TABLE_CHARACTERS, TensorOps
+from charrnn.model.ops import TensorOps
 from charrnn.model.scan import scan_cell
-from charrnn.network.stack import Run, Stack
+from charrnn.network.stack import TABLE_CHARACTERS, Run, Stack
 from charrnn.network.weights import below, recurrent, specify, state_widths
 from charrnn.types import State, Tensor, Tensors
 

@@ -3,10 +3,8 @@
 from collections.abc import Callable
 
 from charrnn.model.backend import keras, tf
+from charrnn.network.stack import TABLE_CHARACTERS
 from charrnn.types import Tensor
-
-TABLE_CHARACTERS = 256
-"""Up to this vocabulary the first layer's input products are looked up in a table of V rows."""
 
 
 class TensorOps:

@@ -25,6 +25,9 @@ from charrnn.network.weights import (
 )
 from charrnn.types import Array, ArrayOps, State, Weights
 
+TABLE_CHARACTERS = 256
+"""Up to this vocabulary, training makes a table of V rows of the first layer's input products, and
+looks them up."""
 NORM_EPSILON = 1e-5
 """What layer normalisation adds to the variance."""
 

@@ -6,15 +6,18 @@ since, for the most part while TensorFlow was imported.
 
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from charrnn import checkpoints
 from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, Plan
 from charrnn.errors import RunError
 from charrnn.model.network import set_weights
-from charrnn.network.weights import initial_weights
+from charrnn.network.weights import LOGITS_BIAS, initial_weights
+from charrnn.recipes.rule import Task, advise
 from charrnn.runs import Run
 from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
+from charrnn.text.frequencies import log_frequencies
 from charrnn.text.sources import Selection
 from charrnn.training import history
 from charrnn.training.best import recall
@@ -30,11 +33,14 @@ from charrnn.training.notes import (
     describe_fit,
     describe_history,
     describe_link,
+    describe_recipe,
     describe_restart,
 )
+from charrnn.training.plan import seconds_of
 from charrnn.training.planning import set_cadence, set_plan
 from charrnn.training.same_text import refuse_another, refuse_changed
 from charrnn.training.session import Session
+from charrnn.training.speed import operations_per_second
 from charrnn.training.step import Trainer
 from charrnn.training.transfer import warm_start
 from charrnn.types import PathLike
@@ -47,28 +53,42 @@ CORES_ONCE = 2
 def new(
     run: Run,
     selection: Selection,
-    config: Config,
+    settings: Mapping[str, object],
     plan: Plan,
     old: Checkpoint | None,
     spent: float,
 ) -> Beginning:
-    """Encode the corpus, build the network, set the plan, and save step 0."""
-    begin = time.perf_counter() - spent
+    """Encode the corpus, choose what is left open, build the network, set the plan, save step 0."""
+    begin, config = time.perf_counter() - spent, with_threads(Config.of(**settings))
     yield from announce(selection)
     yield from describe_link(run)
     with staging(run) as staged:
         corpus = encode_corpus(selection.sources, config.text, staged)
         yield from describe(corpus, config)
-        asked, config = config, fitted(corpus, config)
-        yield from describe_fit(corpus, config, asked)
         yield from use_threads(config.training.threads)
+        asked = yield from advised(corpus, settings, plan, begin)
+        config = fitted(corpus, asked)
+        yield from describe_fit(corpus, config, asked)
         session = build(run, corpus, config, old)
         session.progress.machine = machine()
         yield from set_plan(session, plan, begin)
-        set_cadence(session)
         session.saver.save(Run(staged))
         settle(run, staged)
     return session
+
+
+def advised(
+    corpus: Corpus, settings: Mapping[str, object], plan: Plan, begin: float
+) -> Generator[Note, None, Config]:
+    """The settings, with what they leave open chosen for the text, the time and the machine."""
+    task = Task(len(corpus.train), corpus.vocabulary.size, plan)
+    if plan.needs_speed:
+        rate = operations_per_second()
+        left = seconds_of(plan) - (time.perf_counter() - begin)
+        task = replace(task, seconds=left, rate=rate)
+    config = advise(task, settings, plan.size)
+    yield from describe_recipe(task, config)
+    return config
 
 
 def resumed(
@@ -131,6 +151,7 @@ def build(run: Run, corpus: Corpus, config: Config, old: Checkpoint | None) -> S
     size = corpus.vocabulary.size
     trainer = Trainer(config, size)
     weights = initial_weights(config.model, size, config.training.seed)
+    weights[LOGITS_BIAS] = log_frequencies(corpus)
     if old is not None:
         weights = warm_start(old, corpus.vocabulary, weights)
     set_weights(trainer.model, weights)

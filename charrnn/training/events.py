@@ -14,7 +14,10 @@ class Note:
 
 @dataclass(frozen=True)
 class Started:
-    """The network is built and the plan is made; steps follow."""
+    """The network is built and the plan is made; steps follow.
+
+    In a plan by time, `end` is a guess, which changes as the steps take more or less time.
+    """
 
     run: Path
     parameters: int
@@ -22,6 +25,8 @@ class Started:
     train_characters: int
     step: int
     end: int
+    seconds: float | None = None
+    """How long the plan is to take, if it is one by time."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
+
 from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config
 from charrnn.model.network import zero_state
@@ -16,6 +18,9 @@ from charrnn.training.interrupts import held_back
 from charrnn.training.schedule import learning_rate
 from charrnn.training.step import Outcome, Trainer
 from charrnn.types import State, Tensors
+
+RESETS = 1
+"""Keeps the random numbers of the resets apart from others of the same seed and step."""
 
 
 class Learner:
@@ -49,10 +54,14 @@ class Learner:
         return learning_rate(self.config.training, self.progress)
 
     def step(self) -> Stepped:
-        """Learn from the next window of every stream; each epoch starts with a zero state."""
+        """Learn from the next window of every stream.
+
+        Each epoch starts with a zero state, and so does, before any window, a share of the streams
+        (`state_resets`): a text that is evaluated or written begins there, and a network that
+        has seen this state only once an epoch may never find out of it.
+        """
         progress = self.progress
-        if progress.window == 0:
-            self.state = self._zero_state()
+        self.state = self._state_before()
         batch, rate = self.streams.window(progress.window), self.learning_rate
         with self.changing():
             self.state, outcome = self.trainer.step(batch, self.state, progress.step, rate)
@@ -84,6 +93,21 @@ class Learner:
         states = checkpoint.part("state")
         self.state = self.trainer.restore_state(states) if states else self._zero_state()
         self.progress = replace(checkpoint.progress)
+
+    def _state_before(self) -> State:
+        """The state before the next window: carried on, or zero where a stream starts anew."""
+        progress, options = self.progress, self.config.training
+        if progress.window == 0:
+            return self._zero_state()
+        if not options.state_resets:
+            return self.state
+        rng = np.random.default_rng([options.seed, progress.step, RESETS])
+        kept = rng.random((options.batch_size, 1)) >= options.state_resets
+        return (
+            self.state
+            if kept.all()
+            else tuple(part * kept.astype(np.float32) for part in self.state)
+        )
 
     def _zero_state(self) -> State:
         return zero_state(self.config.model, self.config.training.batch_size)

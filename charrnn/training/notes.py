@@ -5,10 +5,12 @@ from pathlib import Path
 
 from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, Plan
+from charrnn.recipes.rule import Task
 from charrnn.runs import Run
 from charrnn.text.corpus import Corpus
 from charrnn.text.sources import UNDECODABLE, Selection
 from charrnn.training.events import Event, Finished, Note
+from charrnn.training.plan import seconds_of
 
 SHOWN = 3
 """Names of files that are shown, unless the user asked which they are."""
@@ -53,6 +55,36 @@ def describe(corpus: Corpus, config: Config) -> Iterator[Note]:
         yield Note(f"validation reads the first {limit:,} of them (`eval_chars`)")
 
 
+def describe_recipe(task: Task, config: Config) -> Iterator[Note]:
+    """Note what is trained and why: how often the text will be read, the network, and dropout."""
+    model, passes = config.model, task.passes(config)
+    often = counted_passes(passes)
+    if task.seconds is not None:
+        yield Note(f"{duration(seconds_of(task.plan))} here: about {often} over the text")
+    sizes = ", ".join(map(str, dict.fromkeys(model.layer_units)))
+    yield Note(
+        f"the network: {counted(model.layers or 1, 'layer')} of {sizes} {model.cell} cells, batches"
+        f" of {config.training.batch_size} × {config.training.seq_length} characters"
+    )
+    rates = f"dropout {model.dropout:g}, of the recurrent weights {model.recurrent_dropout:g}"
+    yield Note(f"{rates}, for {often} over the text; any setting that you name is kept")
+
+
+def counted_passes(passes: float) -> str:
+    """Passes over a text in words, to a digit that a guess can have."""
+    if passes < 0.95:
+        return f"{passes:.1g} of a pass"
+    shown = f"{passes:,.0f}" if passes >= 3 else f"{passes:.1f}".removesuffix(".0")
+    return f"{shown} pass" + ("" if shown == "1" else "es")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 120:
+        return f"{seconds:g} s"
+    return f"{seconds / 60:.3g} min" if seconds < 7200 else f"{seconds / 3600:.3g} h"
+
+
 def describe_fit(corpus: Corpus, config: Config, asked: Config) -> Iterator[Note]:
     """Note to what sizes batch and window were shrunk, if they were."""
     was, now = asked.training, config.training
@@ -85,15 +117,18 @@ def describe_part(part: int, characters: int) -> Iterator[Note]:
     """Note that the validation text is too long for the plan."""
     yield Note(
         f"validation reads the first {part:,} characters (`eval_chars`): all {characters:,} would"
-        " take more than a tenth of the time"
+        " take too much of the time"
     )
 
 
-def describe_plan(steps: int, windows: int) -> Iterator[Note]:
-    """Note how long training is to take, and whether that is hardly worth it."""
+def describe_plan(steps: int, windows: int, about: str = "") -> Iterator[Note]:
+    """Note how long training is to take, and whether that is hardly worth it.
+
+    Where the steps may still change, `about` is the word for it.
+    """
     epochs = steps / windows
     passes = f"{epochs:.1f} epochs" if epochs >= 0.1 else "less than a tenth of an epoch"
-    yield Note(f"training for {counted(steps, 'step')}, {passes}")
+    yield Note(f"training for {about}{counted(steps, 'step')}, {passes}")
     if steps < FEW_STEPS:
         yield Note(
             f"a network learns little in so few steps: train longer, as with `time 5m` or"

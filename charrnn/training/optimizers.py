@@ -22,10 +22,9 @@ before each step; gradients come clipped."""
 OPTIMIZERS: Table[Make] = Table("optimizer")
 """Every optimizer by name."""
 
-BETA_1 = 0.9
-"""Share of the old mean of the gradients at each step: the usual one (Kingma and Ba 2015)."""
 BETA_2 = 0.99
-"""The same of their squares. Not the usual 0.999, which remembers a thousand steps: a plan of
+"""Share of the old mean of the squared gradients that is kept at each step. Not the usual
+0.999 (Kingma and Ba 2015), which remembers a thousand steps: a plan of
 two minutes has two thousand, and the loss falls faster where the memory is a hundred."""
 
 
@@ -42,7 +41,7 @@ def register(make: Make) -> Make:
 def adamw(keras: "ModuleType", config: TrainingConfig) -> "keras.optimizers.Optimizer":
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
     return keras.optimizers.AdamW(
-        weight_decay=config.weight_decay, beta_1=BETA_1, beta_2=BETA_2, name="adamw"
+        weight_decay=config.weight_decay, beta_1=config.beta_1, beta_2=BETA_2, name="adamw"
     )
 
 

@@ -1,6 +1,6 @@
 """From what the user asked for to a number of steps, with the evaluations that go with them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from charrnn.config import Plan
 
@@ -8,22 +8,15 @@ DEFAULT = Plan(seconds=300)
 DEFAULT_EPOCHS = 50
 """Without a plan: five minutes, but not more passes than this over a small text."""
 EVALUATIONS = 20
-EVALUATED_TIME = 0.1
-"""In a plan by time, evaluations take at most this share of it."""
+EVALUATED_TIME = 0.05
+"""In a plan by time, several evaluations together take at most this share of it."""
+LAST_EVALUATION = 0.03
+"""And one of them this share: where the whole validation text takes longer, a part is read."""
 EVALUATED_SHARE = 0.3
-"""Where no speed is measured: at most this many characters are evaluated for each one trained on.
+"""In a plan by steps, at most this many characters are evaluated for each one trained on.
 Evaluating goes forward only, a third of the work, so that it takes about a tenth of the time."""
 LEAST_EVALUATED = 10_000
 """The loss of fewer characters than this tells little: no shorter part is chosen to save time."""
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Seconds that a step and an evaluation take once compiled, and seconds spent already."""
-
-    step_seconds: float
-    evaluation_seconds: float
-    spent_seconds: float
 
 
 @dataclass(frozen=True)
@@ -36,32 +29,23 @@ class Workload:
     evaluation_characters: int
     eval_every: int | None = None
 
-    def evaluations(self, steps: int, speed: Speed | None = None) -> int:
+    def evaluations(self, steps: int) -> int:
         """How many evaluations go with so many steps: 20, or fewer if they would take too long.
 
         There is one at least, at the end.
         """
         if self.eval_every:
             return -(-steps // self.eval_every)
-        return max(1, min(EVALUATIONS, int(self._affordable(steps, speed))))
-
-    def _affordable(self, steps: int, speed: Speed | None) -> float:
-        if speed is None or not speed.evaluation_seconds:
-            characters = EVALUATED_SHARE * steps * self.step_characters
-            return characters / max(1, self.evaluation_characters)
-        training = steps * speed.step_seconds * EVALUATED_TIME / (1 - EVALUATED_TIME)
-        return training / speed.evaluation_seconds
+        characters = EVALUATED_SHARE * steps * self.step_characters
+        return max(1, min(EVALUATIONS, int(characters / max(1, self.evaluation_characters))))
 
 
-def plan_steps(plan: Plan, workload: Workload, speed: Speed | None) -> int:
-    """How many steps the plan comes to; the speed is needed if it is a plan by time."""
+def plan_steps(plan: Plan, windows: int) -> int:
+    """How many steps a plan by steps or epochs comes to, with so many windows in an epoch."""
     if plan.steps is not None:
         return plan.steps
-    if plan.epochs is not None:
-        return max(1, round(plan.epochs * workload.windows))
-    assert speed is not None
-    steps = steps_in(seconds_of(plan), workload, speed)
-    return min(steps, DEFAULT_EPOCHS * workload.windows) if plan.empty else steps
+    assert plan.epochs is not None
+    return max(1, round(plan.epochs * windows))
 
 
 def seconds_of(plan: Plan) -> float:
@@ -69,34 +53,16 @@ def seconds_of(plan: Plan) -> float:
     return (DEFAULT if plan.empty else plan).seconds or 0.0
 
 
-def steps_in(seconds: float, workload: Workload, speed: Speed) -> int:
-    """How many steps fit into the time together with their evaluations; at least one.
+def evaluations_in(seconds: float, evaluation_seconds: float) -> int:
+    """How many evaluations a plan of so many seconds has: one at least, at its end."""
+    affordable = EVALUATED_TIME * max(0.0, seconds) / max(evaluation_seconds, 1e-9)
+    return max(1, min(EVALUATIONS, int(affordable)))
 
-    The evaluation at the end is among them.
+
+def evaluation_characters(characters: int, seconds_each: float, seconds: float) -> int:
+    """How many of the validation characters an evaluation reads in a plan of so many seconds.
+
+    All of them, unless that takes more than a small share of the time.
     """
-    left = seconds - speed.spent_seconds
-    if every := workload.eval_every:
-        rounds, rest = divmod(left, every * speed.step_seconds + speed.evaluation_seconds)
-        more = max(0, int((rest - speed.evaluation_seconds) / speed.step_seconds))
-        return max(1, int(rounds) * every + more)
-    evaluations = workload.evaluations(
-        max(1, int((1 - EVALUATED_TIME) * left / speed.step_seconds)), speed
-    )
-    return max(1, int((left - evaluations * speed.evaluation_seconds) / speed.step_seconds))
-
-
-def part_to_evaluate(seconds: float, characters: int, speed: Speed) -> int:
-    """How many of the validation characters the evaluation at the plan's end can afford.
-
-    All of them, unless they would take more than a tenth of the time that is left.
-    """
-    affordable = EVALUATED_TIME * max(0.0, seconds - speed.spent_seconds)
-    if speed.evaluation_seconds <= affordable:
-        return characters
-    part = int(characters * affordable / speed.evaluation_seconds)
-    return min(characters, max(LEAST_EVALUATED, part))
-
-
-def evaluating(part: int, characters: int, speed: Speed) -> Speed:
-    """The speed where only a part of the characters is evaluated."""
-    return replace(speed, evaluation_seconds=speed.evaluation_seconds * part / max(1, characters))
+    affordable = LAST_EVALUATION * max(0.0, seconds) / max(seconds_each, 1e-12)
+    return min(characters, max(LEAST_EVALUATED, int(affordable)))

@@ -1,54 +1,120 @@
 """Giving a session its plan: how many steps it takes, and what is done in between."""
 
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Iterator
+from statistics import median
 
 from charrnn.config import Plan, TrainingConfig
+from charrnn.recipes.cost import characters_per_second
+from charrnn.training.budget import Budget
 from charrnn.training.events import Note
 from charrnn.training.notes import describe_part, describe_plan
-from charrnn.training.plan import Speed, evaluating, part_to_evaluate, plan_steps, seconds_of
+from charrnn.training.plan import (
+    DEFAULT_EPOCHS,
+    evaluation_characters,
+    evaluations_in,
+    plan_steps,
+    seconds_of,
+)
+from charrnn.training.schedule import move_end
 from charrnn.training.session import Session
-from charrnn.training.speed import measure
+from charrnn.training.speed import operations_per_second
+from charrnn.training.validation import Validator
 
 SAMPLES = 4
 """Samples shown in a plan, where the user asks for no other number."""
+TIMED_WINDOWS = 3
+"""So many windows of an evaluation are timed; the first, which is compiled, does not count."""
 
 
 def set_plan(session: Session, plan: Plan, begin: float) -> Iterator[Note]:
-    """Set how many steps the session is to take, counted from the present one."""
-    speed = None
-    if plan.needs_speed:
-        speed = measure(session.learner, session.validator, begin)
-        speed = yield from fit_validation(session, plan, speed)
-    workload, progress = session.workload, session.progress
-    steps = plan_steps(plan, workload, speed)
-    progress.start, progress.end = progress.step, progress.step + steps
-    progress.rate_scale, progress.rollbacks = plan.warm_restart or 1.0, 0
-    progress.windows = workload.windows
-    progress.eval_every = -(-steps // workload.evaluations(steps, speed))
-    yield from describe_plan(steps, workload.windows)
+    """Set how many steps the session is to take, counted from the present one.
 
-
-def fit_validation(session: Session, plan: Plan, speed: Speed) -> Generator[Note, None, Speed]:
-    """Validate on a part where all of the text would take too much of the plan's time.
-
-    A run that has been evaluated keeps its part, so that its losses can be compared; a number of
-    characters that the user asked for stays too.
+    A plan by time begins with a guess, which `review` replaces as soon as steps have been timed.
     """
-    characters = len(session.validator.ids)
-    part = part_to_evaluate(seconds_of(plan), characters, speed)
+    progress, workload = session.progress, session.workload
+    progress.start, progress.windows = progress.step, workload.windows
+    progress.rate_scale, progress.rollbacks = plan.warm_restart or 1.0, 0
+    progress.decay_from, progress.decayed, progress.stale_evaluations = None, 0.0, 0
+    if plan.needs_speed:
+        session.budget = Budget(seconds_of(plan), begin)
+        session.most_steps = round(DEFAULT_EPOCHS * workload.windows) if plan.empty else None
+        size, rate = session.corpus.vocabulary.size, operations_per_second()
+        characters = characters_per_second(session.config, size, rate) * session.budget.left
+        steps = max(1, round(characters / workload.step_characters))
+    else:
+        steps = plan_steps(plan, workload.windows)
+        yield from describe_plan(steps, workload.windows)
+    progress.end = progress.step + steps
+    set_cadence(session, workload.evaluations(steps))
+
+
+def review(session: Session, budget: Budget) -> Iterator[Note]:
+    """Move the end of a plan by time to where its time is over, if it is not there."""
+    first = not budget.step_seconds
+    budget.review()
+    if first:
+        yield from prepare_evaluations(session, budget)
+    progress = session.progress
+    end = progress.step + steps_that_fit(session)
+    if first or budget.is_off(end - progress.end):
+        with session.learner.changing():
+            move_end(session.config.training, progress, end)
+            set_cadence(session, budget.evaluations)
+    if first:
+        yield from describe_plan(progress.end - progress.start, progress.windows, "about ")
+
+
+def steps_that_fit(session: Session) -> int:
+    """The steps for which there is time: one at least in a plan."""
+    progress, budget = session.progress, session.budget
+    assert budget is not None
+    taken = progress.step - progress.start
+    steps = max(0 if taken else 1, budget.steps_left(taken, session.config.training.eval_every))
+    return steps if session.most_steps is None else min(steps, session.most_steps - taken)
+
+
+def prepare_evaluations(session: Session, budget: Budget) -> Iterator[Note]:
+    """Set how many evaluations a plan by time has, and of how many characters.
+
+    A run that has been evaluated keeps its characters, so that its losses can be compared; a
+    number that the user asked for stays too.
+    """
+    progress = session.progress
+    with budget.aside():
+        each = evaluation_seconds_each(session.validator)
     asked_for = session.config.training.eval_chars != TrainingConfig.eval_chars
-    if part == characters or asked_for or session.progress.evaluated_step:
-        return speed
-    session.validate_on(part)
-    yield from describe_part(part, characters)
-    return evaluating(part, characters, speed)
+    if not asked_for and not progress.evaluated_step:
+        characters = len(session.validator.ids)
+        part = evaluation_characters(characters, each, budget.left)
+        if part < characters:
+            session.validate_on(part)
+            yield from describe_part(part, characters)
+    budget.evaluation_seconds = each * len(session.validator.ids)
+    budget.evaluations = evaluations_in(budget.left, budget.evaluation_seconds)
 
 
-def set_cadence(session: Session) -> None:
+def evaluation_seconds_each(validator: Validator) -> float:
+    """Seconds that the evaluation of a character takes; 0 where there is none to evaluate."""
+    characters = len(validator.ids)
+    if characters < 2:
+        return 0.0
+    score_window, windows = validator.evaluator.probe(validator.ids)
+    times = []
+    for _ in range(1 + TIMED_WINDOWS):
+        begin = time.perf_counter()
+        score_window()
+        times.append(time.perf_counter() - begin)
+    return median(times[1:]) * windows / characters
+
+
+def set_cadence(session: Session, evaluations: int | None = None) -> None:
     """Set how often to evaluate, sample and save: as the settings say, or evenly over the plan."""
     options, progress = session.config.training, session.progress
     steps = progress.end - progress.start
+    if evaluations is not None:
+        progress.eval_every = max(1, -(-steps // evaluations))
     progress.eval_every = options.eval_every or progress.eval_every
     every = options.sample_every
-    progress.sample_every = -(-steps // SAMPLES) if every is None else every
+    progress.sample_every = max(1, -(-steps // SAMPLES)) if every is None else every
     progress.checkpoint_every = options.checkpoint_every or progress.eval_every

@@ -1,11 +1,14 @@
 """A run in training, put together from its parts."""
 
+from contextlib import nullcontext
+
 from charrnn.config import Config
 from charrnn.progress import Progress
 from charrnn.runs import Run
 from charrnn.text.corpus import Corpus
+from charrnn.training.budget import Budget
 from charrnn.training.clock import Clock
-from charrnn.training.events import Finished, RolledBack, Started, Stepped
+from charrnn.training.events import Evaluated, Finished, RolledBack, Started, Stepped
 from charrnn.training.learner import Learner
 from charrnn.training.plan import Workload
 from charrnn.training.rollback import diverged, roll_back
@@ -29,6 +32,12 @@ class Session:
         self.saver = Saver(run, self.learner, clock)
         self.validator = Validator(run, corpus, self.learner, self.saver, clock)
         self.sampler = Sampler(self.learner)
+        self.evaluations: list[Evaluated] = []
+        """All evaluations of the session."""
+        self.budget: Budget | None = None
+        """The time that the plan may take, where it is one by time and began in this session."""
+        self.most_steps: int | None = None
+        """The plan is not longer than this, however much time there is."""
 
     @property
     def progress(self) -> Progress:
@@ -53,10 +62,18 @@ class Session:
 
     def step(self) -> Stepped | RolledBack:
         """Learn from the next window; if the run has diverged by then, roll it back."""
-        stepped = self.learner.step()
+        with self.budget.step() if self.budget else nullcontext():
+            stepped = self.learner.step()
         if diverged(self.progress):
             return roll_back(self.run, self.learner, self.saver)
         return stepped
+
+    def evaluate(self) -> Evaluated:
+        """Score the validation text; see `Validator`."""
+        with self.budget.evaluation() if self.budget else nullcontext():
+            evaluated = self.validator.evaluate()
+        self.evaluations.append(evaluated)
+        return evaluated
 
     def started(self) -> Started:
         """What is about to be trained."""
@@ -67,6 +84,7 @@ class Session:
             train_characters=len(self.corpus.train),
             step=self.progress.step,
             end=self.progress.end,
+            seconds=None if self.budget is None else self.budget.seconds,
         )
 
     def finished(self) -> Finished:

@@ -34,8 +34,11 @@ class Validator:
     def due(self) -> bool:
         """Whether to evaluate now: every `eval_every` steps and at the plan's end, once."""
         progress = self._learner.progress
-        on_time = progress.finished or progress.falls_on(progress.eval_every)
-        return on_time and progress.step != progress.evaluated_step
+        if progress.finished:
+            return progress.step != progress.evaluated_step
+        # A plan by time may move what an evaluation falls on past one that has been made.
+        since = progress.step - max(progress.start, progress.evaluated_step)
+        return progress.falls_on(progress.eval_every) and 2 * since >= progress.eval_every
 
     def evaluate(self) -> Evaluated:
         """Score the validation text, write a row of the history, and save the weights if best."""
@@ -48,7 +51,9 @@ class Validator:
         self._clock.update(self._learner.progress)
         history.append(self._run.history, history.row(evaluated, self._learner.progress))
         self._learner.reset_sums()
-        self._learner.progress.evaluated_step = evaluated.step
+        progress = self._learner.progress
+        progress.evaluated_step = evaluated.step
+        progress.stale_evaluations = 0 if evaluated.is_best else progress.stale_evaluations + 1
         if evaluated.is_best:
             self._keep_best(evaluated)
 

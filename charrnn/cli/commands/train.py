@@ -83,7 +83,7 @@ def train_command(
     CORPUS is files, folders, globs, or - for standard input. Files ending in .gz, .bz2 or .xz
     are decompressed. Without CORPUS, the text is the source code of Python's standard library.
     Without a plan: five minutes, or 50 epochs if the text is small. Ctrl-C stops and saves;
-    --resume continues.
+    --resume continues. A default that is "chosen" suits the text, the time and the machine.
     """
     keep_memory()
     from charrnn.cli.progress import Display

@@ -1,0 +1,127 @@
+"""The rule that picks what to train, from the text, the time and the machine.
+
+It asks two questions. How many characters will each size of network have learnt from when the time
+is over? A larger one is better per character, and slower; so the largest is taken that comes to
+enough of them. And how often will it have read the text? A text read twice needs no dropout; one
+read ten times needs much.
+
+The numbers follow from the experiments in benchmarks/EXPERIMENTS.md, on verse in English and Chinese
+and a list of words, of 0.1 to 1 million characters. What was not measured: "large", and how many
+characters it needs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from charrnn.config import Config, Plan
+from charrnn.recipes.cost import characters_per_second, recurrent_weights
+
+COMMON: Mapping[str, object] = {
+    "cell": "coupled",
+    "embedding": 192,
+    "schedule": "linear",
+    "beta_1": 0.5,
+    "state_resets": 0.01,
+}
+"""What every recipe has."""
+SIZES: Mapping[str, Mapping[str, object]] = {
+    "tiny": {"layers": 1, "units": 128},
+    "small": {"layers": 1, "units": 384},
+    "medium": {"layers": 2, "units": 384},
+    "large": {"layers": 2, "units": 640},
+}
+"""Networks by name, the smallest first."""
+ENOUGH_CHARACTERS = {"tiny": 0, "small": 400_000, "medium": 5_000_000, "large": 15_000_000}
+"""A size is taken if it learns from so many characters in the time."""
+RATE, RATE_UNITS = 0.01, 384
+"""The peak learning rate for up to so many units; 0.006 and 0.015 were worse."""
+WITHOUT_TIME = "small"
+"""The size where the plan does not tell the time."""
+DROPOUT = ((3.0, 0.0), (8.0, 0.2), (20.0, 0.45), (40.0, 0.5))
+"""Passes over the text, and the dropout of the layers' outputs for them."""
+RECURRENT_DROPOUT = ((8.0, 0.0), (30.0, 0.25), (90.0, 0.4))
+"""Passes, times the recurrent weights for each character of the text, and the dropout of these
+weights. A small text is learnt by heart through them; on a longer one it does harm to drop them."""
+SECONDS_BEFORE_TRAINING = 6.0
+"""A plan's time that passes until steps are taken at full speed."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be learnt, and how long.
+
+    Args:
+        characters: Those of the training part.
+        vocabulary_size: V, the unknown symbol included.
+        plan: How long to train.
+        seconds: The time of the plan, where it is one by time.
+        rate: Operations a second that the machine does; needed for a plan by time.
+    """
+
+    characters: int
+    vocabulary_size: int
+    plan: Plan
+    seconds: float | None = None
+    rate: float = 0.0
+
+    def learnt(self, config: Config) -> float:
+        """How many characters a network of this configuration will have learnt from."""
+        if self.plan.epochs is not None:
+            return self.plan.epochs * self.characters
+        if self.plan.steps is not None:
+            return float(self.plan.steps * config.training.batch_size * config.training.seq_length)
+        assert self.seconds is not None
+        training = max(1.0, self.seconds - SECONDS_BEFORE_TRAINING)
+        return training * characters_per_second(config, self.vocabulary_size, self.rate)
+
+    def passes(self, config: Config) -> float:
+        """How often it will have read the text."""
+        return self.learnt(config) / max(1, self.characters)
+
+    def weights_each(self, config: Config) -> float:
+        """The recurrent weights of a network for each character of the text."""
+        return recurrent_weights(config) / max(1, self.characters)
+
+
+def advise(task: Task, given: Mapping[str, object], size: str | None = None) -> Config:
+    """The settings for a task; those that the user has given stay as they are.
+
+    Args:
+        task: What is to be learnt, and how long.
+        given: Settings by name.
+        size: One of `SIZES`; without it, the rule picks.
+    """
+    advice = {**COMMON, **SIZES[size or best_size(task, given)]}
+    config = Config.advised(advice, given)
+    passes = task.passes(config)
+    rates = {
+        "learning_rate": learning_rate_for(sum(config.model.layer_units)),
+        "dropout": between(DROPOUT, passes),
+        "recurrent_dropout": between(RECURRENT_DROPOUT, passes * task.weights_each(config)),
+    }
+    return Config.advised({**advice, **rates}, given)
+
+
+def best_size(task: Task, given: Mapping[str, object]) -> str:
+    """The largest size that learns from enough characters in the time."""
+    if task.seconds is None:
+        return WITHOUT_TIME
+    enough = [
+        name
+        for name, size in SIZES.items()
+        if task.learnt(Config.advised({**COMMON, **size}, given)) >= ENOUGH_CHARACTERS[name]
+    ]
+    return enough[-1]
+
+
+def learning_rate_for(units: int) -> float:
+    """The peak for so many units in all layers, to one digit: 0.008 for twice as many."""
+    return min(RATE, float(f"{RATE * (RATE_UNITS / units) ** (1 / 3):.1g}"))
+
+
+def between(points: Sequence[tuple[float, float]], passes: float) -> float:
+    """The value for so many passes: straight between two points, and level outside of all."""
+    places, values = zip(*points, strict=True)
+    return round(float(np.interp(passes, places, values)), 2)

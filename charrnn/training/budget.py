@@ -1,0 +1,120 @@
+"""Keeping a plan to its time, whatever the machine does meanwhile.
+
+A plan by time begins with a guess at its steps. The first second of training shows how long a step
+takes, and from then on the end of the plan is moved whenever the machine has become faster or
+slower, so that the learning rate has come down when the time is over. Every decision is a number
+in the run's progress, which its checkpoints keep. A resumed run decides nothing by the clock: it
+takes the steps that were decided when it was saved.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+FIRST_SECONDS = 1.0
+"""Steps are timed for so long before the first decision."""
+FIRST_STEPS = 3
+"""And at least so many of them; the very first, which is compiled, is not timed."""
+REVIEWS = 40
+"""A plan is reviewed about so many times, at equal distances,"""
+LAST_REVIEWS = 5
+"""but at its end after each fifth of what is left,"""
+LEAST_PAUSE = 0.25
+"""in seconds, and not more often than this."""
+TOLERANCE = 0.005
+"""The end is moved where it would be off by more than this share of the plan's time."""
+OUTSIDE_SECONDS = 1.2
+"""Time kept for what is not seen here: the start of Python, the last checkpoint, the exit."""
+
+
+class Budget:
+    """The seconds that a plan may take, and the steps that still fit into them.
+
+    Args:
+        seconds: How long the plan may take.
+        begin: The reading of `time.perf_counter` when it began.
+    """
+
+    def __init__(self, seconds: float, begin: float) -> None:
+        self.seconds, self._end = seconds, begin + seconds - OUTSIDE_SECONDS
+        self.step_seconds = 0.0
+        """Seconds of a step, the mean between the last two reviews; 0 before the first."""
+        self.evaluation_seconds = 0.0
+        """Seconds of the latest evaluation, or before the first what one is expected to take."""
+        self.evaluations = 1
+        """How many evaluations the plan has."""
+        self.other_seconds = 0.0
+        """Seconds a step that go into anything else: samples, checkpoints, the screen."""
+        self._steps, self._seconds_in_steps = -1, 0.0  # since the last review
+        self._all_steps, self._seconds_timed, self._timed_from = 0, 0.0, 0.0
+        self._evaluated, self._next_review = 0, 0.0
+
+    @property
+    def left(self) -> float:
+        """Seconds left until the plan's time is over."""
+        return self._end - time.perf_counter()
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """Time a step, but for the first."""
+        begin = time.perf_counter()
+        yield
+        now = time.perf_counter()
+        self._steps += 1
+        if not self._timed_from:
+            self._timed_from = now
+            return
+        self._all_steps += 1
+        self._seconds_in_steps += now - begin
+        self._seconds_timed += now - begin
+
+    @contextmanager
+    def evaluation(self) -> Iterator[None]:
+        """Time an evaluation."""
+        begin = time.perf_counter()
+        yield
+        self.evaluation_seconds = time.perf_counter() - begin
+        self._evaluated += 1
+        self._seconds_timed += self.evaluation_seconds
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Something that is done once, and tells nothing of what is to come."""
+        begin = time.perf_counter()
+        yield
+        self._seconds_timed += time.perf_counter() - begin
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for a review."""
+        if self.step_seconds:
+            return self._steps > 0 and time.perf_counter() >= self._next_review
+        enough = self._seconds_in_steps >= FIRST_SECONDS or self.left <= 0
+        return enough and self._steps >= FIRST_STEPS
+
+    def review(self) -> None:
+        """Take what has been timed since the last review."""
+        self.step_seconds = self._seconds_in_steps / self._steps
+        others = time.perf_counter() - self._timed_from - self._seconds_timed
+        self.other_seconds = others / self._all_steps
+        self._steps, self._seconds_in_steps = 0, 0.0
+        pause = min(self.seconds / REVIEWS, self.left / LAST_REVIEWS)
+        self._next_review = time.perf_counter() + max(LEAST_PAUSE, pause)
+
+    def steps_left(self, taken: int, eval_every: int | None) -> int:
+        """How many steps fit into the time that is left, with their evaluations.
+
+        Args:
+            taken: The steps of the plan that are done.
+            eval_every: Steps from one evaluation to the next, if the user has set them.
+        """
+        left, each = self.left, self.step_seconds + self.other_seconds
+        to_come = max(1, self.evaluations - self._evaluated)
+        if eval_every:
+            to_come = math.ceil((taken + left / each) / eval_every) - taken // eval_every
+        return max(0, round((left - to_come * self.evaluation_seconds) / each))
+
+    def is_off(self, steps: int) -> bool:
+        """Whether so many steps too many or too few are more than the plan tolerates."""
+        return abs(steps) * self.step_seconds > TOLERANCE * self.seconds

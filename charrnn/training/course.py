@@ -1,0 +1,55 @@
+"""The course of a session: step after step, and after each what is due."""
+
+from collections.abc import Generator, Iterator
+
+from charrnn.runs import Run
+from charrnn.training.advice import over_fitting, still_falling, stopped_early
+from charrnn.training.events import Event
+from charrnn.training.folder import locked_folder
+from charrnn.training.planning import review
+from charrnn.training.session import Session
+
+
+def in_folder(
+    run: Run, beginning: Generator[Event, None, Session | None]
+) -> Generator[Event, None, None]:
+    """Begin and carry out a session, with the run's folder locked all the while."""
+    with locked_folder(run):
+        session = yield from beginning
+        if session is not None:
+            yield from events(session)
+
+
+def events(session: Session) -> Iterator[Event]:
+    """Step until the plan is carried out, and after each step do what is due.
+
+    Where the loop is left or interrupted, the learner is saved as it is by then.
+    """
+    try:
+        yield session.started()
+        yield from what_is_due(session)
+        while not session.progress.finished:
+            yield session.step()
+            yield from what_is_due(session)
+    except (GeneratorExit, KeyboardInterrupt, SystemExit):
+        session.saver.close()
+        raise
+    yield from still_falling(session.evaluations)
+    yield session.finished()
+
+
+def what_is_due(session: Session) -> Iterator[Event]:
+    """Evaluate, save and sample, each if it is due; what is saved includes the evaluation.
+
+    Before that, a plan by time is reviewed, and after an evaluation it may end early.
+    """
+    if session.budget is not None and session.budget.due:
+        yield from review(session, session.budget)
+    if session.validator.due:
+        yield session.evaluate()
+        yield from over_fitting(session.evaluations)
+        yield from stopped_early(session)
+    if session.saver.due:
+        yield session.saver.save()
+    if session.sampler.due:
+        yield session.sampler.sample()
