@@ -2,12 +2,12 @@
 
 It asks two questions. How many characters will each size of network have learnt from when the time
 is over? A larger one is better per character, and slower; so the largest is taken that comes to
-enough of them. And how often will it have read the text? A text read twice needs no dropout; one
-read ten times needs much.
+enough of them. And how often will it have read the text? One read twice needs no dropout; one read
+ten times needs much.
 
-The numbers follow from the experiments in benchmarks/EXPERIMENTS.md, on verse in English and Chinese
-and a list of words, of 0.1 to 1 million characters. What was not measured: "large", and how many
-characters it needs.
+The numbers follow from the experiments in benchmarks/EXPERIMENTS.md, on verse in English and in
+Chinese and on a list of words, 0.1 to 1 million characters long. Not measured: "large", and how
+many characters it needs.
 """
 
 from collections.abc import Mapping, Sequence
