@@ -14,8 +14,6 @@ the small GPT of benchmarks/gpt.py for the same time.
 
 import csv
 import json
-import os
-import platform
 import shlex
 import statistics
 import subprocess
@@ -28,16 +26,14 @@ from pathlib import Path
 import click
 
 GPT = Path(__file__).with_name("gpt.py")
-CPU_INFO = Path("/proc/cpuinfo")
 
 
-def processor() -> str:
-    """Name of the processor, with its widest vectors and the number of cores."""
-    lines = CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else []
-    told = {name.strip(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
-    widest = next((x for x in ("avx512f", "avx2") if x in told.get("flags", "").split()), "")
-    name = told.get("model name", platform.processor())
-    return f"{name} {widest}, {len(os.sched_getaffinity(0))} cores"
+def machine() -> str:
+    """The processor, and the number of cores."""
+    from charrnn.model.limits import cores
+    from charrnn.training.machine import processor
+
+    return f"{processor().replace('avx512f', 'AVX-512').replace('avx2', 'AVX2')}, {cores()} cores"
 
 
 def charrnn(*arguments: str) -> str:
@@ -138,7 +134,7 @@ def run(
         else:
             found = train(text, duration, options, seed, measures)
         found |= {"text": Path(text).name, "time": duration}
-        found |= {"machine": processor(), "versions": versions()}
+        found |= {"machine": machine(), "versions": versions()}
         with results.open("a") as file:
             file.write(json.dumps(found) + "\n")
         click.echo(

@@ -100,10 +100,7 @@ class ModelConfig(Settings):
         advised=True,
     )
     variational: bool = setting(
-        False,
-        "Use the same dropout mask at all time steps.",
-        resumable=True,
-        inexact=True,
+        False, "Use the same dropout mask at all time steps.", resumable=True, inexact=True
     )
     recurrent_dropout: float = setting(
         0.0,
