@@ -28,6 +28,7 @@ TESTS = Path(__file__).parent.parent / "tests"
 CHARRNN = (sys.executable, "-m", "charrnn")
 WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "again", "today")
 SETTINGS = ("--units", 32, "--steps", 400, "--eval-every", 20, "--checkpoint-every", 5)
+SETTINGS += ("--sample-every", 7)
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 
@@ -115,6 +116,7 @@ def kill_once(source: Path, name: str, chance: random.Random, seconds: float) ->
         "while it writes last": lambda run: any(run.glob(".last.safetensors.*.part")),
         "while it writes best": lambda run: any(run.glob(".best.safetensors.*.part")),
         "after an evaluation": grown(source.parent / "checkpoints" / name / "history.csv"),
+        "after a sample": grown(source.parent / "checkpoints" / name / "samples.jsonl"),
         "at any time": waited(chance.uniform(0, seconds)),
     }
     moment, number = chance.choice(list(moments)), chance.choice(SIGNALS)
@@ -151,6 +153,7 @@ def outcome(source: Path, name: str) -> list[object]:
         progress = vars(checkpoint.progress) | {"elapsed_seconds": 0}
         tensors = {key: each.tobytes() for key, each in sorted(checkpoint.tensors.items())}
         kept += [progress, tensors, checkpoint.config]
+    kept.append((run / "samples.jsonl").read_bytes())
     rows = [line.split(",") for line in (run / "history.csv").read_text().splitlines()]
     clock = rows[0].index("elapsed_seconds")
     return [*kept, [row[:clock] + row[clock + 1 :] for row in rows]]
@@ -310,10 +313,12 @@ def foreign(call: str, work: Path) -> bool:
 def damage(files: int, seed: int) -> None:
     """A damaged file is refused with one line, and never overlooked.
 
-    The checks are those of tests/test_damage.py and tests/test_history.py, with other damage.
+    The checks are those of test_damage.py, test_history.py and test_sample_file.py in tests/, with
+    other damage.
     """
     import test_damage as checks
     import test_history
+    import test_sample_file
     from damage import blind, tensors_file
 
     tried, failed = Counter[str](), list[str]()
@@ -332,6 +337,7 @@ def damage(files: int, seed: int) -> None:
         ),
         "corpus.json, checksums recomputed": checks.hostile_record,
         "history.csv, blind": lambda chance: test_history.hold_the_law(chance, times=1),
+        "samples.jsonl, blind": lambda chance: test_sample_file.hold_the_law(chance, times=1),
     }
     with working_folder():
         for number in range(files):

@@ -88,3 +88,7 @@ class DivergedError(CharrnnError):
 
 class PluginError(CharrnnError):
     """An installed package adds something to charrnn that cannot be loaded."""
+
+
+class MissingPackageError(CharrnnError):
+    """A package that this part of charrnn needs is not installed."""

@@ -1,4 +1,4 @@
-"""Runs: folders below `checkpoints/` with a model's checkpoints, corpus and history."""
+"""Runs: folders below `checkpoints/` with a model's checkpoints, corpus, history and samples."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +38,11 @@ class Run:
     def history(self) -> Path:
         """A row for each evaluation."""
         return self.folder / "history.csv"
+
+    @property
+    def samples(self) -> Path:
+        """A line for each text that was written during training."""
+        return self.folder / "samples.jsonl"
 
     @property
     def lock_file(self) -> Path:

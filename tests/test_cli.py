@@ -114,6 +114,7 @@ def test_training_writes_a_run_and_tells_of_it_on_standard_error(
         "corpus.ids",
         "corpus.json",
         "history.csv",
+        "samples.jsonl",
         ".lock",
     }
 
@@ -167,6 +168,7 @@ def test_overwriting_replaces_the_run_and_nothing_else(fox: Run) -> None:
     assert (checkpoint.progress.step, checkpoint.config.training.seed) == (0, 3)
     assert not fox.best.exists()
     assert not fox.history.exists()
+    assert not fox.samples.exists()
     assert notes.read_text(encoding="utf-8") == "mine"
 
 
@@ -192,6 +194,17 @@ def test_a_history_that_cannot_be_read_is_kept_and_named(fox: Run) -> None:
     )
     assert kept.read_bytes() == b"other\n"
     assert len(fox.history.read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_samples_that_cannot_be_read_are_kept_and_named(fox: Run) -> None:
+    fox.samples.write_bytes(b"other\n")
+    outcome = charrnn("train", "--resume", "--steps", 1)
+    assert outcome.status == 0
+    kept = fox.folder / "samples.kept-1.jsonl"
+    assert f"{fox.samples}: it could not be read completely; the old file is kept as {kept}\n" in (
+        outcome.err
+    )
+    assert kept.read_bytes() == b"other\n"
 
 
 def test_a_new_run_starts_from_an_old_one_s_weights(fox: Run) -> None:

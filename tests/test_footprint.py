@@ -72,5 +72,5 @@ def test_commands_write_what_is_named_and_open_no_socket(watching: list) -> None
     assert {path.name for path in Path.cwd().iterdir()} == named
     assert list(Path("temporary").iterdir()) == []
     files = {path.name for path in Path("checkpoints/fox").iterdir()}
-    run = {"best.safetensors", "last.safetensors", "corpus.ids", "corpus.json", "history.csv"}
-    assert files == run | {".lock"}
+    run = {"best.safetensors", "last.safetensors", "corpus.ids", "corpus.json"}
+    assert files == run | {"history.csv", "samples.jsonl", ".lock"}

@@ -17,7 +17,7 @@ import charrnn
 PACKAGE = Path(charrnn.__file__).parent
 LAYERS = (
     ("charrnn.errors", "charrnn.types", "charrnn.version"),
-    ("charrnn.files", "charrnn.tables", "charrnn.plain"),
+    ("charrnn.files", "charrnn.tables", "charrnn.plain", "charrnn.extras"),
     ("charrnn.progress", "charrnn.tensor_file"),
     ("charrnn.cells",),
     ("charrnn.config",),
@@ -32,16 +32,20 @@ LAYERS = (
     ("charrnn.sampling",),
     ("charrnn.text_model", "charrnn.recording"),
     ("charrnn.training", "charrnn.language_model"),
-    ("charrnn.mixing",),
+    ("charrnn.mixing", "charrnn.curves"),
+    ("charrnn.plotting",),
     ("charrnn",),  # what `import charrnn` offers
     ("charrnn.cli",),
     ("charrnn.__main__",),
 )
 """A module imports from its own folder and from the lines above its own; never sideways."""
-HEAVY = ("tensorflow", "keras", "tqdm")
+HEAVY = ("tensorflow", "keras", "tqdm", "matplotlib")
 LIGHT = (
     "charrnn",
     "charrnn.errors",
+    "charrnn.extras",
+    "charrnn.curves",
+    "charrnn.plotting",
     "charrnn.files",
     "charrnn.config",
     "charrnn.config.*",
@@ -79,6 +83,9 @@ LIGHT = (
     "charrnn.tables",
     "charrnn.tensor_file",
     "charrnn.training.optimizers",
+    "charrnn.training.loggers",
+    "charrnn.training.history",
+    "charrnn.training.sample_file",
     "charrnn.types",
     "charrnn.version",
     "charrnn.text.*",
@@ -217,7 +224,10 @@ COMMAND_LINES = [
     ["--version"],
     [],
     ["no-such-command"],
-    *([command, "--help"] for command in ("train", "sample", "evaluate", "info", "list", "cells")),
+    *(
+        [command, "--help"]
+        for command in ("train", "sample", "evaluate", "info", "list", "cells", "plot")
+    ),
     ["train", "--no-such-option"],
     ["train", "--units", "many"],
     ["train", "--time", "soon"],
@@ -225,6 +235,7 @@ COMMAND_LINES = [
     ["sample", "--prompt-file", "nowhere.txt"],
     ["evaluate", "--which", "worst"],
     ["info", "one", "two"],
+    ["plot", "no-such-run"],
     ["info"],
     ["list"],
     ["list", "--json"],

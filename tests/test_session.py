@@ -131,6 +131,14 @@ def test_samples_are_due_regularly_but_not_where_a_plan_begins(
     assert due_steps(session, lambda: session.sampler.due) == steps
 
 
+def test_a_sample_is_not_due_again_at_its_step(session: Session) -> None:
+    session.progress.step = session.progress.sample_every = 4
+    session.sampler.sample()
+    assert not session.sampler.due
+    session.progress.step = 8
+    assert session.sampler.due
+
+
 def test_what_is_done_is_not_due_again_at_the_same_step(session: Session) -> None:
     session.progress.step = session.progress.end
     assert session.validator.due

@@ -20,12 +20,13 @@ from charrnn.config import Config
 from charrnn.errors import ConfigError, CorpusError, DivergedError, RunError
 from charrnn.progress import Progress
 from charrnn.runs import Run
-from charrnn.training import events, machine
+from charrnn.training import events, machine, sample_file
 from charrnn.training.rollback import MOST_ROLLBACKS, PATIENCE
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
-PLAN = {"steps": 12, "eval_every": 4, "checkpoint_every": 2, "dropout": 0.3}
+PLAN = {"steps": 12, "eval_every": 4, "checkpoint_every": 2, "dropout": 0.3, "sample_every": 3}
+OFTEN = SMALL | PLAN
 
 
 def only(kind, history):
@@ -57,23 +58,28 @@ def rows(tmp_path, name="corpus"):
         return [{**row, "elapsed_seconds": ""} for row in csv.DictReader(file)]
 
 
+def kept_samples(tmp_path, name="corpus"):
+    """What samples.jsonl holds."""
+    return sample_file.read(run_of(tmp_path, name).samples.read_bytes())[0]
+
+
 # -- Resuming ----------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    """The last checkpoint and the history of a run of 12 steps in one go."""
+    """The last checkpoint, the history and the samples of a run of 12 steps in one go."""
     folder = tmp_path_factory.mktemp("uninterrupted")
     (folder / "corpus.txt").write_text(TEXT, encoding="utf-8")
     checkpoints_below = folder / "checkpoints"
-    list(charrnn.train(folder / "corpus.txt", checkpoints=checkpoints_below, **SMALL, **PLAN))
-    return last(folder), rows(folder)
+    list(charrnn.train(folder / "corpus.txt", checkpoints=checkpoints_below, **OFTEN))
+    return last(folder), rows(folder), run_of(folder).samples.read_bytes()
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("stop_at", [1, 4, 7])
+@pytest.mark.parametrize("stop_at", [1, 4, 6, 7])
 def test_stopped_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninterrupted, stop_at):
-    stream = charrnn.train(corpus, checkpoints=tmp_path / "checkpoints", **SMALL, **PLAN)
+    stream = charrnn.train(corpus, checkpoints=tmp_path / "checkpoints", **OFTEN)
     for event in stream:
         if isinstance(event, events.Stepped) and event.step == stop_at:
             break
@@ -82,6 +88,7 @@ def test_stopped_and_resumed_equals_uninterrupted(train, corpus, tmp_path, unint
     train(resume=True, name="corpus")
     assert_same(last(tmp_path), uninterrupted[0])
     assert rows(tmp_path) == uninterrupted[1]
+    assert run_of(tmp_path).samples.read_bytes() == uninterrupted[2]
 
 
 KILLED = """
@@ -95,13 +102,14 @@ for event in charrnn.train(sys.argv[1], checkpoints=sys.argv[2], **eval(sys.argv
 
 @pytest.mark.compiled
 def test_killed_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninterrupted):
-    arguments = [str(corpus), str(tmp_path / "checkpoints"), repr(SMALL | PLAN)]
+    arguments = [str(corpus), str(tmp_path / "checkpoints"), repr(OFTEN)]
     killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert last(tmp_path).progress.step == 6
     assert "continuing" in train(resume=True)[0].message
     assert_same(last(tmp_path), uninterrupted[0])
     assert rows(tmp_path) == uninterrupted[1]
+    assert run_of(tmp_path).samples.read_bytes() == uninterrupted[2]
 
 
 def with_cores(monkeypatch, count):
@@ -332,7 +340,7 @@ def test_a_new_plan_survives_a_kill_before_its_first_step(train, corpus, tmp_pat
 
 
 def test_a_run_that_goes_on_takes_another_cadence(train, corpus, tmp_path):
-    stream = charrnn.train(corpus, checkpoints=tmp_path / "checkpoints", **SMALL, **PLAN)
+    stream = charrnn.train(corpus, checkpoints=tmp_path / "checkpoints", **OFTEN)
     next(event for event in stream if isinstance(event, events.Stepped))
     stream.close()
     history = train(resume=True, eval_every=5, checkpoint_every=6)
@@ -474,6 +482,38 @@ def test_samples_are_shown(train, corpus):
     samples = only(events.Sampled, history)
     assert [sample.step for sample in samples] == [2, 4]
     assert {len(sample.text) for sample in samples} == {200}
+
+
+def test_samples_are_kept_with_their_step_and_epoch(train, corpus, tmp_path):
+    samples = only(events.Sampled, train(corpus, steps=4, sample_every=2))
+    kept, understood = sample_file.read(run_of(tmp_path).samples.read_bytes())
+    assert understood
+    assert [(line.step, line.text) for line in kept] == [(each.step, each.text) for each in samples]
+    windows = last(tmp_path).progress.windows
+    assert [line.epoch for line in kept] == [round(step / windows, 4) for step in (2, 4)]
+
+
+def test_a_sample_is_made_up_for_but_never_written_twice(train, corpus, tmp_path):
+    """The checkpoint of its step is written before it."""
+    stream = charrnn.train(corpus, checkpoints=tmp_path / "checkpoints", **OFTEN)
+    for event in stream:
+        if isinstance(event, events.Saved) and event.step == 6:
+            break
+    assert [line.step for line in kept_samples(tmp_path)] == [3]
+    for event in charrnn.train("corpus", checkpoints=tmp_path / "checkpoints", resume=True):
+        if isinstance(event, events.Sampled):
+            break
+    assert event.step == 6
+    resumed = train(resume=True, name="corpus")
+    assert [event.step for event in only(events.Sampled, resumed)] == [9, 12]
+    assert [line.step for line in kept_samples(tmp_path)] == [3, 6, 9, 12]
+
+
+def test_a_run_without_samples_resumes(train, corpus, tmp_path):
+    train(corpus, steps=4, sample_every=2)
+    run_of(tmp_path).samples.unlink()
+    train(resume=True, name="corpus", steps=4)
+    assert [line.step for line in kept_samples(tmp_path)] == [6, 8]
 
 
 @pytest.mark.parametrize("text", ["ab", "abc" * 7, "x" * 50])

@@ -19,7 +19,7 @@ from charrnn.runs import Run
 from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
 from charrnn.text.frequencies import log_frequencies
 from charrnn.text.sources import Selection
-from charrnn.training import history
+from charrnn.training import history, sample_file
 from charrnn.training.best import recall
 from charrnn.training.events import Event, Note
 from charrnn.training.fitting import fitted, refitted, with_parts, with_threads
@@ -31,7 +31,7 @@ from charrnn.training.notes import (
     describe,
     describe_change,
     describe_fit,
-    describe_history,
+    describe_kept,
     describe_link,
     describe_recipe,
     describe_restart,
@@ -143,7 +143,9 @@ def restore(session: Session, checkpoint: Checkpoint) -> Iterator[Note]:
     learner.restore(checkpoint)
     yield from moved(session.progress, session.config)
     yield from recall(run, session.progress)
-    yield from describe_history(run, history.truncate(run.history, session.progress.step))
+    step = session.progress.step
+    yield from describe_kept(run.history, history.truncate(run.history, step))
+    yield from describe_kept(run.samples, sample_file.truncate(run.samples, step))
 
 
 def build(run: Run, corpus: Corpus, config: Config, old: Checkpoint | None) -> Session:

@@ -1,26 +1,28 @@
 """The course of a session: step after step, and after each what is due."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 from charrnn.runs import Run
 from charrnn.training.advice import over_fitting, still_falling, stopped_early
 from charrnn.training.events import Event
 from charrnn.training.folder import locked_folder
+from charrnn.training.loggers import logged
 from charrnn.training.planning import review
 from charrnn.training.session import Session
 
 
 def in_folder(
-    run: Run, beginning: Generator[Event, None, Session | None]
+    run: Run, beginning: Generator[Event, None, Session | None], loggers: Sequence[str]
 ) -> Generator[Event, None, None]:
     """Begin and carry out a session, with the run's folder locked all the while."""
     with locked_folder(run):
         session = yield from beginning
         if session is not None:
-            yield from events(session)
+            step, weights = session.progress.step, session.learner.trainer.weights
+            yield from logged(events(session), run, loggers, step, weights)
 
 
-def events(session: Session) -> Iterator[Event]:
+def events(session: Session) -> Generator[Event, None, None]:
     """Step until the plan is carried out, and after each step do what is due.
 
     Where the loop is left or interrupted, the learner is saved as it is by then.

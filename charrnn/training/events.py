@@ -50,6 +50,8 @@ class Evaluated:
     val_loss_nats: float | None
     learning_rate: float
     is_best: bool
+    gradient_norm: float | None = None
+    """Mean norm of the gradients since the last evaluation, before clipping."""
 
     @property
     def val_bits_per_char(self) -> float | None:

@@ -11,6 +11,7 @@ from charrnn.errors import RunError
 from charrnn.files import refusal, sync_file, sync_folder
 from charrnn.runs import Run
 from charrnn.text.corpus import IDS_FILE, INFO_FILE
+from charrnn.training.loggers import folder_of, known_to
 
 STAGING = ".staging-"
 SETTLING = ".settling"
@@ -97,7 +98,9 @@ def complete(run: Run, staged: Path) -> None:
         if (staged / name).exists():
             (staged / name).replace(run.folder / name)
     sync_folder(run.folder)
-    for old in (run.best, run.history):
+    for old in (run.best, run.history, run.samples):
         old.unlink(missing_ok=True)
+    for name in known_to(run):
+        shutil.rmtree(folder_of(run, name))
     staged.rmdir()
     sync_folder(run.folder)

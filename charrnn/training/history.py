@@ -2,15 +2,15 @@
 
 import csv
 import io
-import itertools
-import os
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from charrnn.files import append_durably, write_atomically
+from charrnn.files import append_durably
 from charrnn.progress import Progress
 from charrnn.training.events import Evaluated
+from charrnn.training.records import before, rewrite
 
 COLUMNS = (
     "step",
@@ -58,25 +58,19 @@ def truncate(path: Path, step: int) -> Path | None:
     """Remove the last rows, those after a step; a run that continues from there writes them again.
 
     A spreadsheet may have saved the file: a byte-order mark and other line ends are no harm. No
-    row is ever lost: where anything in the file is not understood, it is kept beside the new
-    one, which has the rows that are.
+    row is ever lost (see `charrnn.training.records`).
 
     Returns:
         Where the old file is kept; None where all of it was understood.
     """
-    if not os.path.lexists(path):
-        return None
-    rows, understood = parsed(path)
-    kept = None if understood else put_aside(path)
-    write_atomically(path, encoded([COLUMNS, *before(step, rows)]))
-    return kept
+    return rewrite(
+        path, parsed, lambda rows: encoded([COLUMNS, *before(step, rows, lambda row: int(row[0]))])
+    )
 
 
-def parsed(path: Path) -> tuple[list[list[str]], bool]:
+def parsed(data: bytes) -> tuple[list[list[str]], bool]:
     """The rows that can be understood, and whether that is all that the file holds."""
-    if not path.is_file():
-        return [], False
-    text = path.read_bytes().decode("utf-8-sig", UNDECODED)
+    text = data.decode("utf-8-sig", UNDECODED)
     reader, lines = csv.reader(io.StringIO(text, newline="")), []
     try:
         lines = [line for line in reader if line]
@@ -91,17 +85,25 @@ def parsed(path: Path) -> tuple[list[list[str]], bool]:
     return known, header == [*COLUMNS] and known == rows
 
 
+def read(data: bytes) -> tuple[list[dict[str, float | None]], bool]:
+    """The numbers in a file's bytes by column, a dictionary for each row; and whether that is all
+    that the file holds."""
+    rows, understood = parsed(data)
+    return [dict(zip(COLUMNS, map(number, row), strict=True)) for row in rows], understood
+
+
+def number(cell: str) -> float | None:
+    """The number in a cell; None where there is none, or none that is finite."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
 def is_row(row: Sequence[str]) -> bool:
     """Whether a line has all columns, and the first is a number of steps."""
     return len(row) == len(COLUMNS) and STEP.fullmatch(row[0]) is not None
-
-
-def before(step: int, rows: list[list[str]]) -> list[list[str]]:
-    """The rows without the last ones that are later than the step."""
-    end = len(rows)
-    while end and int(rows[end - 1][0]) > step:
-        end -= 1
-    return rows[:end]
 
 
 def encoded(rows: Iterable[Sequence[object]]) -> bytes:
@@ -109,9 +111,3 @@ def encoded(rows: Iterable[Sequence[object]]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode("utf-8", UNDECODED)
-
-
-def put_aside(path: Path) -> Path:
-    """Give the file another name, which is free, and return that."""
-    names = (path.with_name(f"{path.stem}.kept-{n}{path.suffix}") for n in itertools.count(1))
-    return path.rename(next(name for name in names if not os.path.lexists(name)))

@@ -15,6 +15,7 @@ from charrnn.config.signatures import documented
 from charrnn.errors import ConfigError
 from charrnn.runs import DEFAULT_ROOT, Run, find_checkpoint, runs_left_out
 from charrnn.text.sources import select
+from charrnn.training.loggers import refuse_unknown_loggers
 from charrnn.training.optimizers import find_optimizer
 from charrnn.training.training import Training
 from charrnn.training.which_run import free_run, names_run, refuse_runs, run_to_resume
@@ -34,6 +35,7 @@ def train(
     time: float | str | None = None,
     warm_restart: float | None = None,
     size: str | None = None,
+    log: str | Sequence[str] = (),
     **settings: object,
 ) -> Training:
     """Train a model on files, folders or globs, and tell what happens as it happens.
@@ -52,6 +54,8 @@ def train(
             learning rate restarts; 1 where it is not given.
         size: A network by name: "tiny", "small", "medium" or "large". Without it, what is not among
             the settings is chosen for the text, the time and the machine (`charrnn.recipes`).
+        log: Loggers by name, as "tensorboard": each writes the events into a folder of its name in
+            the run's. A run that is resumed goes on with those that it has.
         settings: Fields of `TextConfig`, `ModelConfig` and `TrainingConfig` by name. A default
             that is "chosen" suits the text, the time and the machine.
 
@@ -65,13 +69,15 @@ def train(
     names = [each.name for _, each in Config.fields()]
     refuse_unknown(settings, names, others=signature(train).parameters)
     plan = Plan.of(epochs=epochs, steps=steps, seconds=time, warm_restart=warm_restart, size=size)
-    root = Path(checkpoints)
+    root, loggers = Path(checkpoints), (log,) if isinstance(log, str) else tuple(log)
+    refuse_unknown_loggers(loggers)
     if resume:
         if overwrite or init_from is not None:
             why = "does not go together with `overwrite` or `init_from`"
             raise ConfigError(why, {"resume": True}, way_out="leave them out")
-        return resume_run(corpus, name, root, settings, plan)
-    return new_run(corpus, free_run(corpus, name, root, overwrite), init_from, settings, plan)
+        return resume_run(corpus, name, root, settings, plan, loggers)
+    run = free_run(corpus, name, root, overwrite)
+    return new_run(corpus, run, init_from, settings, plan, loggers)
 
 
 def new_run(
@@ -80,6 +86,7 @@ def new_run(
     init_from: PathLike | None,
     settings: Mapping[str, object],
     plan: Plan,
+    loggers: Sequence[str],
 ) -> Training:
     """Training of a run that begins, perhaps from an old run's weights."""
     asked, root = perf_counter(), run.folder.parent
@@ -99,7 +106,8 @@ def new_run(
     from charrnn.training import begin, course  # TensorFlow, which no error is to wait for
 
     spent = perf_counter() - asked
-    return Training(course.in_folder(run, begin.new(run, selection, settings, plan, old, spent)))
+    beginning = begin.new(run, selection, settings, plan, old, spent)
+    return Training(course.in_folder(run, beginning, loggers))
 
 
 def resume_run(
@@ -108,6 +116,7 @@ def resume_run(
     root: Path,
     settings: Mapping[str, object],
     plan: Plan,
+    loggers: Sequence[str],
 ) -> Training:
     """Training of a run that is resumed."""
     asked, run = perf_counter(), run_to_resume(corpus, name, root)
@@ -121,4 +130,5 @@ def resume_run(
     from charrnn.training import begin, course
 
     spent = perf_counter() - asked
-    return Training(course.in_folder(run, begin.resumed(run, paths, settings, plan, spent)))
+    beginning = begin.resumed(run, paths, settings, plan, spent)
+    return Training(course.in_folder(run, beginning, loggers))

@@ -141,12 +141,10 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 
-def describe_history(run: Run, kept: Path | None) -> Iterator[Note]:
-    """Note where the old history is kept, if not all of it could be read."""
+def describe_kept(path: Path, kept: Path | None) -> Iterator[Note]:
+    """Note where the old history or samples are kept, if not all of them could be read."""
     if kept is not None:
-        yield Note(
-            f"{run.history}: it could not be read completely; the old file is kept as {kept}"
-        )
+        yield Note(f"{path}: it could not be read completely; the old file is kept as {kept}")
 
 
 def describe_link(run: Run) -> Iterator[Note]:

@@ -4,7 +4,7 @@ from charrnn import checkpoints
 from charrnn.errors import DivergedError
 from charrnn.progress import Progress
 from charrnn.runs import Run
-from charrnn.training import history
+from charrnn.training import history, sample_file
 from charrnn.training.events import RolledBack
 from charrnn.training.learner import Learner
 from charrnn.training.saving import Saver
@@ -36,6 +36,7 @@ def roll_back(run: Run, learner: Learner, saver: Saver) -> RolledBack:
         learner.restore(checkpoints.load(run.last))
         carry_over(abandoned, learner.progress)
         history.truncate(run.history, learner.progress.step)
+        sample_file.truncate(run.samples, learner.progress.step)
         saver.save()
     return RolledBack(learner.progress.step, learner.learning_rate)
 

@@ -31,7 +31,7 @@ class Session:
         clock = Clock()
         self.saver = Saver(run, self.learner, clock)
         self.validator = Validator(run, corpus, self.learner, self.saver, clock)
-        self.sampler = Sampler(self.learner)
+        self.sampler = Sampler(run, self.learner)
         self.evaluations: list[Evaluated] = []
         """All evaluations of the session."""
         self.budget: Budget | None = None

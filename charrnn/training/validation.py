@@ -62,9 +62,16 @@ class Validator:
         return self.evaluator.score(self.ids).nats_per_char if len(self.ids) > 1 else None
 
     def _evaluated(self) -> Evaluated:
-        progress, rate, loss = self._learner.progress, self._learner.learning_rate, self.loss_nats()
-        best = improves(loss, progress)
-        return Evaluated(progress.step, progress.epoch, progress.train_loss_nats, loss, rate, best)
+        progress, loss = self._learner.progress, self.loss_nats()
+        return Evaluated(
+            step=progress.step,
+            epoch=progress.epoch,
+            train_loss_nats=progress.train_loss_nats,
+            val_loss_nats=loss,
+            learning_rate=self._learner.learning_rate,
+            is_best=improves(loss, progress),
+            gradient_norm=progress.gradient_norm,
+        )
 
     def _keep_best(self, evaluated: Evaluated) -> None:
         progress = self._learner.progress

@@ -22,7 +22,7 @@ SECTIONS = {
     "Network": (),
     "Optimizer": (),
     "Machine": (),
-    "Reporting": (),
+    "Reporting": ("log",),
 }
 """The headings of the help, with the options that are not settings."""
 
@@ -30,9 +30,10 @@ SECTIONS = {
 def tell_of_broken(everywhere: bool) -> Iterable[Field]:
     """For the help: which cells and optimizers of installed packages cannot be loaded."""
     from charrnn.cells import CELLS
+    from charrnn.training.loggers import LOGGERS
     from charrnn.training.optimizers import OPTIMIZERS
 
-    for table in (CELLS, OPTIMIZERS) if everywhere else ():
+    for table in (CELLS, OPTIMIZERS, LOGGERS) if everywhere else ():
         table.working(tell)
     return ()
 
@@ -69,6 +70,13 @@ def tell_of_broken(everywhere: bool) -> Iterable[Field]:
     is_flag=True,
     help="Replace an existing run of the same name (deletes it).",
 )
+@click.option(
+    "--log",
+    metavar="NAME",
+    multiple=True,
+    help="Log for another program as well, into a folder of this name in the run's: tensorboard"
+    " (read it with tensorboard --logdir checkpoints). A resumed run goes on with its logs.",
+)
 def train_command(
     corpus: tuple[str, ...],
     name: str | None,
@@ -76,6 +84,7 @@ def train_command(
     resume: bool,
     init_from: str | None,
     overwrite: bool,
+    log: tuple[str, ...],
     **settings: object,
 ) -> None:
     """Train a model on a text.
@@ -97,6 +106,7 @@ def train_command(
             resume=resume,
             init_from=init_from,
             overwrite=overwrite,
+            log=log,
             **given(settings),
         ) as events,
         stop_signals() as received,

@@ -1,0 +1,136 @@
+"""Event files for TensorBoard, written by TensorFlow's own summary writer.
+
+`tensorboard --logdir` shows the folder of one run, or that of all runs. A session that goes back to
+an earlier step, because it resumes or has diverged, first removes what was logged after that step:
+each file is written again without it.
+"""
+
+from functools import singledispatchmethod
+from pathlib import Path
+from typing import Any
+
+from charrnn.files import sync_file, sync_folder
+from charrnn.model.backend import tf
+from charrnn.training import events
+from charrnn.training.events import Event
+from charrnn.training.loggers import Weights
+from charrnn.training.records import put_aside
+
+POINTS = 500
+"""About so many single steps of a plan are logged, beside all its evaluations: writing each step's
+loss would take as long as a small network's steps themselves."""
+PATTERN = "*.tfevents.*"
+
+
+class EventFiles:
+    """Logs events into a folder of event files.
+
+    Args:
+        folder: It is made where it is missing.
+        step: What was logged after this step is removed.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self._folder = folder
+        self._open(step)
+
+    def _open(self, step: int) -> None:
+        remove_after(self._folder, step)
+        self._writer = tf.summary.create_file_writer(str(self._folder))
+
+    def log(self, event: Event, weights: Weights) -> None:
+        """Write an event. All that was logged is in the file by the time of each evaluation."""
+        with self._writer.as_default():
+            self._write(event, weights)
+
+    def close(self) -> None:
+        """Write what is still to be written."""
+        self._writer.close()
+
+    @singledispatchmethod
+    def _write(self, event: Event, weights: Weights) -> None:
+        """Most events are not logged."""
+
+    @_write.register
+    def _(self, event: events.Stepped, weights: Weights) -> None:
+        if not event.skipped and event.step % max(1, event.end // POINTS) == 0:
+            tf.summary.scalar("loss/step_nats", event.loss_nats, event.step)
+
+    @_write.register
+    def _(self, event: events.Evaluated, weights: Weights) -> None:
+        for name, value in scalars(event).items():
+            if value is not None:
+                tf.summary.scalar(name, value, event.step)
+        for name, weight in weights().items():
+            tf.summary.histogram(f"weights/{name}", weight, event.step)
+        self._writer.flush()
+
+    @_write.register
+    def _(self, event: events.Sampled, weights: Weights) -> None:
+        tf.summary.text("sample", verbatim(event.text), event.step)
+        self._writer.flush()
+
+    @_write.register
+    def _(self, event: events.Saved, weights: Weights) -> None:
+        self._writer.flush()
+
+    @_write.register
+    def _(self, event: events.RolledBack, weights: Weights) -> None:
+        self._writer.close()
+        self._open(event.step)
+
+
+def scalars(event: events.Evaluated) -> dict[str, float | None]:
+    """An evaluation's numbers by their names in TensorBoard."""
+    return {
+        "loss/train_nats": event.train_loss_nats,
+        "loss/validation_nats": event.val_loss_nats,
+        "loss/validation_bits_per_char": event.val_bits_per_char,
+        "learning_rate": event.learning_rate,
+        "gradient_norm": event.gradient_norm,
+        "epoch": event.epoch,
+    }
+
+
+def verbatim(text: str) -> str:
+    """A text as it is, where TensorBoard would read Markdown: indented, it is shown unchanged."""
+    return "".join(f"    {line}\n" for line in text.split("\n"))
+
+
+def remove_after(folder: Path, step: int) -> None:
+    """Write the event files in a folder again without what is later than a step.
+
+    A file that is damaged, or ends within a record because its process was killed, is kept under
+    another name, which TensorBoard does not read.
+    """
+    for path in sorted(folder.glob(PATTERN)):
+        kept, whole = records(path)
+        if whole and all(step_of(record) <= step for record in kept):
+            continue
+        rewritten = path.with_name(".rewritten.part")
+        with tf.io.TFRecordWriter(str(rewritten)) as writer:
+            for record in kept:
+                if step_of(record) <= step:
+                    writer.write(record)
+        sync_file(rewritten)
+        if not whole:
+            put_aside(path, "damaged")
+        rewritten.replace(path)
+        sync_folder(folder)
+
+
+def records(path: Path) -> tuple[list[bytes], bool]:
+    """The records of a file up to the first that cannot be read, and whether these are all."""
+    read: list[bytes] = []
+    try:
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            read.append(record)
+    except (tf.errors.DataLossError, tf.errors.OutOfRangeError):
+        return read, False
+    return read, True
+
+
+def step_of(record: bytes) -> int:
+    """The step of a record."""
+    event: Any = tf.compat.v1.Event.FromString(record)
+    return int(event.step)

@@ -1,0 +1,235 @@
+"""`log="tensorboard"`: event files as TensorFlow reads them, and a training that they leave alone."""
+
+import signal
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from commands import charrnn as command
+from conftest import SMALL
+
+import charrnn
+from charrnn import checkpoints
+from charrnn.errors import ConfigError
+from charrnn.model.backend import tf
+from charrnn.runs import Run
+from charrnn.training import events, tensorboard
+from charrnn.training.events import Evaluated, RolledBack, Sampled, Stepped
+from charrnn.training.loggers import LOGGERS
+from charrnn.training.tensorboard import EventFiles
+
+pytestmark = pytest.mark.usefixtures("eagerly")
+
+PLAN = {"steps": 12, "eval_every": 4, "checkpoint_every": 2, "sample_every": 3}
+RUN = Run(Path("checkpoints/corpus"))
+FOLDER = RUN.folder / "tensorboard"
+
+
+def logged(folder: Path = FOLDER) -> dict[str, list[tuple[int, Any]]]:
+    """What all event files of a folder hold: by name, steps and values in their order."""
+    found: dict[str, list[tuple[int, Any]]] = defaultdict(list)
+    for path in sorted(folder.glob("*tfevents*")):
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            for value in event.summary.value:
+                found[value.tag].append((event.step, plain(tf.make_ndarray(value.tensor))))
+    return dict(found)
+
+
+def plain(array: np.ndarray) -> Any:
+    """An array's numbers, or its text."""
+    value = array.tolist()
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def begin(corpus: Path, **options: Any) -> Any:
+    """Training that logs."""
+    given = {"checkpoints": "checkpoints", "log": "tensorboard", **SMALL, **PLAN, **options}
+    return charrnn.train(corpus, **given)
+
+
+def only(kind: type, stream: list) -> list:
+    """The events of one kind."""
+    return [event for event in stream if isinstance(event, kind)]
+
+
+def test_losses_rates_norms_samples_and_weights_are_logged(corpus: Path) -> None:
+    told = list(begin(corpus))
+    found = logged()
+    for each in only(Evaluated, told):
+        for name, value in tensorboard.scalars(each).items():
+            assert (each.step, pytest.approx(value)) in found[name]
+    assert [step for step, _ in found["loss/validation_nats"]] == [4, 8, 12]
+    assert [step for step, _ in found["loss/step_nats"]] == list(range(1, 13))
+    texts = [(each.step, tensorboard.verbatim(each.text)) for each in only(Sampled, told)]
+    assert found["sample"] == texts
+    weights = checkpoints.load(RUN.last).weights
+    for name, weight in weights.items():
+        step, buckets = found[f"weights/{name}"][-1]
+        assert step == 12
+        assert sum(count for _, _, count in buckets) == weight.size
+        assert buckets[0][0] == pytest.approx(weight.min())
+        assert buckets[-1][1] == pytest.approx(weight.max())
+
+
+def test_text_is_shown_as_it_is() -> None:
+    assert tensorboard.verbatim("# a\n\n*b*") == "    # a\n    \n    *b*\n"
+
+
+def test_logging_changes_no_bit_of_training(corpus: Path) -> None:
+    list(begin(corpus))
+    list(begin(corpus, name="silent", log=()))
+    one, other = (
+        checkpoints.load(RUN.last),
+        checkpoints.load(Path("checkpoints/silent/last.safetensors")),
+    )
+    assert one.tensors.keys() == other.tensors.keys()
+    for name in one.tensors:
+        np.testing.assert_array_equal(one.tensors[name], other.tensors[name])
+    assert RUN.samples.read_bytes() == Path("checkpoints/silent/samples.jsonl").read_bytes()
+    assert not Path("checkpoints/silent/tensorboard").exists()
+
+
+@pytest.fixture
+def whole(corpus: Path) -> dict[str, list]:
+    """What a run logs that is not interrupted."""
+    list(begin(corpus, name="whole"))
+    return logged(Path("checkpoints/whole/tensorboard"))
+
+
+@pytest.mark.parametrize("stop_at", [1, 4, 6, 7])
+def test_a_run_stopped_and_resumed_logs_nothing_twice_and_loses_nothing(
+    corpus: Path, whole: dict, stop_at: int
+) -> None:
+    for event in begin(corpus):
+        if isinstance(event, Stepped) and event.step == stop_at:
+            break
+    list(charrnn.train("corpus", resume=True))  # it goes on with its log unasked
+    assert logged() == whole
+
+
+KILLED = """
+import os, signal, sys, charrnn
+from charrnn.training.events import Stepped
+for event in charrnn.train(sys.argv[1], checkpoints="checkpoints", **eval(sys.argv[2])):
+    if isinstance(event, Stepped) and event.step == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_run_logs_nothing_twice_and_loses_nothing(corpus: Path, whole: dict) -> None:
+    options = repr(SMALL | PLAN | {"log": "tensorboard"})
+    command = [sys.executable, "-c", KILLED, str(corpus), options]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    list(charrnn.train("corpus", resume=True))
+    found = logged()
+    assert {name: [step for step, _ in points] for name, points in found.items()} == {
+        name: [step for step, _ in points] for name, points in whole.items()
+    }
+
+
+def no_weights() -> dict:
+    return {}
+
+
+def test_what_was_logged_after_a_rollback_s_step_goes() -> None:
+    files = EventFiles(Path("logs"), 0)
+    for step in (1, 2, 3):
+        files.log(Stepped(step, 9, float(step), 1), no_weights)
+    files.log(RolledBack(1, 0.5), no_weights)
+    files.log(Stepped(2, 9, 20.0, 1), no_weights)
+    files.close()
+    assert logged(Path("logs")) == {"loss/step_nats": [(1, 1.0), (2, 20.0)]}
+
+
+@pytest.mark.parametrize("cut", [1, 9, 30])
+def test_a_file_cut_by_a_kill_keeps_what_can_be_read(cut: int) -> None:
+    files = EventFiles(Path("logs"), 0)
+    for step in (1, 2, 3):
+        files.log(Stepped(step, 9, float(step), 1), no_weights)
+    files.close()
+    (path,) = Path("logs").iterdir()
+    data = path.read_bytes()
+    path.write_bytes(data[:-cut])
+    EventFiles(Path("logs"), 9).close()
+    assert logged(Path("logs")) == {"loss/step_nats": [(1, 1.0), (2, 2.0)]}
+    (kept,) = Path("logs").glob("damaged.kept-1*")
+    assert kept.read_bytes() == data[:-cut]
+    assert "tfevents" not in kept.name
+
+
+def test_long_plans_log_a_bounded_number_of_steps() -> None:
+    files = EventFiles(Path("logs"), 0)
+    end = 3 * tensorboard.POINTS
+    for step in range(end - 9, end + 1):
+        files.log(Stepped(step, end, 1.0, 1), no_weights)
+    files.close()
+    assert [step % 3 for step, _ in logged(Path("logs"))["loss/step_nats"]] == [0] * 4
+
+
+def test_a_log_that_cannot_be_written_does_not_end_training(corpus: Path) -> None:
+    stream = begin(corpus)
+    told = [next(stream)]
+    while not isinstance(told[-1], events.Started):
+        told.append(next(stream))
+    LOGGERS["tensorboard"]  # it is there, and its folder is not
+    (file,) = FOLDER.iterdir()
+    file.unlink()
+    FOLDER.rmdir()
+    FOLDER.touch()
+    told += list(stream)
+    assert told[-1].step == 12
+
+
+def test_a_logger_that_fails_is_given_up_with_a_note(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full:
+        def __init__(self, folder: Path, step: int) -> None:
+            self.events = 0
+
+        def log(self, event: events.Event, weights: Any) -> None:
+            self.events += 1
+            if isinstance(event, Evaluated):
+                raise OSError("no space\nleft")
+
+        def close(self) -> None:
+            raise OSError("nor here")
+
+    monkeypatch.setattr(LOGGERS, "_items", {**LOGGERS.present, "full": Full})
+    told = list(begin(corpus, log="full"))
+    notes = [note.message for note in only(events.Note, told)]
+    (note,) = [note for note in notes if "logged" in note]
+    folder = RUN.folder / "full"
+    assert (
+        note
+        == f"{folder}: training goes on, but is not logged there any longer: OSError: no space left"
+    )
+    assert told[-1].step == 12
+
+
+def test_an_unknown_logger_is_refused_before_anything_is_made(corpus: Path) -> None:
+    with pytest.raises(ConfigError, match="`log` 'wall': must be one of tensorboard"):
+        begin(corpus, log="wall")
+    outcome = command("train", corpus, "--log", "wall")
+    assert outcome.err == "charrnn: --log wall: must be one of tensorboard\n"
+    assert not Path("checkpoints").exists()
+
+
+def test_overwriting_a_run_removes_its_logs(corpus: Path) -> None:
+    list(begin(corpus))
+    list(begin(corpus, log=(), overwrite=True))
+    assert not FOLDER.exists()
+
+
+def test_the_command_line_logs(corpus: Path) -> None:
+    outcome = command(
+        "train", corpus, "--log", "tensorboard", "--steps", 2, "--units", 8, "--sample-every", 0
+    )
+    assert outcome.status == 0
+    assert "logged" not in outcome.err
+    assert logged()["loss/step_nats"]
