@@ -33,7 +33,7 @@ LAYERS = (
     ("charrnn.text_model", "charrnn.recording"),
     ("charrnn.training", "charrnn.language_model"),
     ("charrnn.mixing", "charrnn.curves"),
-    ("charrnn.plotting",),
+    ("charrnn.plotting", "charrnn.page"),
     ("charrnn",),  # what `import charrnn` offers
     ("charrnn.cli",),
     ("charrnn.__main__",),
@@ -74,6 +74,7 @@ LIGHT = (
     "charrnn.network.*",
     "charrnn.progress",
     "charrnn.recipes.*",
+    "charrnn.page.*",
     "charrnn.recording.*",
     "charrnn.score",
     "charrnn.summary",
