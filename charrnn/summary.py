@@ -1,6 +1,7 @@
 """What a run is, from the head of its checkpoint: no tensor is read, no cell has to be known."""
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -13,7 +14,7 @@ from charrnn.errors import CorpusError
 from charrnn.network.weights import below
 from charrnn.progress import Progress
 from charrnn.tensor_file import StrangerError
-from charrnn.text.corpus import INFO_FILE, read_info
+from charrnn.text.corpus import INFO_FILE, CorpusInfo, read_info
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,21 @@ class Summary:
     """The files that the run learns; none where the corpus does not lie beside it."""
     characters: int | None
     """How many characters they have."""
+    fingerprint: str | None
+    """SHA-256 of these characters."""
     started: datetime | None
     """When the run began: its corpus was encoded then."""
+
+    @property
+    def text_name(self) -> str | None:
+        """The name of the text: of its file, or of the folder that holds all its files."""
+        if not self.corpus:
+            return None
+        if "-" in self.corpus:
+            return "standard input"
+        if len(self.corpus) == 1:
+            return Path(self.corpus[0]).name
+        return f"{Path(os.path.commonpath(self.corpus)).name}/ ({len(self.corpus)} files)"
 
     @property
     def best_bits_per_char(self) -> float | None:
@@ -54,7 +68,7 @@ def summarize(path: Path) -> Summary:
         written = Written.of(description) if "written" in description else None
         model = description["config"]["model"]
         units = model["units"]
-        sources, characters, started = corpus_beside(path)
+        corpus, started = corpus_beside(path)
         return Summary(
             checkpoint=path,
             config={name: dict(group) for name, group in description["config"].items()},
@@ -66,8 +80,9 @@ def summarize(path: Path) -> Summary:
             vocabulary_size=len(description["vocabulary"]["characters"]) + 1,
             version=written.version if written else None,
             written=datetime.fromisoformat(written.at) if written else modified(path),
-            corpus=sources,
-            characters=characters,
+            corpus=corpus.sources if corpus else (),
+            characters=corpus.length if corpus else None,
+            fingerprint=corpus.fingerprint if corpus else None,
             started=started,
         )
     except StrangerError:
@@ -83,14 +98,14 @@ def read_head(path: Path) -> tuple[dict[str, Any], int]:
     return file.description, sum(weight.size for weight in below(file.tensors, "weights").values())
 
 
-def corpus_beside(path: Path) -> tuple[tuple[str, ...], int | None, datetime | None]:
-    """Files, length and time of the corpus in a checkpoint's folder, where there is one."""
+def corpus_beside(path: Path) -> tuple[CorpusInfo | None, datetime | None]:
+    """What is known of the corpus in a checkpoint's folder, and its time, where there is one."""
     record = path.parent / INFO_FILE
     try:
         info, _ = read_info(path.parent)
-        return info.sources, info.length, modified(record)
+        return info, modified(record)
     except (CorpusError, OSError):
-        return (), None, None
+        return None, None
 
 
 def modified(path: Path) -> datetime:

@@ -85,6 +85,7 @@ LIGHT = (
     "charrnn.tensor_file",
     "charrnn.training.optimizers",
     "charrnn.training.loggers",
+    "charrnn.training.advice",
     "charrnn.training.history",
     "charrnn.training.sample_file",
     "charrnn.types",

@@ -63,7 +63,7 @@ def build_page(
     title = name or model.path.absolute().parent.name
     contents = collect(model, title, text, precision, others)
     weights = pack(model.checkpoint.weights, contents["recording"]["weights"], precision)
-    style, script = read("page.css"), "".join(read(f"js/{each}.js") for each in SCRIPTS)
+    style, script = read("page.css") + read("run.css"), "".join(read(f"js/{each}.js") for each in SCRIPTS)
     page = Template(read("page.html")).substitute(
         policy=escape(policy(style, script)),
         version=__version__,

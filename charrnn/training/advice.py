@@ -1,9 +1,12 @@
 """What the curves of a plan say that a user may not see: advice, and an early end."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from charrnn.training.events import Evaluated, Note
-from charrnn.training.session import Session
+
+if TYPE_CHECKING:  # it imports TensorFlow, which advice on old losses does not need
+    from charrnn.training.session import Session
 
 RISEN = 0.01
 """Validation is said to rise where it is above its lowest by this share."""
@@ -15,13 +18,21 @@ training loss by at most this share."""
 def over_fitting(evaluations: Sequence[Evaluated]) -> Iterator[Note]:
     """Note that validation rises while training falls, at the evaluation that first shows it."""
     if rising(evaluations) and not any(map(rising, heads(evaluations))):
-        lowest = min(evaluations, key=validation)
         yield Note(
-            f"the validation loss has risen from {validation(lowest):.3f}, at step"
-            f" {lowest.step:,}, to {validation(evaluations[-1]):.3f}, while the training loss"
-            " falls: the network learns this text by heart. The best weights are kept. More text,"
+            f"{by_heart(evaluations)}. The best weights are kept. More text,"
             " a higher `dropout` or a smaller `size` helps; `patience 3` ends such a run early"
         )
+
+
+def by_heart(evaluations: Sequence[Evaluated]) -> str:
+    """What the losses say where they are rising."""
+    losses = [each for each in evaluations if each.val_loss_nats is not None]
+    lowest, latest = min(losses, key=validation), losses[-1]
+    return (
+        f"the validation loss has risen from {validation(lowest):.3f}, at step {lowest.step:,}, to"
+        f" {validation(latest):.3f}, while the training loss falls: the network learns this text by"
+        " heart"
+    )
 
 
 def heads(evaluations: Sequence[Evaluated]) -> Iterator[Sequence[Evaluated]]:
@@ -54,7 +65,7 @@ def still_falling(evaluations: Sequence[Evaluated]) -> Iterator[Note]:
         )
 
 
-def stopped_early(session: Session) -> Iterator[Note]:
+def stopped_early(session: "Session") -> Iterator[Note]:
     """End the plan here where the user's patience is over."""
     progress, patience = session.progress, session.config.training.patience
     if patience is None or progress.finished or progress.stale_evaluations < patience:

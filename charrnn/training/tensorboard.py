@@ -5,9 +5,12 @@ an earlier step, because it resumes or has diverged, first removes what was logg
 each file is written again without it.
 """
 
+import warnings
 from functools import singledispatchmethod
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from charrnn.files import sync_file, sync_folder
 from charrnn.model.backend import tf
@@ -19,6 +22,9 @@ from charrnn.training.records import put_aside
 POINTS = 500
 """About so many single steps of a plan are logged, beside all its evaluations: writing each step's
 loss would take as long as a small network's steps themselves."""
+BUCKETS = 30
+SCALAR, TENSOR = 1, 2
+"""Kinds of data, as TensorBoard counts them."""
 PATTERN = "*.tfevents.*"
 
 
@@ -54,20 +60,20 @@ class EventFiles:
     @_write.register
     def _(self, event: events.Stepped, weights: Weights) -> None:
         if not event.skipped and event.step % max(1, event.end // POINTS) == 0:
-            tf.summary.scalar("loss/step_nats", event.loss_nats, event.step)
+            scalar("loss/step_nats", event.loss_nats, event.step)
 
     @_write.register
     def _(self, event: events.Evaluated, weights: Weights) -> None:
         for name, value in scalars(event).items():
             if value is not None:
-                tf.summary.scalar(name, value, event.step)
+                scalar(name, value, event.step)
         for name, weight in weights().items():
-            tf.summary.histogram(f"weights/{name}", weight, event.step)
+            histogram(f"weights/{name}", weight, event.step)
         self._writer.flush()
 
     @_write.register
     def _(self, event: events.Sampled, weights: Weights) -> None:
-        tf.summary.text("sample", verbatim(event.text), event.step)
+        text("sample", event.text, event.step)
         self._writer.flush()
 
     @_write.register
@@ -92,9 +98,31 @@ def scalars(event: events.Evaluated) -> dict[str, float | None]:
     }
 
 
-def verbatim(text: str) -> str:
-    """A text as it is, where TensorBoard would read Markdown: indented, it is shown unchanged."""
-    return "".join(f"    {line}\n" for line in text.split("\n"))
+def scalar(name: str, value: float, step: int) -> None:
+    """Write a number."""
+    tf.summary.write(name, np.float32(value), step, described("scalars", SCALAR))
+
+
+def text(name: str, value: str, step: int) -> None:
+    """Write a text as it is. TensorBoard reads Markdown, in which indented lines stay unchanged."""
+    lines = "".join(f"    {line}\n" for line in value.split("\n"))
+    tf.summary.write(name, lines.encode("utf-8", "replace"), step, described("text", TENSOR))
+
+
+def histogram(name: str, values: np.ndarray, step: int) -> None:
+    """Write how values are distributed: rows [BUCKETS, 3] of left edge, right edge and count."""
+    counts, edges = np.histogram(values, BUCKETS)
+    rows = np.stack([edges[:-1], edges[1:], counts], 1).astype(np.float64)
+    tf.summary.write(name, rows, step, described("histograms", TENSOR))
+
+
+def described(plugin: str, kind: int) -> Any:
+    """What tells TensorBoard which part of it shows a value.
+
+    `tf.summary.scalar` and its like would add the same, but they need TensorBoard installed.
+    """
+    metadata = tf.compat.v1.SummaryMetadata
+    return metadata(plugin_data=metadata.PluginData(plugin_name=plugin), data_class=kind)
 
 
 def remove_after(folder: Path, step: int) -> None:
@@ -122,10 +150,12 @@ def remove_after(folder: Path, step: int) -> None:
 def records(path: Path) -> tuple[list[bytes], bool]:
     """The records of a file up to the first that cannot be read, and whether these are all."""
     read: list[bytes] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # where functions are to run eagerly
+        stored = iter(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
     try:
-        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-            read.append(record)
-    except (tf.errors.DataLossError, tf.errors.OutOfRangeError):
+        read.extend(stored)
+    except tf.errors.DataLossError:
         return read, False
     return read, True
 
