@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import LETTERS, model_of, open_page
-from commands import ROOT, charrnn, tree, untrained
+from browsing import complaints, model_of, open_page
+from commands import charrnn, tree, untrained
 
 from charrnn.errors import ConfigError
 from charrnn.page.document import SCRIPTS, as_json, build_page
@@ -19,22 +19,23 @@ HOSTILE = "</script><img src=x onerror=alert(1)>"
 KINDS = ("light", "dark")
 BUTTONS = ("go-on", "again", "undo", "copy", "save")
 CONTRAST = """
-const channels = (color) => color.match(/[\\d.]+/g).slice(0, 3).map(Number);
 const luminance = (color) => {
-  const [r, g, b] = channels(color).map((each) => each / 255)
-    .map((each) => (each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4));
+  const channels = color.match(/[\\d.]+/g).slice(0, 3).map((each) => Number(each) / 255);
+  const [r, g, b] = channels.map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 };
 const behind = (element) => {
   const color = getComputedStyle(element).backgroundColor;
-  return color !== "rgba(0, 0, 0, 0)" || !element.parentElement ? color : behind(element.parentElement);
+  const clear = color === "rgba(0, 0, 0, 0)" && element.parentElement;
+  return clear ? behind(element.parentElement) : color;
 };
-const seen = document.querySelectorAll("h1, p, label, output, button:enabled, textarea, input, summary, a, .sheet, .prompt");
-return [...seen].map((element) => {
-  const sides = [getComputedStyle(element).color, behind(element)].map(luminance).sort((a, b) => b - a);
-  return [element.id || element.textContent, (sides[0] + 0.05) / (sides[1] + 0.05)];
+return [...document.querySelectorAll(arguments[0])].map((element) => {
+  const [ink, paper] = [getComputedStyle(element).color, behind(element)].map(luminance);
+  const ratio = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+  return [element.id || element.textContent, ratio];
 });
 """
+READ = "h1, p, label, output, button:enabled, textarea, input, summary, .sheet, .prompt"
 
 
 @pytest.fixture
@@ -147,9 +148,7 @@ def test_names_and_texts_are_shown_and_never_run(browser):
     assert page.run("return charrnn.data.text") == HOSTILE
 
 
-def test_the_policy_lets_nothing_else_run_and_nothing_out(browser, chromium):
-    from browsing import complaints
-
+def test_the_policy_lets_nothing_else_run_and_nothing_out(browser):
     page = open_page(browser, model_of())
     page.run("""
         globalThis.ran = false;
@@ -166,7 +165,7 @@ def test_the_policy_lets_nothing_else_run_and_nothing_out(browser, chromium):
     assert page.run("return globalThis.ran") is False
     color = page.run("return getComputedStyle(document.getElementById('styled')).color")
     assert color != "rgb(255, 0, 0)"
-    told = complaints(chromium)
+    told = complaints(browser)
     assert len(told) >= 4
     assert all("Content Security Policy" in each or "Failed to fetch" in each for each in told)
 
@@ -248,7 +247,9 @@ def test_escape_stops_and_the_text_goes_on(page):
     assert 100 < len(stopped) < 1000000
     page.run("document.getElementById('length').value = 100")
     page.press("go-on")
-    assert page.shown[1:] == page.write(prompt="a", length=len(stopped) + 99, seed=1, temperature=1)
+    longer = page.shown
+    page.write(prompt="a", length=len(stopped) + 99, seed=1, temperature=1)
+    assert page.shown == longer
 
 
 def test_the_text_appears_while_it_is_written_and_others_are_told(page):
@@ -278,7 +279,9 @@ def test_copy_and_save_give_the_whole_text(page, tmp_path):
         "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": folder}
     )
     page.write(prompt="the é", length=100, seed=1)
-    page.run("globalThis.copied = null; navigator.clipboard.writeText = async (text) => (copied = text)")
+    page.run(
+        "globalThis.copied = null; navigator.clipboard.writeText = async (text) => (copied = text)"
+    )
     page.press("copy")
     assert page.run("return copied") == page.shown
     page.press("save")
@@ -345,7 +348,9 @@ def test_everything_can_be_read(page, emulate, kind):
     emulate("Emulation.setEmulatedMedia", {"features": features})
     page.write(prompt="the ", length=50)
     page.run("document.querySelector('details').open = true")
-    assert {name: ratio for name, ratio in page.run(CONTRAST) if ratio < 4.5} == {}
+    ratios = dict(page.run(CONTRAST, READ))
+    assert len(ratios) > 20
+    assert {name: ratio for name, ratio in ratios.items() if ratio < 4.5} == {}
 
 
 def test_nothing_is_wider_than_a_phone(page, emulate):
@@ -384,7 +389,7 @@ def test_a_long_text_in_blocks_is_the_text(browser, length):
     page = open_page(browser, model_of("lines", "\nab"))
     written = page.write(length=length, seed=1, temperature=1)
     assert page.shown == written
-    blocks = page.run("return Array.from(document.getElementById('text').children, (each) => each.textContent)")
+    children = "document.getElementById('text').children"
+    blocks = page.run(f"return Array.from({children}, (each) => each.textContent)")
     assert all(block.endswith("\n") for block in blocks[:-1])
-    assert len(blocks) == max(1, len([block for block in blocks if block]))
-    assert max(map(len, blocks)) < 2000
+    assert len(blocks) > length // 1100

@@ -1,7 +1,6 @@
 """What the page computes is what charrnn computes: networks, noise, filters, and so the text."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ from charrnn.recording.recorder import record
 from charrnn.sampling import instant
 from charrnn.sampling.filters import Filters, Past, draw, sampling_config
 from charrnn.sampling.noise import Noise
-from charrnn.text.vocabulary import Vocabulary
 
 READ = """
 const [recording, weights, ids] = arguments;
@@ -172,7 +170,9 @@ def test_half_precision_writes_with_weights_that_are_rounded(browser):
     interpreter = Interpreter(record(model.checkpoint.config.model, model.vocabulary.size), halves)
     interpreter.start(1)
     ids = [0, 5, 7]
-    script = "charrnn.model.start(); return arguments[0].map((id) => Array.from(charrnn.model.read(id)))"
+    script = (
+        "charrnn.model.start(); return arguments[0].map((id) => Array.from(charrnn.model.read(id)))"
+    )
     expected = [interpreter.read(np.array([id]))[0] for id in ids]
     np.testing.assert_allclose(page.run(script, ids), expected, atol=1e-5)
 

@@ -102,6 +102,7 @@ charrnn.write = (() => {
       const { seed } = this.writer.settings;
       this.remember();
       this.writer.proceed({ ...this.settings(), ...(typed ? {} : { seed }) });
+      this.sheet.showEnd();
       this.run();
     }
 
@@ -218,6 +219,7 @@ charrnn.write = (() => {
       byId("write-button").textContent = writing ? "Stop" : "Write";
       for (const id of ["go-on", "again", "copy", "save"]) byId(id).disabled = writing || empty;
       byId("undo").disabled = writing || !this.before.length;
+      byId("text").classList.toggle("fixed", byId("fixed").checked);
       byId("text").setAttribute("aria-busy", String(writing));
       byId("temperature-value").textContent = Number(byId("temperature").value).toFixed(2);
       const missing = charrnn.vocabulary.missing(byId("prompt").value);
