@@ -226,10 +226,11 @@ COMMAND_LINES = [
     ["--version"],
     [],
     ["no-such-command"],
-    *(
-        [command, "--help"]
-        for command in ("train", "sample", "evaluate", "info", "list", "cells", "plot")
-    ),
+    *([command, "--help"] for command in ("train", "sample", "evaluate", "info", "list", "cells")),
+    ["plot", "--help"],
+    ["page", "--help"],
+    ["page", "no-such-run"],
+    ["page", "--precision", "8"],
     ["train", "--no-such-option"],
     ["train", "--units", "many"],
     ["train", "--time", "soon"],

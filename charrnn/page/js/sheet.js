@@ -17,6 +17,7 @@ charrnn.sheet = (() => {
       mark.className = "prompt";
       mark.textContent = prompt;
       this.element.replaceChildren();
+      this.element.scrollTop = 0;
       this.block();
       if (prompt) this.block_.append(mark);
       this.text = document.createTextNode("");
@@ -34,9 +35,15 @@ charrnn.sheet = (() => {
       this.shown = text;
     }
 
+    /** Bring into view where a text that goes on will be written. */
+    showEnd() {
+      this.element.scrollTop = backward ? 0 : this.element.scrollHeight;
+    }
+
     append(piece) {
       while (piece) {
-        const room = Math.max(0, BLOCK - this.text.length), line = piece.indexOf("\n", room);
+        const room = Math.max(0, BLOCK - this.text.length);
+        const line = piece.indexOf("\n", room);
         const end = line < 0 ? piece.length : line + 1;
         this.text.appendData(piece.slice(0, end));
         piece = piece.slice(end);
