@@ -18,7 +18,13 @@ charrnn.run = (() => {
   /** Seconds in the unit that suits them. */
   function duration(seconds) {
     const [size, unit] = unitOf(seconds);
-    return `${short(seconds / size)} ${unit}`;
+    return amount(seconds / size, unit);
+  }
+
+  /** So many of a unit, which stands in the singular for one. */
+  function amount(value, unit) {
+    const shown = short(value);
+    return `${shown} ${shown === "1" ? unit.slice(0, -1) : unit}`;
   }
 
   function unitOf(seconds) {
@@ -146,7 +152,7 @@ charrnn.run = (() => {
     show(against) {
       const [size, unit] = this.unit, byTime = against === "time";
       const at = (run) => (byTime ? run.curves.elapsed_seconds.map((value) => value && value / size) : run.curves.epoch);
-      const say = byTime ? (x) => `${short(x)} ${unit}` : passes;
+      const say = byTime ? (x) => amount(x, unit) : passes;
       for (const { lines, chart } of this.charts) chart.show(lines(at), byTime ? `${unit} of training` : AGAINST.passes, say);
     }
 
@@ -233,14 +239,18 @@ charrnn.run = (() => {
 
   // -- The section -------------------------------------------------------------------------
 
+  /** Unhide the section at once, and fill it when the model has begun to write. */
   function show() {
     if (!runs.length) return;
     const section = document.getElementById("run"), name = many ? "The runs" : "The run";
-    const link = document.querySelector('nav a[href="#run"]');
-    section.append(html("h2", "", name), ...warnings(), facts());
-    section.hidden = link.hidden = false;
-    link.textContent = name;
+    document.querySelector('nav a[href="#run"]').textContent = name;
     section.setAttribute("aria-label", name);
+    section.hidden = false;
+    setTimeout(() => fill(section, name));
+  }
+
+  function fill(section, name) {
+    section.append(html("h2", "", name), ...warnings(), facts());
     showCurves(section);
     showSamples(section);
   }
@@ -262,6 +272,6 @@ charrnn.run = (() => {
     samples.start();
   }
 
-  document.addEventListener("charrnn:ready", () => setTimeout(show));
+  document.addEventListener("charrnn:ready", show);
   return { show };
 })();
