@@ -20,7 +20,6 @@ HOSTILE = "</script><img src=x onerror=alert(1)>"
 FALLING = (2.5, 1.75, 1.5)
 RISING = (2.5, 1.5, 1.75)
 ARROWS = {"left": "\ue012", "right": "\ue014", "home": "\ue011", "end": "\ue010"}
-SECTION = "document.getElementById('run')"
 
 
 def record(run: Run, losses: tuple[float, ...], text: str = "sample") -> None:
@@ -126,17 +125,20 @@ def test_thinning_keeps_order_and_ends(count: int, most: int) -> None:
 def opened(browser: Any, *models: LanguageModel) -> Opened:
     """The page of the first model, compared with the others, with its section drawn."""
     page = open_page(browser, models[0], others=[model.path for model in models[1:]])
-    script = (
-        f"const done = arguments[0], look = () => {SECTION}.hidden ? setTimeout(look) : done();"
-    )
-    page.browser.execute_async_script(f"{script} look();")
+    page.browser.execute_async_script("""
+        const filled = () => document.querySelector("#run h2");
+        const look = () => (filled() ? arguments[0]() : setTimeout(look));
+        look();
+    """)
     return page
 
 
 def lines(page: Opened, chart: int = 0) -> list[str]:
     """The classes of the curves that a chart shows."""
-    script = """return [...document.querySelectorAll(".chart")[arguments[0]]
-        .querySelectorAll("svg path.series:not(.marker)")].map((each) => each.getAttribute("class"));
+    script = """
+        const chart = document.querySelectorAll(".chart")[arguments[0]];
+        const drawn = chart.querySelectorAll("svg path.series:not(.marker)");
+        return Array.from(drawn, (each) => each.getAttribute("class"));
     """
     found: list[str] = page.run(script, chart)
     return found
@@ -189,16 +191,15 @@ def test_the_arrow_keys_read_the_values_of_the_curves(browser: Any) -> None:
     focus(page, "left")
     assert readout(page).startswith("2 minutes: training 1.000")
     focus(page, "home")
-    assert readout(page).startswith("1 minutes: training 2.000")
+    assert readout(page).startswith("1 minute: training 2.000")
     assert len(page.browser.find_elements("css selector", "circle.ring")) == 2
 
 
 def test_the_switch_draws_against_passes_over_the_text(browser: Any) -> None:
     page = opened(browser, trained())
     page.browser.find_element("css selector", "input[value='passes']").click()
-    labels = page.run(
-        "return [...document.querySelectorAll('svg .label')].map((e) => e.textContent)"
-    )
+    found = "document.querySelectorAll('svg .label')"
+    labels = page.run(f"return Array.from({found}, (each) => each.textContent)")
     assert labels == ["passes over the text"] * 3
     focus(page, "end")
     assert readout(page).startswith("0.75 passes: ")
@@ -269,9 +270,8 @@ def test_the_section_fits_a_phone(browser: Any) -> None:
     try:
         page = opened(browser, trained("a" * 120), trained("fox"))
         assert page.run("return document.documentElement.scrollWidth") <= 390
-        widths = page.run(
-            "return [...document.querySelectorAll('.chart svg')].map((e) => e.clientWidth)"
-        )
+        found = "document.querySelectorAll('.chart svg')"
+        widths = page.run(f"return Array.from({found}, (each) => each.clientWidth)")
         assert all(300 < width <= 390 for width in widths)
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
