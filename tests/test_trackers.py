@@ -23,10 +23,8 @@ TINY = ", ".join(f"{name}={value}" for name, value in {**SMALL, "sample_every": 
 
 def recipes() -> dict[str, str]:
     """The blocks of Python, by the file that the first line names."""
-    blocks = re.findall(
-        r"```python\n# (\S+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL
-    )
-    return dict(blocks)
+    text = PAGE.read_text(encoding="utf-8")
+    return dict(re.findall(r"```python\n# (\S+)\n(.*?)```", text, re.DOTALL))
 
 
 def follow(name: str) -> list[Any]:
