@@ -19,6 +19,7 @@ from charrnn.training.sample_file import Sample
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 FALLING = (2.5, 1.75, 1.5)
 RISING = (2.5, 1.5, 1.75)
+ENTER = "\ue007"
 ARROWS = {"left": "\ue012", "right": "\ue014", "home": "\ue011", "end": "\ue010"}
 
 
@@ -104,7 +105,7 @@ def test_long_histories_are_thinned_and_keep_their_ends_and_the_lowest_loss() ->
     )
     (told,) = describe_runs([run.best])
     curves: Any = told["curves"]
-    assert curves["step"][0], curves["step"][-1] == (0, count - 1)
+    assert (curves["step"][0], curves["step"][-1]) == (0, count - 1)
     assert min(curves["val_loss_nats"]) == 1
     assert len(curves["step"]) <= MOST_EVALUATIONS + 1
     assert len(told["samples"]) == MOST_SAMPLES  # type: ignore[arg-type]
@@ -197,7 +198,7 @@ def test_the_arrow_keys_read_the_values_of_the_curves(browser: Any) -> None:
 
 def test_the_switch_draws_against_passes_over_the_text(browser: Any) -> None:
     page = opened(browser, trained())
-    page.browser.find_element("css selector", "input[value='passes']").click()
+    page.browser.find_element("css selector", "input[value='time']").send_keys(ARROWS["right"])
     found = "document.querySelectorAll('svg .label')"
     labels = page.run(f"return Array.from({found}, (each) => each.textContent)")
     assert labels == ["passes over the text"] * 3
@@ -207,7 +208,7 @@ def test_the_switch_draws_against_passes_over_the_text(browser: Any) -> None:
 
 def test_the_numbers_stand_in_a_table_for_whoever_wants_them(browser: Any) -> None:
     page = opened(browser, trained())
-    page.browser.find_element("css selector", ".chart details summary").click()
+    page.browser.find_element("css selector", ".chart details summary").send_keys(ENTER)
     page.browser.execute_async_script("setTimeout(arguments[0], 0)")
     rows = page.run(
         "return [...document.querySelectorAll('.chart table tr')].map((each) => each.textContent)"

@@ -85,7 +85,7 @@ def test_stopped_and_resumed_equals_uninterrupted(train, corpus, tmp_path, unint
             break
     stream.close()
     assert last(tmp_path).progress.step == stop_at
-    train(resume=True, name="corpus")
+    train(resume=True, name="corpus", sample_every=3)
     assert_same(last(tmp_path), uninterrupted[0])
     assert rows(tmp_path) == uninterrupted[1]
     assert run_of(tmp_path).samples.read_bytes() == uninterrupted[2]
@@ -106,7 +106,7 @@ def test_killed_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninte
     killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert last(tmp_path).progress.step == 6
-    assert "continuing" in train(resume=True)[0].message
+    assert "continuing" in train(resume=True, sample_every=3)[0].message
     assert_same(last(tmp_path), uninterrupted[0])
     assert rows(tmp_path) == uninterrupted[1]
     assert run_of(tmp_path).samples.read_bytes() == uninterrupted[2]
@@ -504,7 +504,7 @@ def test_a_sample_is_made_up_for_but_never_written_twice(train, corpus, tmp_path
         if isinstance(event, events.Sampled):
             break
     assert event.step == 6
-    resumed = train(resume=True, name="corpus")
+    resumed = train(resume=True, name="corpus", sample_every=3)
     assert [event.step for event in only(events.Sampled, resumed)] == [9, 12]
     assert [line.step for line in kept_samples(tmp_path)] == [3, 6, 9, 12]
 
@@ -512,7 +512,7 @@ def test_a_sample_is_made_up_for_but_never_written_twice(train, corpus, tmp_path
 def test_a_run_without_samples_resumes(train, corpus, tmp_path):
     train(corpus, steps=4, sample_every=2)
     run_of(tmp_path).samples.unlink()
-    train(resume=True, name="corpus", steps=4)
+    train(resume=True, name="corpus", steps=4, sample_every=2)
     assert [line.step for line in kept_samples(tmp_path)] == [6, 8]
 
 
