@@ -19,7 +19,7 @@ from charrnn.training.events import Event
 from charrnn.training.loggers import Weights
 from charrnn.training.records import put_aside
 
-POINTS = 500
+POINTS = 200
 """About so many single steps of a plan are logged, beside all its evaluations: writing each step's
 loss would take as long as a small network's steps themselves."""
 BUCKETS = 30
@@ -46,6 +46,8 @@ class EventFiles:
 
     def log(self, event: Event, weights: Weights) -> None:
         """Write an event. All that was logged is in the file by the time of each evaluation."""
+        if isinstance(event, events.Stepped) and not is_due(event):
+            return  # every step comes here: nothing must be done for most of them
         with self._writer.as_default():
             self._write(event, weights)
 
@@ -59,8 +61,7 @@ class EventFiles:
 
     @_write.register
     def _(self, event: events.Stepped, weights: Weights) -> None:
-        if not event.skipped and event.step % max(1, event.end // POINTS) == 0:
-            scalar("loss/step_nats", event.loss_nats, event.step)
+        scalar("loss/step_nats", event.loss_nats, event.step)
 
     @_write.register
     def _(self, event: events.Evaluated, weights: Weights) -> None:
@@ -84,6 +85,11 @@ class EventFiles:
     def _(self, event: events.RolledBack, weights: Weights) -> None:
         self._writer.close()
         self._open(event.step)
+
+
+def is_due(event: events.Stepped) -> bool:
+    """Whether a step is one of those that are logged."""
+    return not event.skipped and event.step % max(1, event.end // POINTS) == 0
 
 
 def scalars(event: events.Evaluated) -> dict[str, float | None]:
