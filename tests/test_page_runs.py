@@ -187,7 +187,7 @@ def test_the_arrow_keys_read_the_values_of_the_curves(browser: Any) -> None:
     bits = f"{1.5 / math.log(2):.2f}"
     focus(page, "left")
     assert readout(page) == (
-        f"3 minutes: training 0.667 nats (0.96 bits), validation 1.500 nats ({bits} bits)"
+        f"3 minutes: training 0.667 nats (0.96 bits); validation 1.500 nats ({bits} bits)"
     )
     focus(page, "left")
     assert readout(page).startswith("2 minutes: training 1.000")

@@ -5,7 +5,7 @@ charrnn.charts = (() => {
   // The browser knows the name of SVG's elements; written here, it would be an address in the page.
   const SVG = new DOMParser().parseFromString("<svg></svg>", "text/html").querySelector("svg").namespaceURI;
   const MARGIN = { top: 12, right: 14, bottom: 44, left: 52 };
-  const TICK_PX = { x: 80, y: 42 }; // the least distance of two ticks
+  const TICK_PX = { x: 60, y: 42 }; // the least distance of two ticks
   const MARKER_PX = 46; // the least distance of two markers of a line
   const PADDING = 0.05; // above and below the values, as a share of their range
   const COLOURS = 4; // of the style sheet, --series-1 and so on
@@ -220,14 +220,14 @@ charrnn.charts = (() => {
 
     told(place) {
       const values = this.found(place).map(([line, point]) => `${line.name} ${this.tell(point.y)}`);
-      return `${this.say(place)}: ${values.join(", ")}`;
+      return `${this.say(place)}: ${values.join("; ")}`;
     }
 
     /** Fill the table with the numbers, if it is open. */
     fill() {
       this.details.querySelector(".scroll")?.remove();
       if (!this.details.open) return;
-      const scroll = html("div", "scroll"), body = html("tbody");
+      const scroll = html("div", "scroll numbers"), body = html("tbody");
       scroll.tabIndex = 0;
       scroll.setAttribute("role", "region");
       scroll.setAttribute("aria-label", `${this.title}, the numbers`);
