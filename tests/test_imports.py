@@ -30,7 +30,7 @@ LAYERS = (
     ("charrnn.model",),
     ("charrnn.evaluation", "charrnn.dynamic"),
     ("charrnn.sampling",),
-    ("charrnn.text_model", "charrnn.recording"),
+    ("charrnn.text_model", "charrnn.recording", "charrnn.inspection"),
     ("charrnn.training", "charrnn.language_model"),
     ("charrnn.mixing",),
     ("charrnn",),  # what `import charrnn` offers
@@ -67,6 +67,7 @@ LIGHT = (
     "charrnn.sampling.track",
     "charrnn.sampling.writing",
     "charrnn.sampling.noise",
+    "charrnn.inspection.*",
     "charrnn.network.*",
     "charrnn.progress",
     "charrnn.recipes.*",
