@@ -32,7 +32,7 @@ LAYERS = (
     ("charrnn.sampling",),
     ("charrnn.text_model", "charrnn.recording", "charrnn.inspection"),
     ("charrnn.training", "charrnn.language_model"),
-    ("charrnn.mixing",),
+    ("charrnn.mixing", "charrnn.page"),
     ("charrnn",),  # what `import charrnn` offers
     ("charrnn.cli",),
     ("charrnn.__main__",),
@@ -71,6 +71,7 @@ LIGHT = (
     "charrnn.network.*",
     "charrnn.progress",
     "charrnn.recipes.*",
+    "charrnn.page.*",
     "charrnn.recording.*",
     "charrnn.score",
     "charrnn.summary",

@@ -1,0 +1,70 @@
+"""`charrnn page`."""
+
+from pathlib import Path
+
+import click
+
+from charrnn.cli.completion import complete_runs
+from charrnn.cli.options import checkpoints_option, which_option
+from charrnn.cli.prompt import decoded
+from charrnn.cli.registry import register
+from charrnn.outputs import check_output, write_output
+from charrnn.runs import WHICH, find_checkpoint
+
+PRECISIONS = ("16", "32")
+
+
+@register
+@click.command("page")
+@click.argument("runs", metavar="[RUN]...", nargs=-1, shell_complete=complete_runs)
+@checkpoints_option
+@which_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write.  [default: the run's name, with .html]",
+)
+@click.option("--title", help="What the page is called.  [default: the run's name]")
+@click.option(
+    "--text",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A text (UTF-8) to look into; the page holds it.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default=PRECISIONS[0],
+    show_default=True,
+    help="Bits of each weight: with 32 the page writes exactly what `charrnn sample` writes, and"
+    " is twice as large.",
+)
+def page_command(
+    runs: tuple[str, ...],
+    checkpoints: Path,
+    which: str | None,
+    output: Path | None,
+    title: str | None,
+    text: Path | None,
+    precision: str,
+) -> None:
+    """Make one HTML file in which a run's model writes, for anyone with a browser.
+
+    RUN is a name or a path; without it, the newest run. Of several, the first one writes, and
+    all are compared. The page needs no server and no network.
+    """
+    from charrnn.language_model import load
+    from charrnn.page.document import build_page
+
+    first, *others = (find_checkpoint(run, checkpoints, which or WHICH) for run in runs or (None,))
+    path = output or Path(f"{first.absolute().parent.name}.html")
+    check_output(path)
+    page = build_page(
+        load(first),
+        title,
+        text=None if text is None else decoded(str(text), text.read_bytes()),
+        precision=int(precision),
+        others=others,
+    )
+    write_output(path, page)
+    click.echo(f"{path}: {len(page) / 1e6:.1f} MB, weights of {precision} bits")

@@ -1,0 +1,39 @@
+"""All that a page knows, as plain data."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from charrnn.language_model import LanguageModel
+from charrnn.page.look import look_inside
+from charrnn.page.runs import describe_runs
+from charrnn.recording.recorder import record
+
+Contents = dict[str, object]
+
+
+def collect(
+    model: LanguageModel, name: str, text: str | None, precision: int, others: Sequence[Path]
+) -> Contents:
+    """What `charrnn.data` is in the page.
+
+    Args:
+        model: The model that writes.
+        name: What the page is called.
+        text: A text to look into, or None.
+        precision: Bits of each weight.
+        others: Checkpoints of other runs, which are compared with that of the model.
+
+    Raises:
+        ConfigError: The model's cell cannot be recorded.
+    """
+    config = model.checkpoint.config.model
+    return {
+        "name": name,
+        "vocabulary": model.vocabulary.to_json(),
+        "backward": model.backward,
+        "recording": record(config, model.vocabulary.size),
+        "precision": precision,
+        "text": text,
+        "look": look_inside(model),
+        "runs": describe_runs([model.path, *others]),
+    }

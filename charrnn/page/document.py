@@ -1,0 +1,125 @@
+"""Putting a page together: one HTML file that needs nothing beside it."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from charrnn.language_model import LanguageModel
+from charrnn.page.contents import collect
+from charrnn.page.weights import pack
+from charrnn.version import __version__
+
+SCRIPTS = (
+    "start",
+    "tensors",
+    "noise",
+    "filters",
+    "vocabulary",
+    "network",
+    "writer",
+    "sheet",
+    "write",
+    "charts",
+    "look",
+    "run",
+    "main",
+)
+"""The files of `js/` in the order in which they run."""
+LEFT_OPEN = re.compile("[<\ud800-\udfff]")
+"""What may not stand in a script element as it is: the start of a tag, and half a character."""
+TEMPERATURE, LENGTH = 0.8, 1000
+"""What the page writes with when it is opened."""
+
+
+def build_page(
+    model: LanguageModel,
+    name: str | None = None,
+    *,
+    text: str | None = None,
+    precision: int = 16,
+    others: Sequence[Path] = (),
+) -> bytes:
+    """A page with the model inside.
+
+    Args:
+        model: The model that writes in it.
+        name: What the page is called; by default like the run.
+        text: A text to look into.
+        precision: Bits of each weight: 16, or 32 for exactly the text that charrnn writes.
+        others: Checkpoints of other runs to compare with the model's.
+
+    Returns:
+        The file, UTF-8.
+
+    Raises:
+        ConfigError: The cell cannot be recorded, or a weight does not fit the precision.
+    """
+    title = name or model.path.absolute().parent.name
+    contents = collect(model, title, text, precision, others)
+    weights = pack(model.checkpoint.weights, contents["recording"]["weights"], precision)
+    style, script = read("page.css"), "".join(read(f"js/{each}.js") for each in SCRIPTS)
+    page = Template(read("page.html")).substitute(
+        policy=escape(policy(style, script)),
+        version=__version__,
+        title=escape(title),
+        about=escape(about(model)),
+        footer=escape(footer(precision)),
+        temperature=TEMPERATURE,
+        length=LENGTH,
+        style=style,
+        script=script,
+        data=as_json(contents),
+        weights=weights,
+    )
+    return page.encode()
+
+
+def read(name: str) -> str:
+    """A file of this folder."""
+    return files("charrnn.page").joinpath(name).read_text(encoding="utf-8")
+
+
+def policy(style: str, script: str) -> str:
+    """The content security policy: these two run, nothing else, and nothing is fetched or sent."""
+    return (
+        f"default-src 'none'; script-src {fingerprint(script)}; style-src {fingerprint(style)};"
+        " base-uri 'none'; form-action 'none'"
+    )
+
+
+def fingerprint(source: str) -> str:
+    """How a policy names a script or style."""
+    return f"'sha256-{b64encode(sha256(source.encode()).digest()).decode()}'"
+
+
+def as_json(data: object) -> str:
+    """Plain data as JSON that may stand in a script element, whatever texts are in it."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return LEFT_OPEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def about(model: LanguageModel) -> str:
+    """What the model is, in a sentence or two."""
+    config = model.checkpoint.config.model
+    units = " + ".join(map(str, config.layer_units))
+    return (
+        f"A recurrent network ({config.cell}, {units} units, {model.checkpoint.parameters:,} weights)"
+        " that has learnt a text character by character, and writes more of it. It is in this page"
+        " and runs on your device: nothing is sent anywhere."
+    )
+
+
+def footer(precision: int) -> str:
+    """How exact the page is, and what made it."""
+    exactness = {
+        16: "The weights are rounded to 16 bits: now and then a letter differs from what"
+        " charrnn sample writes with the same seed (--precision 32 keeps them as they are).",
+        32: "The same seed and choices give the same text as charrnn sample.",
+    }
+    return f"{exactness[precision]} Made by charrnn {__version__}."

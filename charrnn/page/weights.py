@@ -1,0 +1,32 @@
+"""A model's weights as text in a page."""
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from charrnn.errors import ConfigError
+
+PRECISIONS = (16, 32)
+"""Bits of a weight: half precision, which halves the file, or single, in which models are trained."""
+
+
+def pack(weights: Mapping[str, np.ndarray], names: Iterable[str], precision: int) -> str:
+    """The weights one after the other, little-endian, in base64.
+
+    Args:
+        weights: Every weight by name.
+        names: The order.
+        precision: Bits of a number, one of `PRECISIONS`.
+
+    Raises:
+        ConfigError: There is no such precision, or a weight is too large for it.
+    """
+    if precision not in PRECISIONS:
+        raise ConfigError("must be 16 or 32", {"precision": precision})
+    with np.errstate(over="ignore"):  # refused below
+        numbers = [weights[name].astype(f"<f{precision // 8}").ravel() for name in names]
+    if not all(np.isfinite(each).all() for each in numbers):
+        why = "a weight of this model is too large for 16 bits"
+        raise ConfigError(why, {"precision": precision}, way_out="give `precision 32`")
+    return b64encode(np.concatenate(numbers).tobytes()).decode("ascii")
