@@ -26,6 +26,9 @@ SCRIPTS = (
     "sheet",
     "write",
     "charts",
+    "reading",
+    "similar",
+    "characters",
     "look",
     "run",
     "main",
@@ -63,7 +66,10 @@ def build_page(
     title = name or model.path.absolute().parent.name
     contents = collect(model, title, text, precision, others)
     weights = pack(model.checkpoint.weights, contents["recording"]["weights"], precision)
-    style, script = read("page.css"), "".join(read(f"js/{each}.js") for each in SCRIPTS)
+    style, script = (
+        read("page.css") + read("look.css"),
+        "".join(read(f"js/{each}.js") for each in SCRIPTS),
+    )
     page = Template(read("page.html")).substitute(
         policy=escape(policy(style, script)),
         version=__version__,
