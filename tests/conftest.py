@@ -52,6 +52,27 @@ def eagerly(request: pytest.FixtureRequest) -> Iterator[None]:
     tf.config.run_functions_eagerly(False)
 
 
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """One browser for all tests; see `browsing.py`."""
+    from browsing import start_browser
+
+    browser = start_browser()
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def browser(chromium: Any) -> Iterator[Any]:
+    """The browser. The test fails if a page reports an error, or asks the network for anything."""
+    from browsing import complaints, requests
+
+    complaints(chromium), requests(chromium)
+    yield chromium
+    assert complaints(chromium) == []
+    assert requests(chromium) == []
+
+
 @pytest.fixture(autouse=True)
 def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test works in a folder of its own."""

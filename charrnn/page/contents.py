@@ -2,19 +2,33 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypedDict
 
 from charrnn.language_model import LanguageModel
 from charrnn.page.look import look_inside
 from charrnn.page.runs import describe_runs
-from charrnn.recording.recorder import record
+from charrnn.recording.recorder import Recording, record
 
-Contents = dict[str, object]
+
+class Contents(TypedDict):
+    """`charrnn.data` in the page."""
+
+    name: str
+    vocabulary: dict[str, object]
+    backward: bool
+    recording: Recording
+    precision: int
+    """Bits of each weight."""
+    text: str | None
+    """A text to look into."""
+    look: dict[str, object] | None
+    runs: list[dict[str, object]]
 
 
 def collect(
     model: LanguageModel, name: str, text: str | None, precision: int, others: Sequence[Path]
 ) -> Contents:
-    """What `charrnn.data` is in the page.
+    """Put together what a page knows.
 
     Args:
         model: The model that writes.

@@ -13,6 +13,7 @@ from string import Template
 from charrnn.language_model import LanguageModel
 from charrnn.page.contents import collect
 from charrnn.page.weights import pack
+from charrnn.summary import summarize
 from charrnn.version import __version__
 
 SCRIPTS = (
@@ -21,6 +22,8 @@ SCRIPTS = (
     "noise",
     "filters",
     "vocabulary",
+    "arrays",
+    "operations",
     "network",
     "writer",
     "sheet",
@@ -75,7 +78,7 @@ def build_page(
         version=__version__,
         title=escape(title),
         about=escape(about(model)),
-        footer=escape(footer(precision)),
+        footer=escape(footer(model, precision)),
         temperature=TEMPERATURE,
         length=LENGTH,
         style=style,
@@ -111,21 +114,32 @@ def as_json(data: object) -> str:
 
 
 def about(model: LanguageModel) -> str:
-    """What the model is, in a sentence or two."""
-    config = model.checkpoint.config.model
-    units = " + ".join(map(str, config.layer_units))
+    """What the model is, for somebody who has never heard of such a thing."""
     return (
-        f"A recurrent network ({config.cell}, {units} units, {model.checkpoint.parameters:,} weights)"
-        " that has learnt a text character by character, and writes more of it. It is in this page"
-        " and runs on your device: nothing is sent anywhere."
+        f"A small neural network has learnt {learnt(model.path)} one character at a time, and"
+        " writes more of the kind. It is inside this page and runs on your device: nothing is sent"
+        " anywhere."
     )
 
 
-def footer(precision: int) -> str:
-    """How exact the page is, and what made it."""
+def learnt(checkpoint: Path) -> str:
+    """The text that a model has learnt, as far as its run's folder tells."""
+    summary = summarize(checkpoint)
+    names = [Path(source).name for source in summary.corpus]
+    if not names:
+        return "a text"
+    more = f" and {len(names) - 1:,} more files" if len(names) > 1 else ""
+    return f"{names[0]}{more} ({summary.characters:,} characters)"
+
+
+def footer(model: LanguageModel, precision: int) -> str:
+    """What the network is, how exact the page is, and what made it."""
+    config = model.checkpoint.config.model
+    units = " + ".join(map(str, config.layer_units))
+    network = f"{config.cell}, {units} units, {model.checkpoint.parameters:,} weights"
     exactness = {
-        16: "The weights are rounded to 16 bits: now and then a letter differs from what"
-        " charrnn sample writes with the same seed (--precision 32 keeps them as they are).",
-        32: "The same seed and choices give the same text as charrnn sample.",
+        16: "rounded to 16 bits: now and then a letter differs from what charrnn sample writes with"
+        " the same seed",
+        32: "of 32 bits: the same seed and choices give the same text as charrnn sample",
     }
-    return f"{exactness[precision]} Made by charrnn {__version__}."
+    return f"{network} {exactness[precision]}. Made by charrnn {__version__}."

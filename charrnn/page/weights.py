@@ -8,7 +8,7 @@ import numpy as np
 from charrnn.errors import ConfigError
 
 PRECISIONS = (16, 32)
-"""Bits of a weight: half precision, which halves the file, or single, in which models are trained."""
+"""Bits of a weight: half precision, which halves the file, or single, as models are trained."""
 
 
 def pack(weights: Mapping[str, np.ndarray], names: Iterable[str], precision: int) -> str:

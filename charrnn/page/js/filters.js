@@ -10,7 +10,12 @@ charrnn.filters = (() => {
   const COLDEST = 1e-200;
   /** The settings with which nothing is filtered. */
   const DEFAULTS = {
-    temperature: 1, top_k: 0, top_p: 1, min_p: 0, repetition_penalty: 1, repetition_window: 64,
+    temperature: 1,
+    top_k: 0,
+    top_p: 1,
+    min_p: 0,
+    repetition_penalty: 1,
+    repetition_window: 64,
   };
 
   /** The largest of the values. */
@@ -35,7 +40,10 @@ charrnn.filters = (() => {
       this.weigh(logits, past);
       const { weights, cumulative } = this;
       let total = 0;
-      for (let id = 0; id < weights.length; id++) cumulative[id] = total += Math.exp(weights[id]);
+      for (let id = 0; id < weights.length; id++) {
+        total += Math.exp(weights[id]);
+        cumulative[id] = total;
+      }
       if (!(total > 0)) throw new Error("the model computes values that are not finite");
       const goal = number * total;
       for (let id = 0; id < weights.length; id++) if (cumulative[id] > goal) return id;
@@ -64,7 +72,8 @@ charrnn.filters = (() => {
     }
 
     heat() {
-      const { weights, settings } = this, most = largest(weights);
+      const { weights, settings } = this;
+      const most = largest(weights);
       if (settings.temperature === 0) {
         const first = weights.indexOf(most);
         weights.fill(-Infinity);
@@ -83,14 +92,18 @@ charrnn.filters = (() => {
 
     keepFirst(count) {
       this.sort();
-      for (let place = count; place < this.order.length; place++) this.weights[this.order[place]] = -Infinity;
+      for (let place = count; place < this.order.length; place++)
+        this.weights[this.order[place]] = -Infinity;
     }
 
     keepNucleus(p) {
       this.sort();
-      const { weights, order } = this, most = weights[order[0]];
-      let sum = 0, reached = 0;
-      for (let place = 0; place < order.length; place++) sum += Math.exp(weights[order[place]] - most);
+      const { weights, order } = this;
+      const most = weights[order[0]];
+      let sum = 0,
+        reached = 0;
+      for (let place = 0; place < order.length; place++)
+        sum += Math.exp(weights[order[place]] - most);
       const log = Math.log(sum);
       for (let place = 0; place < order.length; place++) {
         const share = Math.exp(weights[order[place]] - most - log);
@@ -100,8 +113,10 @@ charrnn.filters = (() => {
     }
 
     keepAbove(p) {
-      const { weights } = this, least = largest(weights) + Math.log(p);
-      for (let id = 0; id < weights.length; id++) if (!(weights[id] >= least)) weights[id] = -Infinity;
+      const { weights } = this;
+      const least = largest(weights) + Math.log(p);
+      for (let id = 0; id < weights.length; id++)
+        if (!(weights[id] >= least)) weights[id] = -Infinity;
     }
   }
 

@@ -11,6 +11,14 @@ charrnn.main = (() => {
     charrnn.desk = new charrnn.write.Desk(charrnn.model);
     document.dispatchEvent(new CustomEvent("charrnn:ready"));
     charrnn.desk.write();
+    link();
+  }
+
+  /** Show the links to those parts that the page has; a part that is shown unhides its section. */
+  function link() {
+    const links = Array.from(document.querySelectorAll("nav a"));
+    for (const each of links) each.hidden = document.querySelector(each.hash).hidden;
+    document.querySelector("nav").hidden = links.filter((each) => !each.hidden).length < 2;
   }
 
   requestAnimationFrame(() => setTimeout(open));

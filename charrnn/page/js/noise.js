@@ -16,8 +16,14 @@ charrnn.noise = (() => {
   function philox(count, first, second) {
     let [a, b, c, d] = [count, 0n, 0n, 0n];
     for (let round = 0; round < ROUNDS; round++) {
-      const left = MULTIPLIERS[0] * a, right = MULTIPLIERS[1] * c;
-      [a, b, c, d] = [(right >> 64n) ^ b ^ first, right & MASK, (left >> 64n) ^ d ^ second, left & MASK];
+      const left = MULTIPLIERS[0] * a;
+      const right = MULTIPLIERS[1] * c;
+      [a, b, c, d] = [
+        (right >> 64n) ^ b ^ first,
+        right & MASK,
+        (left >> 64n) ^ d ^ second,
+        left & MASK,
+      ];
       first = (first + WEYL[0]) & MASK;
       second = (second + WEYL[1]) & MASK;
     }

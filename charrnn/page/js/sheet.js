@@ -36,7 +36,8 @@ charrnn.sheet = (() => {
 
     append(piece) {
       while (piece) {
-        const room = Math.max(0, BLOCK - this.text.length), line = piece.indexOf("\n", room);
+        const room = Math.max(0, BLOCK - this.text.length);
+        const line = piece.indexOf("\n", room);
         const end = line < 0 ? piece.length : line + 1;
         this.text.appendData(piece.slice(0, end));
         piece = piece.slice(end);

@@ -14,9 +14,16 @@ charrnn.tensors = (() => {
   function halves() {
     const values = new Float32Array(1 << 16);
     for (let bits = 0; bits < values.length; bits++) {
-      const exponent = (bits >> 10) & 31, fraction = bits & 1023;
-      const size = exponent === 31 ? (fraction ? NaN : Infinity)
-        : exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24;
+      const exponent = (bits >> 10) & 31;
+      const fraction = bits & 1023;
+      const size =
+        exponent === 31
+          ? fraction
+            ? NaN
+            : Infinity
+          : exponent
+            ? (1 + fraction / 1024) * 2 ** (exponent - 15)
+            : fraction * 2 ** -24;
       values[bits] = bits >> 15 ? -size : size;
     }
     return values;
@@ -24,7 +31,8 @@ charrnn.tensors = (() => {
 
   /** From halves to single precision. */
   function widen(bits) {
-    const table = halves(), values = new Float32Array(bits.length);
+    const table = halves();
+    const values = new Float32Array(bits.length);
     for (let place = 0; place < bits.length; place++) values[place] = table[bits[place]];
     return values;
   }
@@ -37,7 +45,8 @@ charrnn.tensors = (() => {
     let start = 0;
     for (const [name, shape] of Object.entries(shapes)) {
       const size = shape.reduce((product, each) => product * each, 1);
-      tensors[name] = numbers.slice(start, start += size);
+      tensors[name] = numbers.slice(start, start + size);
+      start += size;
     }
     return tensors;
   }

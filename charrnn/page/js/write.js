@@ -5,6 +5,7 @@ charrnn.write = (() => {
   const SLICE_MS = 12; // of writing before the browser has its turn
   const TOLD_MS = 400; // between two events of a text that is still being written
   const UNDONE = 100; // texts that can be gone back to
+  const SEEDS = 1n << 64n;
   const ESCAPES = { n: "\n", t: "\t", "\\": "\\" };
   const byId = (id) => document.getElementById(id);
 
@@ -31,10 +32,14 @@ charrnn.write = (() => {
 
     listen() {
       const actions = {
-        "go-on": () => this.goOn(), again: () => this.again(), undo: () => this.undo(),
-        copy: () => this.copy(), save: () => this.save(),
+        "go-on": () => this.goOn(),
+        again: () => this.again(),
+        undo: () => this.undo(),
+        copy: () => this.copy(),
+        save: () => this.save(),
       };
-      for (const [id, action] of Object.entries(actions)) byId(id).addEventListener("click", action);
+      for (const [id, action] of Object.entries(actions))
+        byId(id).addEventListener("click", action);
       this.form.addEventListener("submit", (event) => {
         event.preventDefault();
         if (this.writing) this.halt();
@@ -43,16 +48,29 @@ charrnn.write = (() => {
       this.form.addEventListener("input", () => this.refresh());
       document.addEventListener("keydown", (event) => {
         if (event.key === "Escape" && this.writing) this.halt();
-        if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !this.writing) this.write();
+        if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !this.writing)
+          this.write();
       });
     }
 
     /** The settings of the form, under the names that charrnn gives them. */
     settings() {
       const number = (name) => Number(byId(name).value);
-      const names = ["temperature", "top_k", "top_p", "min_p", "repetition_penalty", "repetition_window", "length"];
+      const names = [
+        "temperature",
+        "top_k",
+        "top_p",
+        "min_p",
+        "repetition_penalty",
+        "repetition_window",
+        "length",
+      ];
       const stop = byId("stop").value.replace(/\\([nt\\])/g, (_, letter) => ESCAPES[letter]);
-      return { ...Object.fromEntries(names.map((name) => [name, number(name)])), stop, seed: this.seed() };
+      return {
+        ...Object.fromEntries(names.map((name) => [name, number(name)])),
+        stop,
+        seed: this.seed(),
+      };
     }
 
     /** The seed that was typed, or a new one. */
@@ -63,7 +81,7 @@ charrnn.write = (() => {
 
     /** Write a new text. */
     write() {
-      if (!this.form.reportValidity()) return;
+      if (!this.check()) return;
       const prompt = byId("prompt").value;
       this.remember();
       this.writer.begin(prompt, this.settings());
@@ -79,7 +97,7 @@ charrnn.write = (() => {
 
     /** Write on, with the settings as they are now; a seed that was not typed stays. */
     goOn() {
-      if (!this.form.reportValidity()) return;
+      if (!this.check()) return;
       const typed = byId("seed").value.trim();
       const { seed } = this.writer.settings;
       this.remember();
@@ -136,7 +154,9 @@ charrnn.write = (() => {
       this.sheet.update(this.writer.text);
       const count = this.writer.position - this.from;
       const seconds = Math.max(0.001, (performance.now() - this.began) / 1000);
-      this.tell(`${count.toLocaleString("en")} characters, ${Math.round(count / seconds).toLocaleString("en")} a second`);
+      this.tell(
+        `${count.toLocaleString("en")} characters, ${Math.round(count / seconds).toLocaleString("en")} a second`,
+      );
       this.refresh();
     }
 
@@ -150,7 +170,9 @@ charrnn.write = (() => {
     /** Say what was done, and tell the other parts of the page. */
     tell(message) {
       const { settings, position } = this.writer;
-      byId("status").textContent = position ? [message, `seed ${settings.seed}`].filter(Boolean).join(" · ") : "";
+      byId("status").textContent = position
+        ? [message, `seed ${settings.seed}`].filter(Boolean).join(" · ")
+        : "";
       this.announce();
     }
 
@@ -172,15 +194,27 @@ charrnn.write = (() => {
 
     save() {
       const link = document.createElement("a");
-      link.href = URL.createObjectURL(new Blob([this.writer.whole], { type: "text/plain;charset=utf-8" }));
+      link.href = URL.createObjectURL(
+        new Blob([this.writer.whole], { type: "text/plain;charset=utf-8" }),
+      );
       link.download = `${charrnn.data.name}.txt`;
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 10000);
     }
 
+    /** Refuse a seed beyond 64 bits. */
+    check() {
+      const seed = byId("seed");
+      const digits = seed.value.trim();
+      const large = /^[0-9]+$/.test(digits) && BigInt(digits) >= SEEDS;
+      seed.setCustomValidity(large ? "the largest seed is 18446744073709551615" : "");
+      return this.form.reportValidity();
+    }
+
     /** Bring the buttons and notes in line with what can be done now. */
     refresh() {
-      const { writing, writer } = this, empty = !writer.position;
+      const { writing, writer } = this;
+      const empty = !writer.position;
       byId("write-button").textContent = writing ? "Stop" : "Write";
       for (const id of ["go-on", "again", "copy", "save"]) byId(id).disabled = writing || empty;
       byId("undo").disabled = writing || !this.before.length;
@@ -188,7 +222,8 @@ charrnn.write = (() => {
       byId("temperature-value").textContent = Number(byId("temperature").value).toFixed(2);
       const missing = charrnn.vocabulary.missing(byId("prompt").value);
       byId("missing").textContent = missing.length
-        ? `The model has never seen ${missing.map((each) => JSON.stringify(each)).join(" ")}.` : "";
+        ? `The model has never seen ${missing.map((each) => JSON.stringify(each)).join(" ")}.`
+        : "";
     }
   }
 
