@@ -11,7 +11,7 @@ from charrnn.recording.recorder import Recording
 
 MEASURED = 20_000
 """Characters on which the page's maker finds out what the units follow."""
-SHOWN = 4
+SHOWN = 3
 """Units that are listed for each feature."""
 
 

@@ -41,7 +41,7 @@ charrnn.characters = (() => {
       const last = this.spans[count - 1];
       for (const span of this.spans.splice(count)) span.remove();
       while (this.element.lastChild !== last.parentElement) this.element.lastChild.remove();
-      this.line = last.textContent === VISIBLE["\n"] ? null : last.parentElement;
+      this.line = "end" in last.dataset ? null : last.parentElement;
       if (this.here >= count) this.mark(count - 1);
     }
 
@@ -54,7 +54,10 @@ charrnn.characters = (() => {
         span.number = this.spans.length;
         this.spans.push(span);
         this.line.append(span);
-        if (symbol === "\n") this.line = null;
+        if (symbol === "\n") {
+          span.dataset.end = "";
+          this.line = null;
+        }
       }
       if (this.here === null && this.spans.length) this.mark(0);
     }
@@ -66,9 +69,9 @@ charrnn.characters = (() => {
     }
 
     /** Give the characters from here on the class that the function tells for their number. */
-    paint(classOf, from = 0) {
+    paint(style, from = 0) {
       for (let number = from; number < this.spans.length; number++) {
-        this.spans[number].className = classOf(number);
+        this.spans[number].className = style(number);
       }
     }
 
@@ -101,17 +104,28 @@ charrnn.characters = (() => {
 
     /** Where a key leads to. */
     target(key, control) {
-      const { here } = this, forth = this.leftToRight() ? 1 : -1;
+      const { here } = this,
+        forth = this.leftToRight() ? 1 : -1;
       switch (key) {
-        case "ArrowRight": return here + forth;
-        case "ArrowLeft": return here - forth;
-        case "ArrowDown": return this.vertical(1);
-        case "ArrowUp": return this.vertical(-1);
-        case "PageDown": return this.vertical(PAGE);
-        case "PageUp": return this.vertical(-PAGE);
-        case "Home": return control ? 0 : this.edge(-1);
-        case "End": return control ? this.spans.length - 1 : this.edge(1);
-        case "Enter": case " ": return here;
+        case "ArrowRight":
+          return here + forth;
+        case "ArrowLeft":
+          return here - forth;
+        case "ArrowDown":
+          return this.vertical(1);
+        case "ArrowUp":
+          return this.vertical(-1);
+        case "PageDown":
+          return this.vertical(PAGE);
+        case "PageUp":
+          return this.vertical(-PAGE);
+        case "Home":
+          return control ? 0 : this.edge(-1);
+        case "End":
+          return control ? this.spans.length - 1 : this.edge(1);
+        case "Enter":
+        case " ":
+          return here;
       }
       return undefined;
     }
@@ -135,7 +149,8 @@ charrnn.characters = (() => {
 
     /** The character so many lines further down, below this one. */
     vertical(lines) {
-      const step = Math.sign(lines), middle = this.middle(this.here);
+      const step = Math.sign(lines),
+        middle = this.middle(this.here);
       let number = this.here;
       for (let left = Math.abs(lines); left && this.spans[number]; left--) {
         const line = number;
@@ -144,7 +159,8 @@ charrnn.characters = (() => {
       if (!this.spans[number]) return step < 0 ? 0 : this.spans.length - 1;
       let best = number;
       for (const line = number; this.spans[number] && this.sameLine(line, number); number += step) {
-        if (Math.abs(this.middle(number) - middle) < Math.abs(this.middle(best) - middle)) best = number;
+        if (Math.abs(this.middle(number) - middle) < Math.abs(this.middle(best) - middle))
+          best = number;
       }
       return best;
     }

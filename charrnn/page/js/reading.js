@@ -31,8 +31,13 @@ charrnn.reading = (() => {
     const total = all.length ? all[all.length - 1].end : 0;
     if (total <= most) return all;
     if (!backward) return all.filter(({ end }) => end <= most);
-    const part = all.filter(({ start }) => total - start <= most), first = part[0]?.start ?? 0;
-    return part.map(({ symbol, start, end }) => ({ symbol, start: start - first, end: end - first }));
+    const part = all.filter(({ start }) => total - start <= most),
+      first = part[0]?.start ?? 0;
+    return part.map(({ symbol, start, end }) => ({
+      symbol,
+      start: start - first,
+      end: end - first,
+    }));
   }
 
   class Reading {
@@ -44,7 +49,8 @@ charrnn.reading = (() => {
       this.sources = [];
       this.width = 0;
       for (const [name, part] of Object.entries(network.state)) this.add(name, part);
-      for (const { layer, name, value } of gates) this.add(`${layer}/${name}`, network.value(value));
+      for (const { layer, name, value } of gates)
+        this.add(`${layer}/${name}`, network.value(value));
       this.most = Math.min(MOST, Math.floor(MEMORY / (4 * this.width)));
       this.blocks = [];
       this.ids = new Int32Array(0);
@@ -67,7 +73,8 @@ charrnn.reading = (() => {
       const all = characters(text);
       this.total = all.length;
       this.characters = fitting(all, this.most);
-      const before = this.ids, kept = this.characters.map(({ symbol }) => symbol).join("");
+      const before = this.ids,
+        kept = this.characters.map(({ symbol }) => symbol).join("");
       this.ids = vocabulary.encode(kept);
       if (backward) this.ids.reverse();
       const length = Math.min(this.position ?? 0, this.ids.length);
@@ -87,7 +94,9 @@ charrnn.reading = (() => {
 
     /** The parts of the state in a row, by name. */
     state(row) {
-      return Object.fromEntries(Object.keys(this.network.state).map((name) => [name, this.part(name, row)]));
+      return Object.fromEntries(
+        Object.keys(this.network.state).map((name) => [name, this.part(name, row)]),
+      );
     }
 
     /** Read on until this time (of `performance.now`); true where the text is at its end. */
@@ -100,7 +109,8 @@ charrnn.reading = (() => {
     }
 
     step() {
-      const row = this.position, id = this.ids[row];
+      const row = this.position,
+        id = this.ids[row];
       this.note(row, id, this.network.logits);
       this.network.read(id);
       this.blocks[Math.floor(row / BLOCK)] ??= new Float32Array(BLOCK * this.width);
@@ -112,9 +122,12 @@ charrnn.reading = (() => {
     /** Keep what the network thought before this id came. */
     note(row, id, logits) {
       const { scratch } = this;
-      let most = -Infinity, sum = 0;
-      for (let each = 0; each < scratch.length; each++) if (logits[each] > most) most = logits[each];
-      for (let each = 0; each < scratch.length; each++) sum += scratch[each] = Math.exp(logits[each] - most);
+      let most = -Infinity,
+        sum = 0;
+      for (let each = 0; each < scratch.length; each++)
+        if (logits[each] > most) most = logits[each];
+      for (let each = 0; each < scratch.length; each++)
+        sum += scratch[each] = Math.exp(logits[each] - most);
       this.bits[row] = (Math.log(sum) - (logits[id] - most)) / Math.LN2;
       this.rank(row * GUESSES, sum);
     }
@@ -150,15 +163,19 @@ charrnn.reading = (() => {
     /** The characters that have been read: from this one until before that one. */
     get read() {
       const { characters, position, ids } = this;
-      if (backward) return [characters.findIndex(({ start }) => start >= ids.length - position), characters.length]
-        .map((each) => (each < 0 ? characters.length : each));
+      if (backward)
+        return [
+          characters.findIndex(({ start }) => start >= ids.length - position),
+          characters.length,
+        ].map((each) => (each < 0 ? characters.length : each));
       const unread = characters.findIndex(({ end }) => end > position);
       return [0, unread < 0 ? characters.length : unread];
     }
 
     /** The first and the last row of a character, as they are read. */
     rows(number) {
-      const { start, end } = this.characters[number], { length } = this.ids;
+      const { start, end } = this.characters[number],
+        { length } = this.ids;
       return backward ? [length - end, length - 1 - start] : [start, end - 1];
     }
 
@@ -173,7 +190,10 @@ charrnn.reading = (() => {
     /** The likeliest characters before this one came: [{id, chance}]; at byte level, its first byte. */
     likeliest(number) {
       const start = this.rows(number)[0] * GUESSES;
-      const places = Array.from({ length: Math.min(GUESSES, vocabulary.unknown) }, (_, each) => start + each);
+      const places = Array.from(
+        { length: Math.min(GUESSES, vocabulary.unknown) },
+        (_, each) => start + each,
+      );
       return places.map((place) => ({ id: this.guesses[place], chance: this.chances[place] }));
     }
 

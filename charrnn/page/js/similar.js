@@ -5,7 +5,9 @@ charrnn.similar = (() => {
   const APART = 20; // characters between two places that are told, and from the place itself
 
   function cosine(a, b) {
-    let both = 0, left = 0, right = 0;
+    let both = 0,
+      left = 0,
+      right = 0;
     for (let unit = 0; unit < a.length; unit++) {
       both += a[unit] * b[unit];
       left += a[unit] * a[unit];
@@ -21,7 +23,9 @@ charrnn.similar = (() => {
    * states are alike because the text is the same.
    */
   function nearest(reading, name, number, count) {
-    const [first, last] = reading.read, here = reading.after(name, number), found = [];
+    const [first, last] = reading.read,
+      here = reading.after(name, number),
+      found = [];
     for (let each = first; each < last; each++) {
       if (Math.abs(each - number) > APART) {
         found.push({ number: each, likeness: cosine(here, reading.after(name, each)) });
