@@ -22,6 +22,7 @@ CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 NEEDS = "no chromium and chromium-driver here (apt-get install chromium chromium-driver)"
 FEATURES = ("--headless=new", "--no-sandbox", "--hide-scrollbars", "--window-size=1200,900")
 LOGS = {"browser": "ALL", "performance": "ALL"}
+SENT = "Network.requestWillBeSent"
 PATIENCE_SECONDS = 60
 LETTERS = "\n !,abcdefghijklmnopqrstuvwxyz"
 FLAT, PEAKED = 1, 6
@@ -49,9 +50,27 @@ def complaints(browser: Any) -> list[str]:
 
 def requests(browser: Any) -> list[str]:
     """The addresses that the page has asked for since this was last asked, itself left out."""
-    messages = [json.loads(each["message"])["message"] for each in browser.get_log("performance")]
-    sent = [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
+    sent = [
+        params
+        for method, params in network_events(browser)
+        if method == "Network.requestWillBeSent"
+    ]
     return [each["request"]["url"] for each in sent if each["type"] != "Document"]
+
+
+def blocked(browser: Any) -> set[str]:
+    """The addresses that the policy has kept the page from since this was last asked."""
+    events = network_events(browser)
+    refused = {params["requestId"] for _, params in events if params.get("blockedReason") == "csp"}
+    sent = [params for method, params in events if method == SENT]
+    return {each["request"]["url"] for each in sent if each["requestId"] in refused}
+
+
+def network_events(browser: Any) -> list[tuple[str, dict[str, Any]]]:
+    """What the browser tells of its requests: the name of each event, and its facts."""
+    messages = [json.loads(each["message"])["message"] for each in browser.get_log("performance")]
+    named = [(each["method"], each["params"]) for each in messages]
+    return [(method, params) for method, params in named if method.startswith("Network.")]
 
 
 def model_of(

@@ -1,7 +1,6 @@
 """What the page computes is what charrnn computes: networks, noise, filters, and so the text."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +15,10 @@ from charrnn.recording.recorder import record
 from charrnn.sampling import instant
 from charrnn.sampling.filters import Filters, Past, draw, sampling_config
 from charrnn.sampling.noise import Noise
-from charrnn.text.vocabulary import Vocabulary
 
 READ = """
-const [recording, weights, ids] = arguments;
+const [text, weights, ids] = arguments;
+const recording = JSON.parse(text); // the driver would sort the parts of the state
 for (const name in weights) weights[name] = Float32Array.from(weights[name].flat(Infinity));
 const network = new charrnn.network.Network(recording, weights);
 network.start();
@@ -79,13 +78,13 @@ def page(chromium, tmp_path_factory):
 def assert_agree(page: Opened, config: Config) -> None:
     """The page's logits and states are the interpreter's, character after character."""
     weights = random_weights(config)
-    recording = json.loads(json.dumps(record(config, VOCABULARY)))
+    recording = record(config, VOCABULARY)
     interpreter = Interpreter(recording, weights)
     interpreter.start(1)
     ids = np.random.default_rng(1).integers(0, VOCABULARY, 12).tolist()
     expected = [interpreter.read(np.array([id]))[0] for id in ids]
     plain = {name: weight.tolist() for name, weight in weights.items()}
-    logits, state, again = page.run(READ, recording, plain, ids)
+    logits, state, again = page.run(READ, json.dumps(recording), plain, ids)
     np.testing.assert_allclose(logits, expected, atol=1e-5)
     for ours, theirs in zip(state, interpreter.state.values(), strict=True):
         np.testing.assert_allclose(ours, theirs[0], atol=1e-5)
@@ -172,7 +171,9 @@ def test_half_precision_writes_with_weights_that_are_rounded(browser):
     interpreter = Interpreter(record(model.checkpoint.config.model, model.vocabulary.size), halves)
     interpreter.start(1)
     ids = [0, 5, 7]
-    script = "charrnn.model.start(); return arguments[0].map((id) => Array.from(charrnn.model.read(id)))"
+    script = (
+        "charrnn.model.start(); return arguments[0].map((id) => Array.from(charrnn.model.read(id)))"
+    )
     expected = [interpreter.read(np.array([id]))[0] for id in ids]
     np.testing.assert_allclose(page.run(script, ids), expected, atol=1e-5)
 

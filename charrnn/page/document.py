@@ -27,6 +27,7 @@ SCRIPTS = (
     "network",
     "writer",
     "sheet",
+    "choices",
     "write",
     "charts",
     "words",
@@ -43,6 +44,8 @@ SCRIPTS = (
 """The files of `js/` in the order in which they run."""
 LEFT_OPEN = re.compile("[<\ud800-\udfff]")
 """What may not stand in a script element as it is: the start of a tag, and half a character."""
+CODE = set("{}()_=;")
+"""Where all of these occur, the text is taken for code, and shown in letters of equal width."""
 TEMPERATURE, LENGTH = 0.8, 1000
 """What the page writes with when it is opened."""
 
@@ -85,6 +88,7 @@ def build_page(
         footer=escape(footer(model, precision)),
         temperature=TEMPERATURE,
         length=LENGTH,
+        fixed=" checked" if CODE.issubset(model.vocabulary.characters) else "",
         style=style,
         script=script,
         data=as_json(contents),

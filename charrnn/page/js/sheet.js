@@ -17,6 +17,7 @@ charrnn.sheet = (() => {
       mark.className = "prompt";
       mark.textContent = prompt;
       this.element.replaceChildren();
+      this.element.scrollTop = 0;
       this.block();
       if (prompt) this.block_.append(mark);
       this.text = document.createTextNode("");
@@ -32,6 +33,11 @@ charrnn.sheet = (() => {
       if (backward) this.text.insertData(0, text.slice(0, added));
       else this.append(text.slice(this.shown.length));
       this.shown = text;
+    }
+
+    /** Bring into view where a text that goes on will be written. */
+    showEnd() {
+      this.element.scrollTop = backward ? 0 : this.element.scrollHeight;
     }
 
     append(piece) {

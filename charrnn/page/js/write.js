@@ -5,8 +5,7 @@ charrnn.write = (() => {
   const SLICE_MS = 12; // of writing before the browser has its turn
   const TOLD_MS = 400; // between two events of a text that is still being written
   const UNDONE = 100; // texts that can be gone back to
-  const SEEDS = 1n << 64n;
-  const ESCAPES = { n: "\n", t: "\t", "\\": "\\" };
+  const { choices } = charrnn;
   const byId = (id) => document.getElementById(id);
 
   /** Lets the browser draw and answer, then calls back; in a hidden window too. */
@@ -23,11 +22,11 @@ charrnn.write = (() => {
     constructor(network) {
       this.writer = new charrnn.writer.Writer(network);
       this.sheet = new charrnn.sheet.Sheet(byId("text"));
-      this.form = byId("controls");
       this.before = []; // snapshots of earlier texts
       this.writing = false;
       this.listen();
       this.refresh();
+      choices.explain();
     }
 
     listen() {
@@ -40,68 +39,45 @@ charrnn.write = (() => {
       };
       for (const [id, action] of Object.entries(actions))
         byId(id).addEventListener("click", action);
-      this.form.addEventListener("submit", (event) => {
+      byId("controls").addEventListener("submit", (event) => {
         event.preventDefault();
         if (this.writing) this.halt();
         else this.write();
       });
-      this.form.addEventListener("input", () => this.refresh());
-      document.addEventListener("keydown", (event) => {
-        if (event.key === "Escape" && this.writing) this.halt();
-        if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !this.writing)
-          this.write();
-      });
+      byId("controls").addEventListener("input", choices.explain);
+      document.addEventListener("keydown", (event) => this.press(event));
     }
 
-    /** The settings of the form, under the names that charrnn gives them. */
-    settings() {
-      const number = (name) => Number(byId(name).value);
-      const names = [
-        "temperature",
-        "top_k",
-        "top_p",
-        "min_p",
-        "repetition_penalty",
-        "repetition_window",
-        "length",
-      ];
-      const stop = byId("stop").value.replace(/\\([nt\\])/g, (_, letter) => ESCAPES[letter]);
-      return {
-        ...Object.fromEntries(names.map((name) => [name, number(name)])),
-        stop,
-        seed: this.seed(),
-      };
-    }
-
-    /** The seed that was typed, or a new one. */
-    seed() {
-      const typed = byId("seed").value.trim();
-      return typed ? BigInt(typed) : charrnn.noise.randomSeed();
+    /** Ctrl+Enter writes wherever one is, Escape stops. */
+    press(event) {
+      if (event.key === "Escape" && this.writing) this.halt();
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      if (!this.writing) this.write();
     }
 
     /** Write a new text. */
     write() {
-      if (!this.check()) return;
+      if (!choices.valid()) return;
       const prompt = byId("prompt").value;
       this.remember();
-      this.writer.begin(prompt, this.settings());
+      this.writer.begin(prompt, choices.settings());
       this.sheet.show(prompt, "");
       this.run();
     }
 
     /** Write another text: with a seed that nobody chose. */
     again() {
-      if (byId("seed").value) byId("seed").value = charrnn.noise.randomSeed();
+      choices.changeSeed();
       this.write();
     }
 
     /** Write on, with the settings as they are now; a seed that was not typed stays. */
     goOn() {
-      if (!this.check()) return;
-      const typed = byId("seed").value.trim();
-      const { seed } = this.writer.settings;
+      if (!choices.valid()) return;
       this.remember();
-      this.writer.proceed({ ...this.settings(), ...(typed ? {} : { seed }) });
+      this.writer.proceed(choices.settings(this.writer.settings.seed));
+      this.sheet.showEnd();
       this.run();
     }
 
@@ -153,10 +129,9 @@ charrnn.write = (() => {
       this.writing = false;
       this.sheet.update(this.writer.text);
       const count = this.writer.position - this.from;
-      const seconds = Math.max(0.001, (performance.now() - this.began) / 1000);
-      this.tell(
-        `${count.toLocaleString("en")} characters, ${Math.round(count / seconds).toLocaleString("en")} a second`,
-      );
+      const rate = (1000 * count) / Math.max(1, performance.now() - this.began);
+      const [written, pace] = [count, Math.round(rate)].map((each) => each.toLocaleString("en"));
+      this.tell(`${written} characters, ${pace} a second`);
       this.refresh();
     }
 
@@ -202,16 +177,7 @@ charrnn.write = (() => {
       setTimeout(() => URL.revokeObjectURL(link.href), 10000);
     }
 
-    /** Refuse a seed beyond 64 bits. */
-    check() {
-      const seed = byId("seed");
-      const digits = seed.value.trim();
-      const large = /^[0-9]+$/.test(digits) && BigInt(digits) >= SEEDS;
-      seed.setCustomValidity(large ? "the largest seed is 18446744073709551615" : "");
-      return this.form.reportValidity();
-    }
-
-    /** Bring the buttons and notes in line with what can be done now. */
+    /** Bring the buttons in line with what can be done now. */
     refresh() {
       const { writing, writer } = this;
       const empty = !writer.position;
@@ -219,11 +185,6 @@ charrnn.write = (() => {
       for (const id of ["go-on", "again", "copy", "save"]) byId(id).disabled = writing || empty;
       byId("undo").disabled = writing || !this.before.length;
       byId("text").setAttribute("aria-busy", String(writing));
-      byId("temperature-value").textContent = Number(byId("temperature").value).toFixed(2);
-      const missing = charrnn.vocabulary.missing(byId("prompt").value);
-      byId("missing").textContent = missing.length
-        ? `The model has never seen ${missing.map((each) => JSON.stringify(each)).join(" ")}.`
-        : "";
     }
   }
 
