@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from test_network import STACKS
+from test_sampling import model_of
 
 from charrnn.cells import CELLS, Cell
 from charrnn.config import Config
@@ -14,6 +15,7 @@ from charrnn.recording.interpreter import BY_NAME, Interpreter
 from charrnn.recording.recorder import record
 from charrnn.sampling import instant
 from charrnn.sampling.instant import InstantNetwork
+from charrnn.sampling.writing import first_ids
 
 VOCABULARY = 9
 SIZES = {"units": 6, "layers": 2, "embedding": 5}
@@ -120,3 +122,26 @@ def test_what_cannot_be_recorded_is_named(monkeypatch, wrong, message):
     monkeypatch.setattr(CELLS, "_items", {**CELLS.present, "odd": cell})
     with pytest.raises(ConfigError, match=message):
         record(Config.of(cell="odd", units=4).model, VOCABULARY)
+
+
+@pytest.mark.parametrize("name", sorted(CELLS))
+def test_the_gates_of_a_recording_are_those_of_states(name):
+    model = model_of(cell=name, layers=2, direction="forward")
+    recording = record(model.checkpoint.config.model, model.vocabulary.size)
+    states, interpreter = model.states("abca"), Interpreter(recording, model.checkpoint.weights)
+    interpreter.start(1)
+    for n, number in enumerate(first_ids(model.vocabulary, "abca", False)):
+        interpreter.read([number])
+        for gate, value in recording["gates"].items():
+            if n:
+                found = interpreter.value(value)[0]
+                np.testing.assert_allclose(found, states[gate][n - 1], atol=1e-6)
+                assert (found >= 0).all()
+                assert (found <= 1).all()
+
+
+def test_new_values_and_outputs_are_no_gates():
+    for name, gates in {"lstm": "ifo", "gru": "zr", "jordan": "", "rnn": "", "scrn": ""}.items():
+        recording = record(Config.of(**SIZES, cell=name).model, VOCABULARY)
+        expected = [f"layers.{layer}.{gate}" for layer in (0, 1) for gate in gates]
+        assert list(recording["gates"]) == expected

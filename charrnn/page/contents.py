@@ -40,14 +40,14 @@ def collect(
     Raises:
         ConfigError: The model's cell cannot be recorded.
     """
-    config = model.checkpoint.config.model
+    recording = record(model.checkpoint.config.model, model.vocabulary.size)
     return {
         "name": name,
         "vocabulary": model.vocabulary.to_json(),
         "backward": model.backward,
-        "recording": record(config, model.vocabulary.size),
+        "recording": recording,
         "precision": precision,
         "text": text,
-        "look": look_inside(model),
+        "look": look_inside(model, recording, text),
         "runs": describe_runs([model.path, *others]),
     }

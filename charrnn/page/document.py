@@ -30,12 +30,19 @@ SCRIPTS = (
     "choices",
     "write",
     "charts",
+    "words",
+    "reading",
+    "similar",
+    "characters",
+    "views",
+    "units",
+    "card",
     "look",
     "run",
     "main",
 )
 """The files of `js/` in the order in which they run."""
-STYLES = ("page", "run")
+STYLES = ("page", "look", "run")
 LEFT_OPEN = re.compile("[<\ud800-\udfff]")
 """What may not stand in a script element as it is: the start of a tag, and half a character."""
 CODE = set("{}()_=;")

@@ -26,7 +26,7 @@ class Interpreter:
 
     def __init__(self, recording: Recording, weights: Mapping[str, np.ndarray]) -> None:
         self._recording, self._weights = recording, weights
-        self._prepared = self._run(recording["prepare"], [], {})
+        self._prepared = self._values = self._run(recording["prepare"], [], {})
 
     def start(self, count: int) -> None:
         """Put so many texts at the zero state."""
@@ -35,10 +35,15 @@ class Interpreter:
 
     def read(self, ids: np.ndarray) -> np.ndarray:
         """Logits [B, V] after one more character of each text, ids int [B]."""
-        values = self._run(self._recording["step"], self._prepared, {"ids": ids, **self.state})
-        after = (values[number] for number in self._recording["state"])
+        given = {"ids": ids, **self.state}
+        self._values = self._run(self._recording["step"], self._prepared, given)
+        after = map(self.value, self._recording["state"])
         self.state = dict(zip(self.state, after, strict=True))
-        return values[self._recording["logits"]]
+        return self.value(self._recording["logits"])
+
+    def value(self, number: int) -> np.ndarray:
+        """What the operation of that number computed for the character read last."""
+        return self._values[number]
 
     def _run(
         self, operations: list[Operation], before: list, given: Mapping[str, np.ndarray]

@@ -1,6 +1,7 @@
 """From a network's configuration to its step as plain data."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TypedDict, cast
 
 import numpy as np
@@ -9,9 +10,10 @@ from charrnn.config import ModelConfig
 from charrnn.errors import ConfigError
 from charrnn.network.stack import Stack, run_step
 from charrnn.network.weights import specify, state_names, state_widths
-from charrnn.recording.values import Operation, RecordingOps, Tape
+from charrnn.recording.values import Operation, RecordingOps, Tape, Value
+from charrnn.sampling.activity import NotingOps, open_gates
 from charrnn.sampling.instant import tabulated
-from charrnn.types import ArrayOps
+from charrnn.types import Array, ArrayOps, State
 
 INPUTS = ("ids", "state")
 
@@ -36,6 +38,8 @@ class Recording(TypedDict):
     """The number of the value that is the logits, [B, V]."""
     state: list[int]
     """The numbers of the values that are the new state, in the order of `states`."""
+    gates: dict[str, int]
+    """The numbers of the gates' values [B, U], by their names in `LanguageModel.states`."""
 
 
 def record(config: ModelConfig, vocabulary_size: int) -> Recording:
@@ -69,15 +73,19 @@ def record_batch(config: ModelConfig, vocabulary_size: int, batch: int) -> Recor
         for name, each in specify(config, vocabulary_size).items()
     }
     table = tabulated(config, vocabulary_size)
-    stack = Stack(cast(ArrayOps, RecordingOps(tape)), config, weights, table=table)
+    ops = NotingOps(RecordingOps(tape))
+    stack = Stack(cast(ArrayOps, ops), config, weights, table=table)
+    stack.layers = [layer._replace(cell=ops.watched(layer.cell)) for layer in stack.layers]
     ids = tape.note("ids", [], np.zeros(batch, np.int32))
     widths = dict(zip(state_names(config), state_widths(config), strict=True))
     state = tuple(
         tape.note("state", [], np.zeros((batch, width), np.float32), name)
         for name, width in widths.items()
     )
-    features, after = stack.features(ids, state, run_step)
+    gates: dict[str, Value] = {}
+    features, after = stack.features(ids, state, partial(run_noting, ops, gates))
     outputs = [tape.value(each).number for each in (stack.logits(features), *after)]
+    outputs += [value.number for value in gates.values()]
     prepare, step, numbers = arranged(tape.operations, outputs)
     return {
         "weights": {name: list(value.shape) for name, value in weights.items()},
@@ -85,8 +93,20 @@ def record_batch(config: ModelConfig, vocabulary_size: int, batch: int) -> Recor
         "prepare": prepare,
         "step": step,
         "logits": numbers[0],
-        "state": numbers[1:],
+        "state": numbers[1 : 1 + len(widths)],
+        "gates": dict(zip(gates, numbers[1 + len(widths) :], strict=True)),
     }
+
+
+def run_noting(
+    ops: NotingOps, seen: dict[str, Value], stack: Stack, place: int, read: Array, state: State
+) -> tuple[Array, State]:
+    """A `Run` of a single time step that notes the gates' values by name."""
+    ops.noted.clear()
+    y, after = run_step(stack, place, read, state)
+    found = open_gates(stack.layers[place].cell, ops.noted, y.shape)
+    seen.update({f"layers.{place}.{name}": value for name, value in found.items()})
+    return y, after
 
 
 def arranged(

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable
 from copy import copy
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from charrnn.sampling.instant import tabulated
 from charrnn.types import Array, ArrayOps, State, Tensors, Weights
 
 GATES = ("sigmoid", "recurrent_activation")
-"""What makes a gate, in a cell that does not name its gates."""
+"""What makes a gate: functions whose values lie between 0 and 1."""
+Noted = list[tuple[str, Any]]
+"""Names of functions and their results, call after call."""
 
 
 def activity(config: ModelConfig, weights: Weights, ids: np.ndarray) -> Tensors:
@@ -52,16 +54,16 @@ def activity(config: ModelConfig, weights: Weights, ids: np.ndarray) -> Tensors:
 
 
 class NotingOps:
-    """NumPy's array functions, which note what the activation functions among them return."""
+    """Array functions, NumPy's or others, which note what the activation functions return."""
 
-    def __init__(self) -> None:
-        self.noted: list[tuple[str, np.ndarray]] = []
-        """Name of the function and its result, call after call."""
-        self.sigmoid = self._noting("sigmoid", arrays.sigmoid)
-        self.tanh = self._noting("tanh", arrays.tanh)
+    def __init__(self, ops: object = arrays) -> None:
+        self._ops = ops
+        self.noted: Noted = []
+        self.sigmoid = self._noting("sigmoid", getattr(ops, "sigmoid"))  # noqa: B009
+        self.tanh = self._noting("tanh", getattr(ops, "tanh"))  # noqa: B009
 
-    def __getattr__(self, name: str) -> Callable[..., np.ndarray]:
-        function: Callable[..., np.ndarray] = getattr(arrays, name)
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        function: Callable[..., Any] = getattr(self._ops, name)
         return function
 
     def watched(self, cell: Cell) -> Cell:
@@ -70,24 +72,33 @@ class NotingOps:
         for name in ("activation", "recurrent_activation"):
             chosen: Activation | None = getattr(cell, name, None)
             if chosen is not None:
-                plain = lambda ops, x, function=chosen.function: function(arrays, x)  # noqa: E731
+                plain = lambda ops, x, function=chosen.function: function(self._ops, x)  # noqa: E731
                 setattr(cell, name, chosen._replace(function=self._noting(name, plain)))
         return cell
 
-    def _noting(self, name: str, function: Callable[..., Array]) -> Callable[..., np.ndarray]:
-        def noting(*arguments: object) -> np.ndarray:
-            result: np.ndarray = function(*arguments)
+    def _noting(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def noting(*arguments: object) -> Any:
+            result = function(*arguments)
             self.noted.append((name, result))
             return result
 
         return noting
 
 
-def gates(
-    cell: Cell, noted: list[tuple[str, np.ndarray]], shape: tuple[int, ...]
-) -> dict[str, np.ndarray]:
-    """The gates [B, U] of one step by name; the shape tells a gate where the cell names none."""
+def gates(cell: Cell, noted: Noted, shape: tuple[int, ...]) -> dict[str, Any]:
+    """The gates [B, U] of one step by name; the shape tells a gate where the cell names none.
+
+    The names that a cell gives belong to the new values too, which the gates weigh.
+    """
     if cell.gate_names:
         return {name: value for name, (_, value) in zip(cell.gate_names, noted, strict=False)}
-    found = [value for name, value in noted if name in GATES and value.shape == shape]
+    return open_gates(cell, noted, shape)
+
+
+def open_gates(cell: Cell, noted: Noted, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Of what `gates` returns, that which lies between 0 and 1: how far each gate is open."""
+    if cell.gate_names:
+        named = zip(cell.gate_names, noted, strict=False)
+        return {name: value for name, (function, value) in named if function in GATES}
+    found = [value for function, value in noted if function in GATES and value.shape == shape]
     return {f"gate_{number}": value for number, value in enumerate(found)}
