@@ -1,6 +1,7 @@
 """What a run is, from the head of its checkpoint: no tensor is read, no cell has to be known."""
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -39,6 +40,20 @@ class Summary:
     """How many characters they have."""
     started: datetime | None
     """When the run began: its corpus was encoded then."""
+
+    @property
+    def text_name(self) -> str | None:
+        """The name of the text: of its file, or of the folder that holds all its files.
+
+        None where the corpus does not lie beside the checkpoint.
+        """
+        if not self.corpus:
+            return None
+        if "-" in self.corpus:
+            return "standard input"
+        if len(self.corpus) == 1:
+            return Path(self.corpus[0]).name
+        return f"{Path(os.path.commonpath(self.corpus)).name}/ ({len(self.corpus)} files)"
 
     @property
     def best_bits_per_char(self) -> float | None:

@@ -1,9 +1,7 @@
 """Facts for reading: values in words, and tables that fit the terminal."""
 
-import os
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from shutil import get_terminal_size
 
 from charrnn.cli.terminal import in_a_line
@@ -69,15 +67,8 @@ def shape(summary: Summary) -> str:
 
 
 def corpus_name(summary: Summary) -> str:
-    """The name of the text: of its file, or of the folder that holds all its files."""
-    sources = summary.corpus
-    if not sources:
-        return MISSING
-    if "-" in sources:
-        return "standard input"
-    if len(sources) == 1:
-        return in_a_line(Path(sources[0]).name)
-    return f"{in_a_line(Path(os.path.commonpath(sources)).name)}/ ({len(sources)} files)"
+    """The name of the text."""
+    return MISSING if summary.text_name is None else in_a_line(summary.text_name)
 
 
 def readable(value: object) -> str:

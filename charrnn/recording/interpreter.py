@@ -26,7 +26,8 @@ class Interpreter:
 
     def __init__(self, recording: Recording, weights: Mapping[str, np.ndarray]) -> None:
         self._recording, self._weights = recording, weights
-        self._prepared = self._run(recording["prepare"], [], {})
+        self.prepared = self._run(recording["prepare"], [], {})
+        """The results of the operations that are computed once."""
 
     def start(self, count: int) -> None:
         """Put so many texts at the zero state."""
@@ -35,7 +36,7 @@ class Interpreter:
 
     def read(self, ids: np.ndarray) -> np.ndarray:
         """Logits [B, V] after one more character of each text, ids int [B]."""
-        values = self._run(self._recording["step"], self._prepared, {"ids": ids, **self.state})
+        values = self._run(self._recording["step"], self.prepared, {"ids": ids, **self.state})
         after = (values[number] for number in self._recording["state"])
         self.state = dict(zip(self.state, after, strict=True))
         return values[self._recording["logits"]]
