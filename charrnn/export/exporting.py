@@ -81,7 +81,7 @@ def check_place(chosen: Format, path: Path) -> None:
         raise ConfigError(
             f"the name of a file for {chosen.name} ends in {chosen.suffix}",
             {"output": str(path)},
-            way_out=f"name it {path.with_suffix(chosen.suffix).name}",
+            way_out=f"name it {path.stem or 'model'}{chosen.suffix}",
         )
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from charrnn.config import ModelConfig
 from charrnn.export.formats import facts, register
 from charrnn.export.programs import program
+from charrnn.export.stock import STOCK, stock_weights
 from charrnn.language_model import LanguageModel
 from charrnn.network.stack import NORM_EPSILON
 from charrnn.network.weights import (
@@ -26,24 +27,19 @@ from charrnn.network.weights import (
     below,
     norm,
     recurrent,
+    specify,
 )
 from charrnn.types import Tensors
 
 if TYPE_CHECKING:
     import keras
 
-EMBEDDING, LOGITS = "embedding", "logits"
+EMBEDDING, RECURRENT, LOGITS = "embedding", "recurrent", "logits"
 """Names of layers, which are also the beginnings of the names of their weights."""
 FACTS = "charrnn.json"
 """The file in the archive that Keras does not read."""
-CELLS = {
-    "lstm": "LSTM",
-    "gru": "GRU",
-    "gru_classic": "GRU",
-    "rnn": "SimpleRNN",
-    "irnn": "SimpleRNN",
-}
-"""The layer of each cell; its weights have the names, shapes and order of ours."""
+LAYERS = {"lstm": "LSTM", "gru": "GRU", "rnn": "SimpleRNN", "gru_classic": "GRU"}
+"""Keras's class for each stock layer, whose weights have the names, shapes and order of ours."""
 OTHERWISE = ("leaky_relu",)
 """Activations that have another slope in Keras."""
 
@@ -76,10 +72,15 @@ def step(number):
 
 def obstacles(config: ModelConfig) -> Iterator[str]:
     """What Keras's stock layers cannot do."""
-    if config.cell not in CELLS:
+    if layer_of(config) not in LAYERS:
         yield f"Keras has no layer for the cell {config.cell}"
     elif config.activation in OTHERWISE:
         yield f"Keras has another slope for `activation {config.activation}`"
+
+
+def layer_of(config: ModelConfig) -> str:
+    """The stock layer of a network's cell."""
+    return STOCK.get(config.cell, config.cell)
 
 
 @register(
@@ -135,16 +136,19 @@ def recurrent_layer(keras: ModuleType, config: ModelConfig, units: int, name: st
     }
     if config.cell == "gru_classic":
         functions["reset_after"] = False
-    layer = getattr(keras.layers, CELLS[config.cell])
+    layer = getattr(keras.layers, LAYERS[layer_of(config)])
     return layer(units, return_sequences=True, name=name, **functions)
 
 
 def fill(network: "keras.Model", config: ModelConfig, weights: Tensors) -> None:
-    """Give each layer the weights under its name; they have the order of Keras's."""
+    """Give each layer the weights under its name, in the order of `specify`, which is Keras's."""
+    names = specify(config, len(weights[LOGITS_BIAS]))
     for layer in network.layers:
-        own = list(below(weights, layer.name).values())
+        own = {name: weights[f"{layer.name}/{name}"] for name in below(names, layer.name)}
+        if layer.name.startswith(RECURRENT):
+            own = stock_weights(config.cell, own)
         if own and layer.name != LOGITS:
-            layer.set_weights(own)
+            layer.set_weights(list(own.values()))
     kernel = weights[EMBEDDINGS].T if config.tie_embeddings else weights[LOGITS_KERNEL]
     network.get_layer(LOGITS).set_weights([kernel, weights[LOGITS_BIAS]])
 

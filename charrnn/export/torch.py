@@ -7,8 +7,7 @@ PyTorch has two biases; the second is zero where a cell has one alone.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import numpy as np
 from safetensors.numpy import save
@@ -16,25 +15,15 @@ from safetensors.numpy import save
 from charrnn.config import ModelConfig
 from charrnn.export.formats import facts_as_texts, register
 from charrnn.export.programs import program
+from charrnn.export.stock import STOCK, stock_weights
 from charrnn.language_model import LanguageModel
 from charrnn.network.weights import EMBEDDINGS, LOGITS_BIAS, LOGITS_KERNEL, below, recurrent
 from charrnn.types import Tensors
 
-
-class Layer(NamedTuple):
-    """PyTorch's class for a cell, and the order of its gates as places in ours."""
-
-    name: str
-    order: tuple[int, ...] = (0,)
-
-
-LAYERS = {
-    "lstm": Layer("LSTM", (0, 1, 2, 3)),
-    "gru": Layer("GRU", (1, 0, 2)),
-    "rnn": Layer("RNN"),
-    "irnn": Layer("RNN"),
-}
-"""By cell."""
+LAYERS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
+"""PyTorch's class for each stock layer."""
+GATES = {"lstm": (0, 1, 2, 3), "gru": (1, 0, 2), "rnn": (0,)}
+"""The order of its gates, as places in ours."""
 NONLINEARITIES = ("tanh", "relu")
 """What `nn.RNN` offers."""
 
@@ -67,16 +56,17 @@ def step(number):
 
 def obstacles(config: ModelConfig) -> Iterator[str]:
     """What PyTorch's layers cannot do."""
-    if config.cell not in LAYERS:
+    if config.cell not in STOCK:
         yield f"PyTorch has no layer for the cell {config.cell}"
         return
+    layer = f"nn.{LAYERS[STOCK[config.cell]]}"
     if config.cell == "rnn" and config.activation not in NONLINEARITIES:
         yield f"nn.RNN does not know `activation {config.activation}`"
     if len(set(config.layer_units)) > 1:
-        yield f"in nn.{LAYERS[config.cell].name} all layers have the same number of `units`"
+        yield f"in {layer} all layers have the same number of `units`"
     for name in ("layer_norm", "residual"):
         if getattr(config, name):
-            yield f"nn.{LAYERS[config.cell].name} has no `{name}`"
+            yield f"{layer} has no `{name}`"
 
 
 @register(
@@ -102,13 +92,14 @@ def arranged(config: ModelConfig, weights: Tensors) -> Tensors:
     kernel = embeddings.T if config.tie_embeddings else weights[LOGITS_KERNEL]
     tensors = {"embedding.weight": embeddings}
     for number in range(config.layers or 1):
-        own = layer_weights(LAYERS[config.cell], below(weights, recurrent(number + 1)))
+        own = layer_weights(config.cell, below(weights, recurrent(number + 1)))
         tensors |= {f"rnn.{name}_l{number}": each for name, each in own.items()}
     return tensors | {"output.weight": kernel.T, "output.bias": weights[LOGITS_BIAS]}
 
 
-def layer_weights(layer: Layer, weights: Mapping[str, np.ndarray]) -> Tensors:
+def layer_weights(cell: str, weights: Tensors) -> Tensors:
     """A layer's weights as PyTorch has them."""
+    weights = stock_weights(cell, weights)
     biases = np.atleast_2d(weights["bias"])
     second = biases[1] if len(biases) > 1 else np.zeros_like(biases[0])
     ours = {
@@ -117,7 +108,7 @@ def layer_weights(layer: Layer, weights: Mapping[str, np.ndarray]) -> Tensors:
         "bias_ih": biases[0],
         "bias_hh": second,
     }
-    return {name: reordered(each, layer.order) for name, each in ours.items()}
+    return {name: reordered(each, GATES[STOCK[cell]]) for name, each in ours.items()}
 
 
 def reordered(rows: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
@@ -135,5 +126,5 @@ def layer_facts(config: ModelConfig, tensors: Tensors) -> dict[str, str]:
     }
     if config.activation:
         arguments["nonlinearity"] = config.activation
-    layer = LAYERS[config.cell].name
+    layer = LAYERS[STOCK[config.cell]]
     return {"layer": json.dumps(layer), "arguments": json.dumps(arguments)}
