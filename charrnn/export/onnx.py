@@ -7,7 +7,7 @@ Inputs: `ids` int64 [B], and each part of the state, float32 [B, U]; `1/h` is ca
 Outputs: `logits` float32 [B, V], and the state after in the same order, as `next_state_1_h`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -133,7 +133,7 @@ class Graph:
         outputs = [self._floats("logits", recording["weights"]["logits/bias"][0])]
         outputs += [self._floats(*each) for each in zip(results, widths, strict=True)]
         for name, number in {"logits": recording["logits"], **results}.items():
-            self.nodes.append(self._onnx.helper.make_node("Identity", [values[number]], [name]))
+            self._add("Identity", [values[number]], name, {})
         return inputs, outputs
 
     def _value(
@@ -187,8 +187,15 @@ class Graph:
     def node(self, operator: str, *inputs: str, **attributes: object) -> str:
         """Add a node with one output, and return the output's name."""
         name = f"value_{len(self.nodes)}"
-        self.nodes.append(self._onnx.helper.make_node(operator, inputs, [name], **attributes))
+        self._add(operator, inputs, name, attributes)
         return name
+
+    def _add(
+        self, operator: str, inputs: Sequence[str], output: str, attributes: Mapping[str, object]
+    ) -> None:
+        """Add a node; it has a name too, without which ONNX Runtime 1.20 takes two for one."""
+        make = self._onnx.helper.make_node
+        self.nodes.append(make(operator, inputs, [output], name=f"make_{output}", **attributes))
 
     def constant(self, value: np.ndarray | np.generic) -> str:
         """Store an array, and return its name."""
