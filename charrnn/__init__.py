@@ -14,6 +14,7 @@ from charrnn.version import __version__
 
 if TYPE_CHECKING:
     from charrnn.errors import CharrnnError
+    from charrnn.export.exporting import export_model
     from charrnn.language_model import LanguageModel, evaluate, generate, load
     from charrnn.mixing import Blend, blend
     from charrnn.training.loop import train
@@ -25,6 +26,7 @@ __all__ = [
     "__version__",
     "blend",
     "evaluate",
+    "export_model",
     "generate",
     "load",
     "train",
@@ -35,6 +37,7 @@ _HOMES = {
     "load": "charrnn.language_model",
     "blend": "charrnn.mixing",
     "generate": "charrnn.language_model",
+    "export_model": "charrnn.export.exporting",
     "evaluate": "charrnn.language_model",
     "Blend": "charrnn.mixing",
     "LanguageModel": "charrnn.language_model",

@@ -24,6 +24,7 @@ from charrnn import tensor_file
 from charrnn.cells import CELLS
 from charrnn.config import Config
 from charrnn.errors import CheckpointError, ConfigError
+from charrnn.files import write_atomically
 from charrnn.network.layout import (
     Layout,
     check_finite,
@@ -102,6 +103,11 @@ class Written:
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write the checkpoint so that at any moment the old file or the new one is there."""
+    write_atomically(path, packed(checkpoint))
+
+
+def packed(checkpoint: Checkpoint) -> bytes:
+    """The checkpoint as a file has it."""
     description = {
         "format": FORMAT,
         "config": checkpoint.config.to_json(),
@@ -109,7 +115,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "progress": asdict(checkpoint.progress),
         "written": asdict(Written(__version__, now())),
     }
-    tensor_file.write(path, KEY, description, checkpoint.tensors)
+    return tensor_file.packed(KEY, description, checkpoint.tensors)
 
 
 def now() -> str:

@@ -1,18 +1,22 @@
 """Files that a user names to write to: none of ours is lost, and a link or device stays one."""
 
 import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from charrnn.checkpoints import KEY
 from charrnn.errors import RunError
-from charrnn.files import placed, write_atomically
+from charrnn.files import placed, sync_folder, write_atomically
 from charrnn.runs import Run
 
 LONGEST_HEADER = 1 << 24
 """How much of a file is read, in bytes, to see whether it is a checkpoint."""
 MARK = f'"{KEY}":"'.encode()
 """How our entry begins in the header of a safetensors file."""
+IN_A_RUN = "is in the folder of a run, into which only training may write"
 
 
 def open_output(path: Path) -> IO[bytes]:
@@ -36,13 +40,60 @@ def write_output(path: Path, data: bytes) -> None:
         path.write_bytes(data)
 
 
+def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a folder, which is made where it is missing; all of them or none.
+
+    They are moved to their names when the last one is complete.
+
+    Raises:
+        RunError: One of them is there already, or the folder belongs to a run.
+        OSError: The system refuses it; the error names the path.
+    """
+    check_folder(path, files)
+    folder = target(path)
+    try:
+        with made(folder), tempfile.TemporaryDirectory(prefix=".", dir=folder) as hidden:
+            for name, data in files.items():
+                write_atomically(Path(hidden) / name, data)
+            for name in files:
+                (Path(hidden) / name).rename(folder / name)
+            sync_folder(folder)
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+@contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """Make a folder where it is missing; it is gone again if nothing was written to it."""
+    new = not folder.exists()
+    folder.mkdir(exist_ok=True)
+    try:
+        yield
+    finally:
+        if new and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def check_folder(path: Path, names: Iterable[str]) -> None:
+    """RunError where the path is no folder to write files of these names into."""
+    folder = target(path)
+    if folder.exists() and not folder.is_dir():
+        raise refused(path, "is a file", "name a folder")
+    if Run(folder).exists or Run(folder.parent).exists:
+        raise refused(path, IN_A_RUN, "name another folder")
+    for name in names:
+        if os.path.lexists(folder / name):
+            raise refused(path / name, "is there already", "name another folder")
+
+
 def check_output(path: Path) -> None:
     """RunError where the path leads into a run's own folder, or to a checkpoint anywhere."""
     if is_device(path):
         return
     file = target(path)
     if Run(file.parent).exists:
-        raise refused(path, "is in the folder of a run, into which only training may write")
+        raise refused(path, IN_A_RUN)
     if file.is_file() and is_checkpoint(file):
         raise refused(path, "is a checkpoint")
 
@@ -60,9 +111,9 @@ def target(path: Path) -> Path:
     return file
 
 
-def refused(path: Path, why: str) -> RunError:
+def refused(path: Path, why: str, way_out: str = "name another file") -> RunError:
     """The error for a path that is not written to."""
-    return RunError(why, where=path, way_out="name another file")
+    return RunError(why, where=path, way_out=way_out)
 
 
 def is_checkpoint(path: Path) -> bool:

@@ -11,6 +11,8 @@ from charrnn.errors import RunError
 DEFAULT_ROOT = Path("checkpoints")
 SUFFIX = ".safetensors"
 WHICH = ("best", "last")
+MODEL = f"model{SUFFIX}"
+"""The checkpoint in the folder of a model that was handed on: what `export` writes."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +113,18 @@ def find_run(name: str | os.PathLike[str] | None, root: Path = DEFAULT_ROOT) -> 
                 "there is no run yet", where=root, way_out="make one with: `train corpus.txt`"
             )
         return runs[-1]
-    for run in (Run(root / name), Run(Path(name))):
-        if run.exists:
-            return run
+    for place in places(name, root):
+        if Run(place).exists:
+            return Run(place)
     known = ", ".join(sorted(run.name for run in runs)) or "none"
     raise RunError(
         "no run of this name or path", where=name, way_out=f"the runs in {root} are: {known}"
     )
+
+
+def places(name: str | os.PathLike[str], root: Path) -> tuple[Path, Path]:
+    """Where the folder of that name or path may be."""
+    return root / name, Path(name)
 
 
 def find_checkpoint(
@@ -125,11 +132,16 @@ def find_checkpoint(
     root: Path = DEFAULT_ROOT,
     which: str | Sequence[str] = WHICH,
 ) -> Path:
-    """The checkpoint of a run (see `find_run`), or the checkpoint file that is named itself.
+    """The checkpoint of a run (see `find_run`), or one that has no run, which is named itself.
 
+    That is a checkpoint's file, or the folder of a model that was handed on.
     Of several in `which`, the first that the run has: it has no best one before it is
     evaluated.
     """
     if run is not None and Path(run).is_file() and Path(run).suffix == SUFFIX:
         return Path(run)
+    if run is not None and not any(Run(place).exists for place in places(run, root)):
+        for place in places(run, root):
+            if (place / MODEL).is_file():
+                return place / MODEL
     return find_run(run, root).checkpoint(*([which] if isinstance(which, str) else which))

@@ -45,7 +45,10 @@ class Summary:
 
     @property
     def text_name(self) -> str | None:
-        """The name of the text: of its file, or of the folder that holds all its files."""
+        """The name of the text: of its file, or of the folder that holds all its files.
+
+        None where the corpus does not lie beside the checkpoint.
+        """
         if not self.corpus:
             return None
         if "-" in self.corpus:

@@ -1,4 +1,4 @@
-"""Tables of named things that a user can add to: cells, filters, optimizers, commands.
+"""Tables of named things that a user can add to: cells, filters, optimizers, commands, formats.
 
 A program adds to a table by calling its `add`. An installed package adds to it by an entry
 point of the table's group, which names the thing; it is imported when somebody asks for
@@ -132,5 +132,6 @@ def same_definition(old: object, new: object) -> bool:
 
 
 def definition(item: object) -> object:
-    """The class or function that an item was made from: a filter's or a command's own."""
-    return getattr(item, "apply", None) or getattr(item, "callback", None) or item
+    """The class or function that an item was made from: that of a filter, command or format."""
+    made_from = (getattr(item, name, None) for name in ("apply", "callback", "make"))
+    return next(filter(None, made_from), item)

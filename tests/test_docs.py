@@ -9,6 +9,7 @@ from commands import charrnn, untrained
 
 from charrnn.cells import CELLS
 from charrnn.cli.registry import COMMANDS
+from charrnn.export.formats import FORMATS
 from charrnn.language_model import load
 from charrnn.sampling.filters import FILTERS, log_softmax
 from charrnn.training.optimizers import OPTIMIZERS
@@ -39,7 +40,7 @@ def test_every_cell_is_listed(name):
 @pytest.mark.parametrize("page", sorted(PAGES))
 def test_options_and_files_named_exist(page):
     text = PAGES[page]
-    shown = "".join(charrnn(command, "--help").out for command in ("train", "sample"))
+    shown = "".join(charrnn(command, "--help").out for command in COMMANDS.present)
     scripts = "".join(path.read_text() for path in DOCS.parent.glob("benchmarks/*.py"))
     for option in re.findall(r"--[a-z][a-z-]+", text):
         assert option in shown + scripts
@@ -55,7 +56,7 @@ def python_blocks(path):
 
 @pytest.fixture
 def tables_as_they_were(monkeypatch):
-    for table in (CELLS, COMMANDS, FILTERS, OPTIMIZERS):
+    for table in (CELLS, COMMANDS, FILTERS, FORMATS, OPTIMIZERS):
         monkeypatch.setattr(table, "_items", table.present)
 
 
@@ -68,6 +69,8 @@ def test_what_contributing_adds_works(corpus, train):
     assert len(load("corpus").generate(length=20, typical_p=0.5)) == 20
     outcome = charrnn("score", "corpus", "the dog")
     assert float(outcome.out) == pytest.approx(load("corpus").score("the dog").sum())
+    assert charrnn("export", "corpus", "--to", "npz", "-o", "weights.npz").status == 0
+    assert np.load("weights.npz").keys() == load("corpus").checkpoint.weights.keys()
 
 
 def test_the_recording_shown_is_made_and_predicts_what_the_model_does(capsys):

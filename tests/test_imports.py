@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import charrnn
+from charrnn.cli.registry import COMMANDS
 
 PACKAGE = Path(charrnn.__file__).parent
 LAYERS = (
@@ -32,7 +33,7 @@ LAYERS = (
     ("charrnn.sampling",),
     ("charrnn.text_model", "charrnn.recording", "charrnn.inspection"),
     ("charrnn.training", "charrnn.language_model"),
-    ("charrnn.mixing", "charrnn.curves"),
+    ("charrnn.mixing", "charrnn.curves", "charrnn.export"),
     ("charrnn.plotting", "charrnn.page"),
     ("charrnn",),  # what `import charrnn` offers
     ("charrnn.cli",),
@@ -46,6 +47,7 @@ LIGHT = (
     "charrnn.extras",
     "charrnn.curves",
     "charrnn.plotting",
+    "charrnn.export.*",
     "charrnn.files",
     "charrnn.config",
     "charrnn.config.*",
@@ -140,8 +142,8 @@ def loaded(module: str) -> Iterator[str]:
     yield from (".".join(parts[:end]) for end in range(1, len(parts)))
     if module in MODULES:
         yield from imports(module, lazily=False)
-    if module == "charrnn.cells":  # its __init__ imports every file beside it
-        yield from (name for name in MODULES if name.startswith("charrnn.cells."))
+    if module in ("charrnn.cells", "charrnn.export"):  # which import every file beside them
+        yield from (name for name in MODULES if name.startswith(f"{module}."))
 
 
 def layer(module: str) -> int:
@@ -227,9 +229,7 @@ COMMAND_LINES = [
     ["--version"],
     [],
     ["no-such-command"],
-    *([command, "--help"] for command in ("train", "sample", "evaluate", "info", "list", "cells")),
-    ["plot", "--help"],
-    ["page", "--help"],
+    *([command, "--help"] for command in COMMANDS.present),
     ["page", "no-such-run"],
     ["page", "--precision", "8"],
     ["train", "--no-such-option"],
@@ -245,6 +245,8 @@ COMMAND_LINES = [
     ["list", "--json"],
     ["cells"],
     ["sample", "no-such-run"],
+    ["export", "no-such-run", "--to", "keras", "-o", "no.keras"],
+    ["export", "--to", "no-such-format", "-o", "no.onnx"],
     ["evaluate", "no-such-run"],
 ]
 SCRIPT = f"""

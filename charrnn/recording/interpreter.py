@@ -26,7 +26,9 @@ class Interpreter:
 
     def __init__(self, recording: Recording, weights: Mapping[str, np.ndarray]) -> None:
         self._recording, self._weights = recording, weights
-        self._prepared = self._values = self._run(recording["prepare"], [], {})
+        self.prepared = self._run(recording["prepare"], [], {})
+        """The results of the operations that are computed once."""
+        self._values = self.prepared
 
     def start(self, count: int) -> None:
         """Put so many texts at the zero state."""
@@ -36,7 +38,7 @@ class Interpreter:
     def read(self, ids: np.ndarray) -> np.ndarray:
         """Logits [B, V] after one more character of each text, ids int [B]."""
         given = {"ids": ids, **self.state}
-        self._values = self._run(self._recording["step"], self._prepared, given)
+        self._values = self._run(self._recording["step"], self.prepared, given)
         after = map(self.value, self._recording["state"])
         self.state = dict(zip(self.state, after, strict=True))
         return self.value(self._recording["logits"])

@@ -1,0 +1,137 @@
+"""The model card: what a model is, how good it is, and how to use it, in Markdown."""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+
+from charrnn.cells import CELLS
+from charrnn.config import ModelConfig
+from charrnn.config.settings import shown
+from charrnn.language_model import LanguageModel
+from charrnn.progress import Progress
+from charrnn.summary import Summary
+from charrnn.version import __version__
+
+SEED, TEMPERATURE, LENGTH = 1, 0.8, 500
+"""Of the sample, which the command in the card writes again."""
+OPTIONS = ("layer_norm", "residual", "tie_embeddings")
+
+CARD = """\
+---
+library_name: charrnn
+pipeline_tag: text-generation
+tags:
+- char-rnn
+- {cell}
+# Name the licence here, without the # (https://huggingface.co/docs/hub/repositories-licenses):
+# license:
+---
+
+# {name}
+
+A recurrent network that writes text character by character, trained with charrnn {version}.
+`charrnn sample . --seed {seed} --temperature {temperature} --length {length}` writes:
+
+{sample}
+
+## How to use it
+With charrnn {version} or a later version; THIS is the path of this folder, or `.` within it:
+
+    charrnn sample THIS --temperature 0.7 --length 1000    # write a text
+    charrnn train more.txt --init-from THIS                # train it further, on another text
+    charrnn export THIS --to onnx -o model.onnx            # for programs without charrnn
+
+From Python: `charrnn.load("THIS").generate(length=1000)`. `model.safetensors` has the weights,
+`config.json` the settings and the characters.
+{remarks}
+## Figures
+| | |
+|---|---|
+{figures}
+
+The text itself is not part of this folder.
+
+## Licence
+Not stated yet: whoever hands the model on writes here, and at the top of this file, what others may
+do with it.
+"""
+
+
+def card(model: LanguageModel, summary: Summary, size: int) -> str:
+    """The card of a model.
+
+    Args:
+        model: The model, which writes the sample.
+        summary: What is known of its run.
+        size: Bytes of the file with the weights.
+    """
+    written = model.generate(seed=SEED, temperature=TEMPERATURE, length=LENGTH, engine="numpy")
+    rows = figures(model, summary, size)
+    return CARD.format(
+        cell=json.dumps(summary.cell),
+        name=escaped(model.path.resolve().parent.name),
+        version=__version__,
+        seed=SEED,
+        temperature=TEMPERATURE,
+        length=LENGTH,
+        sample=fenced(written),
+        remarks="".join(f"\n{each}\n" for each in remarks(model)),
+        figures="\n".join(f"| {name} | {value} |" for name, value in rows),
+    )
+
+
+def figures(model: LanguageModel, summary: Summary, size: int) -> Iterator[tuple[str, str]]:
+    """The rows of the table of figures: names and values."""
+    config, progress = model.checkpoint.config, summary.progress
+    yield "network", network(config.model)
+    yield "parameters", f"{summary.parameters:,}"
+    yield "size", f"{size / 1e6:.1f} MB"
+    yield "characters known", f"{len(model.vocabulary.characters):,}"
+    if summary.text_name is not None:
+        yield "text learnt", f"{escaped(summary.text_name)}, {summary.characters:,} characters"
+    yield "loss on the text kept for validation", loss(progress)
+    yield "passes over the training text", f"{progress.epoch:.1f} ({progress.step:,} steps)"
+    yield "time", f"{progress.elapsed_seconds:,.0f} s"
+
+
+def network(config: ModelConfig) -> str:
+    """The network in a line."""
+    units = "×".join(map(str, config.layer_units[:1]))
+    sizes = f"{config.layers}×{units}" if isinstance(config.units, int) else shown(config.units)
+    reads = f"embeddings of {config.embedding}" if config.embedding else "one-hot"
+    options = [name.replace("_", " ") for name in OPTIONS if getattr(config, name)]
+    return ", ".join([f"{escaped(config.cell)} {sizes} units", reads, *options])
+
+
+def loss(progress: Progress) -> str:
+    """The lowest validation loss in nats and bits, and where it is another step's, at which."""
+    nats = progress.best_loss_nats
+    if nats is None:
+        return "not measured"
+    later = "" if progress.best_step == progress.step else f", at step {progress.best_step:,}"
+    return f"{nats:.3f} nats = {nats / math.log(2):.2f} bits per character{later}"
+
+
+def remarks(model: LanguageModel) -> Iterator[str]:
+    """What somebody has to know who was handed the model."""
+    if model.backward:
+        yield "The network reads from the end: it writes what comes before a prompt."
+    if model.vocabulary.byte_level:
+        yield "Its characters are the bytes of UTF-8."
+    cell = model.checkpoint.config.model.cell
+    if CELLS[cell].__module__.split(".")[0] != "charrnn":
+        yield f"Its cell {escaped(cell)} is not charrnn's own: the package that has it is needed."
+
+
+def fenced(text: str) -> str:
+    """A text as Markdown shows it unchanged; what has no sign is shown as U+FFFD."""
+    plain = "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)
+    fence = "`" * (1 + max([2, *map(len, re.findall("`+", plain))]))
+    return f"{fence}text\n{plain}\n{fence}"
+
+
+def escaped(text: str) -> str:
+    """A name in one line, in which Markdown and HTML mean nothing."""
+    plain = "".join(each if each.isprintable() else "\ufffd" for each in text)
+    return re.sub(r"([\\`*_{}\[\]<>#|&~$])", r"\\\1", plain)

@@ -1,0 +1,163 @@
+"""Keras: a `.keras` file of stock layers, which Keras reads without charrnn.
+
+It takes ids int32 [B, T] and gives the logits float32 [B, T, V] after each of them, from the zero
+state. The file is a zip archive; `charrnn.json` in it has the characters and the settings.
+"""
+
+import io
+import json
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from charrnn.config import ModelConfig
+from charrnn.export.formats import facts, register
+from charrnn.export.programs import program
+from charrnn.export.stock import STOCK, stock_weights
+from charrnn.language_model import LanguageModel
+from charrnn.network.stack import NORM_EPSILON
+from charrnn.network.weights import (
+    EMBEDDINGS,
+    LOGITS_BIAS,
+    LOGITS_KERNEL,
+    below,
+    norm,
+    recurrent,
+    specify,
+)
+from charrnn.types import Tensors
+
+if TYPE_CHECKING:
+    import keras
+
+EMBEDDING, RECURRENT, LOGITS = "embedding", "recurrent", "logits"
+"""Names of layers, which are also the beginnings of the names of their weights."""
+FACTS = "charrnn.json"
+"""The file in the archive that Keras does not read."""
+LAYERS = {"lstm": "LSTM", "gru": "GRU", "rnn": "SimpleRNN", "gru_classic": "GRU"}
+"""Keras's class for each stock layer, whose weights have the names, shapes and order of ours."""
+OTHERWISE = ("leaky_relu",)
+"""Activations that have another slope in Keras."""
+
+READING = """
+import json
+import zipfile
+
+import keras
+import numpy as np
+
+network = keras.saving.load_model("PATH")  # predict(ids [B, T]): logits [B, T, V]
+facts = json.loads(zipfile.ZipFile("PATH").read("charrnn.json"))
+
+
+def stateful(layer):
+    settings = layer.get_config()
+    carried = {"stateful": True} if "stateful" in settings else {}
+    return layer.from_config({**settings, **carried})
+
+
+one = keras.Input(batch_shape=(1, 1), dtype="int32")  # a character; the layers keep the state
+writer = keras.models.clone_model(network, input_tensors=one, clone_function=stateful)
+writer.set_weights(network.get_weights())
+
+
+def step(number):
+    return writer.predict_on_batch(np.array([[number]], np.int32))[0, 0]
+"""
+
+
+def obstacles(config: ModelConfig) -> Iterator[str]:
+    """What Keras's stock layers cannot do."""
+    if layer_of(config) not in LAYERS:
+        yield f"Keras has no layer for the cell {config.cell}"
+    elif config.activation in OTHERWISE:
+        yield f"Keras has another slope for `activation {config.activation}`"
+
+
+def layer_of(config: ModelConfig) -> str:
+    """The stock layer of a network's cell."""
+    return STOCK.get(config.cell, config.cell)
+
+
+@register(
+    "keras",
+    "stock layers of Keras, whole texts in and logits out",
+    suffix=".keras",
+    obstacles=obstacles,
+    usage=program(READING),
+)
+def to_keras(model: LanguageModel) -> bytes:
+    """The file. Keras and TensorFlow are imported."""
+    from charrnn.model.backend import keras
+
+    config, size = model.checkpoint.config.model, model.vocabulary.size
+    network = stacked(keras, config, size)
+    fill(network, config, model.checkpoint.weights)
+    data = io.BytesIO(saved(network))
+    with zipfile.ZipFile(data, "a") as archive:
+        archive.writestr(FACTS, json.dumps(facts(model)))
+    return data.getvalue()
+
+
+def stacked(keras: ModuleType, config: ModelConfig, size: int) -> "keras.Model":
+    """The layers of a network with so many characters, not yet with its weights."""
+    layers, ids = keras.layers, keras.Input((None,), dtype="int32", name="ids")
+    x = read = embedded(keras, config, size)(ids)
+    for number, units in enumerate(config.layer_units, start=1):
+        y = recurrent_layer(keras, config, units, recurrent(number))(read)
+        x = read = layers.Add()([x, y]) if config.residual and number > 1 else y
+        if config.layer_norm:
+            read = layers.LayerNormalization(epsilon=NORM_EPSILON, name=norm(number))(x)
+    network = keras.Model(ids, layers.Dense(size, name=LOGITS)(read))
+    # Keras 3.10 reads a plain chain of layers without a warning only in this form.
+    return network if config.residual else keras.Sequential(network.layers)
+
+
+def embedded(keras: ModuleType, config: ModelConfig, size: int) -> Callable[[object], object]:
+    """What turns ids [B, T] into what the first layer reads, [B, T, D]."""
+    layers = keras.layers
+    if not config.embedding:
+        one_hot = layers.CategoryEncoding(size, output_mode="one_hot")
+        return lambda ids: one_hot(layers.Reshape((-1, 1))(ids))
+    embedding: Callable[[object], object] = layers.Embedding(size, config.embedding, name=EMBEDDING)
+    return embedding
+
+
+def recurrent_layer(keras: ModuleType, config: ModelConfig, units: int, name: str) -> "keras.Layer":
+    """A layer of so many units with the functions of the cell."""
+    functions = {
+        each: getattr(config, each)
+        for each in ("activation", "recurrent_activation")
+        if getattr(config, each)
+    }
+    if config.cell == "gru_classic":
+        functions["reset_after"] = False
+    layer = getattr(keras.layers, LAYERS[layer_of(config)])
+    return layer(units, return_sequences=True, name=name, **functions)
+
+
+def fill(network: "keras.Model", config: ModelConfig, weights: Tensors) -> None:
+    """Give each layer the weights under its name, in the order of `specify`, which is Keras's."""
+    names = specify(config, len(weights[LOGITS_BIAS]))
+    for layer in network.layers:
+        own = {name: weights[f"{layer.name}/{name}"] for name in below(names, layer.name)}
+        if layer.name.startswith(RECURRENT):
+            own = stock_weights(config.cell, own)
+        if own and layer.name != LOGITS:
+            layer.set_weights(list(own.values()))
+    kernel = weights[EMBEDDINGS].T if config.tie_embeddings else weights[LOGITS_KERNEL]
+    network.get_layer(LOGITS).set_weights([kernel, weights[LOGITS_BIAS]])
+
+
+def saved(network: "keras.Model") -> bytes:
+    """The file that Keras writes."""
+    with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
+        path = Path(folder) / "network.keras"
+        with warnings.catch_warnings():  # of NumPy 2, about how TensorFlow hands out arrays
+            warnings.filterwarnings("ignore", "__array__", DeprecationWarning)
+            network.save(path)
+        return path.read_bytes()

@@ -1,0 +1,130 @@
+"""PyTorch: the weights as `nn.Embedding`, `nn.LSTM` (or `GRU`, `RNN`) and `nn.Linear` have them.
+
+    weight_ih_l0 [G, D] = W^T    weight_hh_l0 [G, U] = U^T    bias_ih_l0, bias_hh_l0 [G]
+
+An LSTM's gates have the same order as here, i, f, g, o; a GRU's are r, z, g in place of z, r, g.
+PyTorch has two biases; the second is zero where a cell has one alone.
+"""
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+from safetensors.numpy import save
+
+from charrnn.config import ModelConfig
+from charrnn.export.formats import facts_as_texts, register
+from charrnn.export.programs import program
+from charrnn.export.stock import STOCK, stock_weights
+from charrnn.language_model import LanguageModel
+from charrnn.network.weights import EMBEDDINGS, LOGITS_BIAS, LOGITS_KERNEL, below, recurrent
+from charrnn.types import Tensors
+
+LAYERS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
+"""PyTorch's class for each stock layer."""
+GATES = {"lstm": (0, 1, 2, 3), "gru": (1, 0, 2), "rnn": (0,)}
+"""The order of its gates, as places in ours."""
+NONLINEARITIES = ("tanh", "relu")
+"""What `nn.RNN` offers."""
+
+READING = """
+import json
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from torch import nn
+
+with safe_open("PATH", "pt") as file:
+    facts = {name: json.loads(fact) for name, fact in file.metadata().items()}
+    weights = {name: file.get_tensor(name) for name in file.keys()}
+embedding = nn.Embedding(*weights["embedding.weight"].shape)
+rnn = getattr(nn, facts["layer"])(**facts["arguments"], batch_first=True)
+output = nn.Linear(*reversed(weights["output.weight"].shape))
+network = nn.ModuleDict({"embedding": embedding, "rnn": rnn, "output": output})
+network.load_state_dict(weights)
+state = None
+
+
+@torch.no_grad()
+def step(number):
+    global state
+    features, state = rnn(embedding(torch.tensor([[number]])), state)
+    return output(features)[0, 0].numpy()
+"""
+
+
+def obstacles(config: ModelConfig) -> Iterator[str]:
+    """What PyTorch's layers cannot do."""
+    if config.cell not in STOCK:
+        yield f"PyTorch has no layer for the cell {config.cell}"
+        return
+    layer = f"nn.{LAYERS[STOCK[config.cell]]}"
+    if config.cell == "rnn" and config.activation not in NONLINEARITIES:
+        yield f"nn.RNN does not know `activation {config.activation}`"
+    if len(set(config.layer_units)) > 1:
+        yield f"in {layer} all layers have the same number of `units`"
+    for name in ("layer_norm", "residual"):
+        if getattr(config, name):
+            yield f"{layer} has no `{name}`"
+
+
+@register(
+    "torch",
+    "the weights for PyTorch's nn.LSTM, nn.GRU or nn.RNN, as safetensors",
+    suffix=".safetensors",
+    obstacles=obstacles,
+    usage=program(READING),
+)
+def to_torch(model: LanguageModel) -> bytes:
+    """The file, made without PyTorch."""
+    config, weights = model.checkpoint.config.model, model.checkpoint.weights
+    tensors = {name: np.ascontiguousarray(each) for name, each in arranged(config, weights).items()}
+    metadata = facts_as_texts(model) | layer_facts(config, tensors)
+    return bytes(save(tensors, metadata))
+
+
+def arranged(config: ModelConfig, weights: Tensors) -> Tensors:
+    """The weights under PyTorch's names. One-hot inputs are the rows of an identity matrix."""
+    embeddings = weights.get(EMBEDDINGS)
+    if embeddings is None:
+        embeddings = np.eye(len(weights[LOGITS_BIAS]), dtype=np.float32)
+    kernel = embeddings.T if config.tie_embeddings else weights[LOGITS_KERNEL]
+    tensors = {"embedding.weight": embeddings}
+    for number in range(config.layers or 1):
+        own = layer_weights(config.cell, below(weights, recurrent(number + 1)))
+        tensors |= {f"rnn.{name}_l{number}": each for name, each in own.items()}
+    return tensors | {"output.weight": kernel.T, "output.bias": weights[LOGITS_BIAS]}
+
+
+def layer_weights(cell: str, weights: Tensors) -> Tensors:
+    """A layer's weights as PyTorch has them."""
+    weights = stock_weights(cell, weights)
+    biases = np.atleast_2d(weights["bias"])
+    second = biases[1] if len(biases) > 1 else np.zeros_like(biases[0])
+    ours = {
+        "weight_ih": weights["kernel"].T,
+        "weight_hh": weights["recurrent_kernel"].T,
+        "bias_ih": biases[0],
+        "bias_hh": second,
+    }
+    return {name: reordered(each, GATES[STOCK[cell]]) for name, each in ours.items()}
+
+
+def reordered(rows: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
+    """The gates' rows [G, …] in another order."""
+    gates = np.split(rows, len(order))
+    return np.concatenate([gates[place] for place in order])
+
+
+def layer_facts(config: ModelConfig, tensors: Tensors) -> dict[str, str]:
+    """The recurrent layers' class in PyTorch, and its arguments."""
+    arguments: dict[str, object] = {
+        "input_size": tensors["embedding.weight"].shape[1],
+        "hidden_size": config.layer_units[0],
+        "num_layers": config.layers,
+    }
+    if config.activation:
+        arguments["nonlinearity"] = config.activation
+    layer = LAYERS[STOCK[config.cell]]
+    return {"layer": json.dumps(layer), "arguments": json.dumps(arguments)}

@@ -1,0 +1,558 @@
+"""Exported models compute what charrnn computes, in the programs that they are exported for."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from commands import CHARRNN, ROOT, charrnn, environment, tree, untrained
+from conftest import TEXT
+from safetensors import safe_open
+from test_docs import DOCS
+from test_recording import CASES, SIZES, VOCABULARY, Odd, random_weights
+
+import charrnn as package
+from charrnn import checkpoints
+from charrnn.cells import CELLS
+from charrnn.checkpoints import Checkpoint
+from charrnn.config import Config
+from charrnn.errors import ConfigError, RunError
+from charrnn.export import hub
+from charrnn.export import onnx as onnx_format
+from charrnn.export.formats import FORMATS
+from charrnn.language_model import LanguageModel, load
+from charrnn.network.weights import prefixed
+from charrnn.progress import Progress
+from charrnn.sampling import instant
+from charrnn.sampling.instant import InstantNetwork
+from charrnn.text.vocabulary import Vocabulary
+
+CHARACTERS = Vocabulary("\nabcdefg")
+assert CHARACTERS.size == VOCABULARY
+PAGE = (DOCS / "export.md").read_text(encoding="utf-8")
+FILES = {"onnx": "fox.onnx", "keras": "fox.keras", "torch": "fox.safetensors", "hub": "handed on"}
+STOCK = [
+    {"cell": "lstm"},
+    {"cell": "coupled"},
+    {"cell": "gru"},
+    {"cell": "rnn"},
+    {"cell": "rnn", "activation": "relu"},
+    {"cell": "irnn"},
+    {"cell": "lstm", "embedding": 0},
+    {"cell": "gru", "tie_embeddings": True, "embedding": 6},
+]
+"""Networks that Keras and PyTorch both have layers for."""
+KERAS = [
+    *STOCK,
+    {"cell": "gru_classic"},
+    {"cell": "gru_classic", "activation": "relu", "recurrent_activation": "hard_sigmoid"},
+    {"cell": "lstm", "units": (6, 4)},
+    {"cell": "lstm", "residual": True, "layers": 3},
+    {"cell": "lstm", "layer_norm": True},
+    {"cell": "gru", "residual": True, "layer_norm": True, "layers": 3},
+]
+
+
+def told(case):
+    """A case in words, for the test's name."""
+    return " ".join(f"{name}={value}" for name, value in case.items())
+
+
+def model_of(case: Mapping[str, object], vocabulary: Vocabulary = CHARACTERS) -> LanguageModel:
+    """A model with random weights, biases too."""
+    config = Config.of(**SIZES | dict(case))
+    tensors = prefixed("weights", random_weights(config.model))
+    path = Path("checkpoints/random/best.safetensors")
+    return LanguageModel(Checkpoint(config, vocabulary, Progress(), tensors), path)
+
+
+def logits_of(model: LanguageModel, ids: np.ndarray) -> np.ndarray:
+    """What charrnn computes: logits [T, B, V] for ids [T, B]."""
+    engine = InstantNetwork(model.checkpoint.config.model, model.checkpoint.weights)
+    engine.start(ids.shape[1])
+    return np.stack([engine.read(row[None]) for row in ids])
+
+
+def assert_equal(found: np.ndarray, expected: np.ndarray) -> None:
+    """Equal to 1e-5, or where logits are beyond 1, as with ReLU, to that share of the largest."""
+    assert np.isfinite(expected).all()
+    scale = max(1, np.abs(expected).max())
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * scale)
+
+
+def some_ids(steps: int, texts: int) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, VOCABULARY, (steps, texts))
+
+
+# -- ONNX ----------------------------------------------------------------------------------
+
+
+def onnx_logits(data: bytes, ids: np.ndarray) -> np.ndarray:
+    """What ONNX Runtime computes: logits [T, B, V] for ids [T, B]."""
+    session = onnxruntime.InferenceSession(data)
+    parts = session.get_inputs()[1:]
+    state = {part.name: np.zeros((ids.shape[1], part.shape[1]), np.float32) for part in parts}
+    found = []
+    for row in ids:
+        logits, *after = session.run(None, {"ids": row, **state})
+        found.append(logits)
+        state = dict(zip(state, after, strict=True))
+    return np.stack(found)
+
+
+def assert_onnx_agrees(model: LanguageModel, steps: int = 200) -> None:
+    """For one text and for several, over many steps, in the form that ONNX asks for."""
+    data = FORMATS["onnx"].make(model)
+    onnx.checker.check_model(onnx.load_from_string(data), full_check=True)
+    for texts in (1, 3):
+        ids = some_ids(steps, texts)
+        assert_equal(onnx_logits(data, ids), logits_of(model, ids))
+
+
+@pytest.mark.parametrize("table", [True, False], ids=["table", "no table"])
+@pytest.mark.parametrize("case", CASES, ids=told)
+def test_a_step_in_onnx_gives_our_logits(case, table, monkeypatch):
+    if not table:
+        monkeypatch.setattr(instant, "TABLE_ENTRIES", 0)
+    assert_onnx_agrees(model_of(case))
+
+
+def test_a_cell_of_the_user_s_is_written_like_ours(monkeypatch):
+    monkeypatch.setattr(CELLS, "_items", {**CELLS.present, "odd": Odd})
+    assert_onnx_agrees(model_of({"cell": "odd", "units": 4}))
+
+
+def test_what_a_cell_may_do_with_an_array_means_the_same_in_onnx(monkeypatch):
+    class Indexing(Odd):
+        """Indices and remainders of every kind, with either sign."""
+
+        def prepare(self, ops, weights):
+            return dict(weights)
+
+        def step(self, ops, z, state, weights):
+            h, memory = state
+            first, last = z[:, 0], z[:, -1]
+            middle = z[:, 1:-1, None][..., 0]
+            wide = ops.concatenate([first[:, None], middle, last[:, None]], -1)
+            mean = ops.mean(wide[None], -1, keepdims=False)[0][:, None]
+            signed = ops.mod(3 * wide, -0.7 + ops.zeros_like(z))
+            return ops.tanh(signed + ops.mod(wide - mean, 0.5) + 0.5 * h), -memory
+
+    monkeypatch.setattr(CELLS, "_items", {**CELLS.present, "odd": Indexing})
+    # A remainder jumps, so that rounding may put it on either side: only a few steps agree.
+    assert_onnx_agrees(model_of({"cell": "odd", "units": 4, "layers": 1}), steps=5)
+
+
+def test_an_onnx_file_says_what_it_takes_and_gives():
+    model = model_of({"cell": "lstm"})
+    session = onnxruntime.InferenceSession(FORMATS["onnx"].make(model))
+    states = ["state_1_h", "state_1_c", "state_2_h", "state_2_c"]
+    assert [(each.name, each.type) for each in session.get_inputs()] == [
+        ("ids", "tensor(int64)"),
+        *((name, "tensor(float)") for name in states),
+    ]
+    outputs = [each.name for each in session.get_outputs()]
+    assert outputs == ["logits", *(f"next_{name}" for name in states)]
+    assert session.get_inputs()[1].shape == session.get_outputs()[1].shape == ["batch", 6]
+    told = session.get_modelmeta().custom_metadata_map
+    assert Vocabulary.from_json(json.loads(told["vocabulary"])) == CHARACTERS
+    assert json.loads(told["network"])["cell"] == "lstm"
+    assert json.loads(told["charrnn_version"]) == package.__version__
+
+
+def test_a_model_too_large_for_onnx_is_refused(monkeypatch):
+    monkeypatch.setattr(onnx_format, "LARGEST_BYTES", 1000)
+    with pytest.raises(ConfigError, match="larger than an ONNX file can be"):
+        FORMATS["onnx"].make(model_of({"cell": "lstm"}))
+
+
+# -- PyTorch -------------------------------------------------------------------------------
+
+
+def torch_tensors(model: LanguageModel) -> tuple[dict[str, np.ndarray], dict[str, object]]:
+    """The tensors and the facts of an exported file."""
+    Path("a.safetensors").write_bytes(FORMATS["torch"].make(model))
+    with safe_open("a.safetensors", "np") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        facts = {name: json.loads(fact) for name, fact in file.metadata().items()}
+    return tensors, facts
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def lstm(u, v, h, c):
+    i, f, g, o = np.split(u + v, 4)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+def gru(u, v, h, c):
+    (r, z, n), (hr, hz, hn) = np.split(u, 3), np.split(v, 3)
+    z, n = sigmoid(z + hz), np.tanh(n + sigmoid(r + hr) * hn)
+    return (1 - z) * n + z * h, c
+
+
+def torch_logits(tensors, facts, ids):
+    """Logits [T, V] by the equations in PyTorch's documentation of its layers, in NumPy."""
+    relu = facts["arguments"].get("nonlinearity") == "relu"
+    rnn = lambda u, v, h, c: (np.maximum(u + v, 0) if relu else np.tanh(u + v), c)  # noqa: E731
+    step = {"LSTM": lstm, "GRU": gru, "RNN": rnn}[facts["layer"]]
+    xs = list(tensors["embedding.weight"][ids])
+    for layer in range(facts["arguments"]["num_layers"]):
+        w, u, b, d = (
+            tensors[f"rnn.{name}_l{layer}"]
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+        h = c = np.zeros(facts["arguments"]["hidden_size"])
+        for time, x in enumerate(xs):
+            h, c = step(w @ x + b, u @ h + d, h, c)
+            xs[time] = h
+    return np.stack(xs) @ tensors["output.weight"].T + tensors["output.bias"]
+
+
+@pytest.mark.parametrize("case", STOCK, ids=told)
+def test_the_equations_of_pytorch_give_our_logits(case):
+    model, ids = model_of(case), some_ids(50, 1)
+    found = torch_logits(*torch_tensors(model), ids[:, 0])
+    assert_equal(found, logits_of(model, ids)[:, 0])
+
+
+@pytest.mark.parametrize("case", STOCK, ids=told)
+def test_pytorch_gives_our_logits(case):
+    torch = pytest.importorskip("torch")
+    model, ids = model_of(case), some_ids(200, 1)
+    Path("shakespeare.safetensors").write_bytes(FORMATS["torch"].make(model))
+    space = {}
+    exec(block("PyTorch"), space)
+    assert isinstance(space["rnn"], getattr(torch.nn, space["facts"]["layer"]))
+    found = np.stack([space["step"](int(number)) for number in ids[:, 0]])
+    assert_equal(found, logits_of(model, ids)[:, 0])
+
+
+# -- Keras ---------------------------------------------------------------------------------
+
+COMPARING = """
+expected, scale = np.load("expected.npz")["logits"], np.load("expected.npz")["scale"]
+ids = np.load("expected.npz")["ids"]
+found = np.asarray(network(ids.T)).transpose(1, 0, 2)
+np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * scale)
+if facts["network"]["cell"] in stepped:
+    stepped.remove(facts["network"]["cell"])
+    found = np.stack([step(number) for number in ids[:, 0]])
+    np.testing.assert_allclose(found, expected[:, 0], rtol=0, atol=1e-5 * scale)
+"""
+"""Whole texts with every network, and one character after the other once for each class of layers."""
+
+
+def test_keras_alone_gives_our_logits():
+    script = ["import os, sys", "stepped = {'lstm', 'gru', 'rnn'}"]
+    for number, case in enumerate(KERAS):
+        model, ids = model_of(case), some_ids(8, 2)
+        Path(str(number)).mkdir()
+        Path(f"{number}/shakespeare.keras").write_bytes(FORMATS["keras"].make(model))
+        logits = logits_of(model, ids)
+        scale = max(1, np.abs(logits).max())
+        np.savez(f"{number}/expected.npz", ids=ids, logits=logits, scale=scale)
+        script += [f"os.chdir({str(Path.cwd() / str(number))!r})", block("Keras"), COMPARING]
+    script += ["assert not [name for name in sys.modules if name.startswith('charrnn')]"]
+    run_alone("\n".join([*script, "print('done')"]), says="done")
+
+
+def run_alone(script: str, says: str = "") -> str:
+    """What a program prints that runs in a process of its own, far from charrnn."""
+    Path("script.py").write_text(script, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "script.py"], capture_output=True, text=True, env=environment()
+    )
+    assert done.returncode == 0, done.stderr
+    assert says in done.stdout
+    return done.stdout
+
+
+# -- The page in docs/ ---------------------------------------------------------------------
+
+
+def block(heading: str) -> str:
+    """The lines of Python below a heading of the page."""
+    return re.search(rf"## {heading}\n.*?```python\n(.*?)```", PAGE, re.DOTALL)[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "heading"), [("onnx", "ONNX"), ("keras", "Keras"), ("torch", "PyTorch")]
+)
+def test_the_page_shows_the_program_that_is_printed(name, heading):
+    format = FORMATS[name]
+    program = format.usage(Path(f"shakespeare{format.suffix}"))
+    assert program == f"{block(heading)}\n\n{block('Writing with any of them')[:-1]}"
+
+
+@pytest.mark.parametrize("name", ["onnx", "keras", "torch"])
+def test_the_command_says_one_line_and_prints_a_program_that_writes_a_text(name):
+    if name == "torch":
+        pytest.importorskip("torch")
+    untrained()
+    command = [*CHARRNN, "export", "fox", "--to", name, "-o", FILES[name]]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment())
+    assert re.fullmatch(rf"{FILES[name]}: \d+\.\d kB written\n", done.stderr)
+    assert done.stdout == FORMATS[name].usage(Path(FILES[name])) + "\n"
+    written = run_alone(done.stdout)
+    assert 100 < len(written) <= 201
+    assert set(written) <= set(TEXT)
+
+
+@pytest.mark.parametrize("case", [{"direction": "backward"}, {}], ids=["backward", "bytes"])
+def test_the_program_knows_how_the_text_is_read(case, monkeypatch, capsys):
+    vocabulary = CHARACTERS if case else Vocabulary("\nabcdef\xe9", byte_level=True)
+    model = model_of({"cell": "rnn", **case}, vocabulary)
+    Path("a.onnx").write_bytes(FORMATS["onnx"].make(model))
+    drawn = iter("bad" * 100 if case else "ab" * 100)
+    monkeypatch.setattr(np.random, "choice", lambda *_, **__: next(drawn))
+    exec(FORMATS["onnx"].usage(Path("a.onnx")), {})
+    written = capsys.readouterr().out
+    assert written.startswith("abdabd" if case else "abab")
+
+
+# -- The folder to hand on -----------------------------------------------------------------
+
+
+def test_the_folder_handed_on_writes_what_the_run_writes():
+    untrained()
+    outcome = charrnn("export", "fox", "--to", "hub", "-o", FILES["hub"])
+    assert outcome.out == "charrnn sample 'handed on'\n"
+    assert {path.name for path in Path("handed on").iterdir()} == {
+        "model.safetensors",
+        "config.json",
+        "README.md",
+    }
+    expected = charrnn("sample", "fox", "--seed", 3).out
+    Path("checkpoints").rename("elsewhere")
+    for named in ("handed on", "handed on/model.safetensors"):
+        assert charrnn("sample", named, "--seed", 3).out == expected
+    assert charrnn("info", "handed on", "--verify").status == 0
+    assert load("handed on").checkpoint.weights_alone
+
+
+def test_the_card_has_the_run_s_figures_and_its_sample(monkeypatch):
+    run = untrained()
+    stored = checkpoints.load(run.best)
+    progress = replace(
+        stored.progress,
+        step=6,
+        windows=4,
+        best_loss_nats=1.5,
+        best_step=6,
+        elapsed_seconds=61.2,
+        machine="somebody's own",
+    )
+    checkpoints.save(run.best, replace(stored, progress=progress))
+    package.export_model("fox", to="hub", output="out")
+    card = Path("out/README.md").read_text(encoding="utf-8")
+    for figure in (
+        "| loss on the text kept for validation | 1.500 nats = 2.16 bits per character |",
+        "| passes over the training text | 1.5 (6 steps) |",
+        "| time | 61 s |",
+        f"| parameters | {stored.parameters:,} |",
+        f"| text learnt | fox.txt, {len(TEXT):,} characters |",
+    ):
+        assert figure in card
+    (command,) = re.findall(r"`charrnn (sample [^`]+)` writes", card)
+    monkeypatch.chdir("out")
+    assert charrnn(*command.split()).out in card
+    assert "somebody's own" not in "".join(map(str, tree(Path()).values()))
+
+
+def test_the_folder_handed_on_says_what_the_model_is_and_never_what_it_read():
+    run = untrained(text="a secret that nobody may read\n" * 40)
+    package.export_model(run.folder, to="hub", output="out")
+    settings = json.loads(Path("out/config.json").read_text(encoding="utf-8"))
+    model = load("fox")
+    assert Vocabulary.from_json(settings["vocabulary"]) == model.vocabulary
+    assert settings["training"] == json.loads(json.dumps(model.checkpoint.config.to_json()))
+    assert settings["parameters"] == model.checkpoint.parameters
+    for data in tree(Path("out")).values():
+        assert b"secret" not in data
+        assert model.vocabulary.encode("a secret").tobytes() not in data
+
+
+def test_the_card_of_a_strange_run_stays_a_card(monkeypatch):
+    name = "a|b`<img src=x>"
+    untrained(ROOT / name)
+    fences = "\x1b[31m```\n</pre>\x00"
+    monkeypatch.setattr(LanguageModel, "generate", lambda *_, **__: fences)
+    package.export_model(name, to="hub", output="out")
+    card = Path("out/README.md").read_text(encoding="utf-8")
+    assert "# a\\|b\\`\\<img src=x\\>\n" in card
+    assert "````text\n\ufffd[31m```\n</pre>\ufffd\n````\n" in card
+
+
+def test_the_card_says_what_a_user_has_to_know(monkeypatch):
+    monkeypatch.setattr(CELLS, "_items", {**CELLS.present, "odd": Odd})
+    run = untrained()
+    model = model_of({"cell": "odd", "units": 4, "direction": "backward"})
+    checkpoints.save(run.best, model.checkpoint)
+    package.export_model("fox", to="hub", output="out")
+    card = Path("out/README.md").read_text(encoding="utf-8")
+    assert "reads from the end" in card
+    assert "cell odd is not charrnn's own" in card
+    assert "| loss on the text kept for validation | not measured |" in card
+
+
+def test_a_run_comes_before_a_folder_of_the_same_name():
+    untrained(ROOT / "fox")
+    package.export_model("fox", to="hub", output="fox")
+    assert load("fox").path.parent == ROOT / "fox"
+    Path(ROOT / "fox").rename("gone")
+    assert load("fox").path == Path("fox/model.safetensors")
+    Path(ROOT).mkdir(exist_ok=True)
+    Path("fox").rename(ROOT / "fox")
+    assert load("fox").path == ROOT / "fox/model.safetensors"
+
+
+def test_training_starts_from_a_folder_handed_on(corpus, train, eagerly):
+    untrained(text="the quick brown fox\n" * 90)
+    package.export_model("fox", to="hub", output="out")
+    train(corpus, init_from="out", steps=2, name="more")
+    before, after = (load(name).checkpoint.weights for name in ("out", "more"))
+    name = "recurrent_1/recurrent_kernel"
+    assert 0 < np.abs(after[name] - before[name]).max() < 0.1
+
+
+# -- What cannot be exported, and where to -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("to", "case", "why"),
+    [
+        ("keras", {"cell": "mgu"}, "Keras has no layer for the cell mgu; choose hub or onnx"),
+        ("torch", {"cell": "minlstm"}, "PyTorch has no layer for the cell minlstm; choose hub or"),
+        ("torch", {"layer_norm": True}, "nn.LSTM has no --layer-norm; choose hub or keras or onnx"),
+        ("torch", {"cell": "gru", "residual": True}, "nn.GRU has no --residual; choose"),
+        ("torch", {"units": (6, 4)}, "in nn.LSTM all layers have the same number of --units"),
+        ("torch", {"cell": "rnn", "activation": "leaky_relu"}, "know --activation leaky_relu; "),
+        ("keras", {"cell": "gru_classic", "activation": "leaky_relu"}, "for --activation leaky"),
+    ],
+)
+def test_a_network_that_a_format_cannot_hold_gets_one_line(to, case, why):
+    run = untrained()
+    checkpoints.save(run.best, model_of(case).checkpoint)
+    outcome = charrnn("export", "fox", "--to", to, "-o", FILES[to])
+    assert (outcome.status, outcome.out) == (1, "")
+    assert outcome.err.startswith(f"charrnn: --to {to}: ")
+    assert why in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert not Path(FILES[to]).exists()
+
+
+def test_every_network_can_be_written_in_some_format():
+    for case in [*CASES, *KERAS]:
+        config = Config.of(**SIZES | case).model
+        assert {name for name in FORMATS if FORMATS[name].holds(config)} >= {"onnx", "hub"}
+
+
+def test_without_the_package_onnx_a_line_says_how_to_get_it(monkeypatch):
+    untrained()
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    outcome = charrnn("export", "fox", "--to", "onnx", "-o", "fox.onnx")
+    assert outcome.status == 1
+    assert outcome.err == (
+        "charrnn: --to onnx: needs the package onnx, which is not installed;"
+        " install it with: pip install onnx\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["--to", "onnx", "-o", "fox.bin"], 1, "for onnx ends in .onnx; name it fox.onnx"),
+        (["--to", "keras", "-o", "."], 1, "for keras ends in .keras"),
+        (["--to", "onnx", "-o", "no/fox.onnx"], 1, "no/fox.onnx: No such file or directory"),
+        (["--to", "hub", "-o", "no/fox"], 1, "no/fox: No such file or directory"),
+        (["--to", "hub", "-o", "fox.txt"], 1, "fox.txt: is a file; name a folder"),
+        (["--to", "hub", "-o", "checkpoints/fox"], 1, "is in the folder of a run"),
+        (["--to", "hub", "-o", "checkpoints/fox/hub"], 1, "is in the folder of a run"),
+        (["--to", "torch", "-o", "checkpoints/fox/best.safetensors"], 1, "the folder of a run"),
+        (["--to", "onnix", "-o", "fox.onnx"], 2, "did you mean onnx?"),
+        (["-o", "fox.onnx"], 2, "missing option '--to'"),
+        (["--to", "onnx"], 2, "missing option '-o'"),
+    ],
+)
+def test_a_wrong_place_or_format_is_refused_and_nothing_written(arguments, status, said):
+    untrained()
+    before = tree(Path())
+    outcome = charrnn("export", "fox", *arguments)
+    assert outcome.status == status
+    assert said in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert tree(Path()) == before
+
+
+def test_a_file_is_replaced_and_a_folder_s_files_are_not():
+    untrained()
+    Path("fox.onnx").write_text("old")
+    Path("out").mkdir()
+    Path("out/.gitattributes").write_text("theirs")
+    for name, place in (("onnx", "fox.onnx"), ("hub", "out")):
+        package.export_model("fox", to=name, output=place)
+    assert onnx.load("fox.onnx").graph.name == "step"
+    Path("out/model.safetensors").unlink()
+    before = tree(Path())
+    with pytest.raises(RunError, match=r"^out/config.json: is there already; name another folder$"):
+        package.export_model("fox", to="hub", output="out")
+    assert tree(Path()) == before
+
+
+def test_a_folder_that_cannot_be_filled_is_not_left_half_full(monkeypatch):
+    untrained()
+    before = tree(Path())
+    monkeypatch.setattr(hub, "MODEL", "no/such/place")
+    with pytest.raises(FileNotFoundError):
+        package.export_model("fox", to="hub", output="out")
+    assert tree(Path()) == before
+
+
+def test_a_damaged_checkpoint_is_not_handed_on():
+    run = untrained()
+    data = bytearray(run.best.read_bytes())
+    data[-5] ^= 1
+    run.best.write_bytes(data)
+    outcome = charrnn("export", "fox", "--to", "hub", "-o", "out")
+    assert (outcome.status, Path("out").exists()) == (1, False)
+    assert "damaged checkpoint" in outcome.err
+
+
+def test_a_model_is_exported_without_tensorflow():
+    untrained()
+    script = f"""
+import sys
+from charrnn.cli import main
+for name, place in {FILES}.items():
+    if name != "keras":
+        main(["export", "fox", "--to", name, "-o", place], standalone_mode=False)
+assert not {{"tensorflow", "keras", "torch"}} & set(sys.modules)
+"""
+    run_alone(script, says="charrnn sample 'handed on'")
+    assert all(Path(place).exists() for name, place in FILES.items() if name != "keras")
+
+
+def test_a_format_of_the_user_s_is_offered(monkeypatch):
+    from charrnn.export.formats import register
+
+    monkeypatch.setattr(FORMATS, "_items", FORMATS.present)
+    register("count", "how many numbers there are", ".txt")(
+        lambda model: str(model.checkpoint.parameters).encode()
+    )
+    run = untrained()
+    assert "count  how many numbers there are" in charrnn("export", "--help").out
+    assert charrnn("export", "fox", "--to", "count", "-o", "fox.txt").out == ""
+    assert int(Path("fox.txt").read_text()) == load(run.folder).checkpoint.parameters
+    with pytest.raises(ConfigError, match="`to` 'nothing': must be one of"):
+        package.export_model("fox", to="nothing", output="a")
