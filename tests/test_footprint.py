@@ -61,6 +61,7 @@ def test_commands_write_what_is_named_and_open_no_socket(watching: list) -> None
         ["train", "--resume", "--steps", 2],
         ["sample", "--length", 20, "--state-out", "end.state", "--output", "out.txt"],
         ["sample", "--length", 20, "--state-in", "end.state"],
+        ["page", "--text", "fox.txt"],
         ["evaluate"],
         ["info"],
     ):
