@@ -22,6 +22,7 @@ charrnn.look = (() => {
       this.card = new charrnn.card.Card(byId("character"), this.reading, go);
       this.chosen = null; // the character that was gone to
       this.shown = null; // that which is on the card
+      this.begun = ""; // the text that is read, or was read last
       this.round = 0;
       this.offer(look);
       this.listen();
@@ -78,7 +79,8 @@ charrnn.look = (() => {
       const { reading, characters } = this;
       const before = reading.characters;
       this.waiting = false;
-      reading.begin(this.texts[this.source]);
+      this.begun = this.texts[this.source];
+      reading.begin(this.begun);
       characters.keep(charrnn.data.backward ? 0 : alike(before, reading.characters));
       if (this.chosen >= characters.spans.length) this.chosen = null;
       this.slice(++this.round);
