@@ -42,6 +42,8 @@ SCRIPTS = (
     "main",
 )
 """The files of `js/` in the order in which they run."""
+STYLES = ("page", "look")
+"""The style sheets, in their order."""
 LEFT_OPEN = re.compile("[<\ud800-\udfff]")
 """What may not stand in a script element as it is: the start of a tag, and half a character."""
 CODE = set("{}()_=;")
@@ -76,10 +78,8 @@ def build_page(
     title = name or model.path.absolute().parent.name
     contents = collect(model, title, text, precision, others)
     weights = pack(model.checkpoint.weights, contents["recording"]["weights"], precision)
-    style, script = (
-        read("page.css") + read("look.css"),
-        "".join(read(f"js/{each}.js") for each in SCRIPTS),
-    )
+    style = "".join(read(f"{each}.css") for each in STYLES)
+    script = "".join(read(f"js/{each}.js") for each in SCRIPTS)
     page = Template(read("page.html")).substitute(
         policy=escape(policy(style, script)),
         version=__version__,

@@ -50,7 +50,9 @@ charrnn.look = (() => {
         if (target.name === "source") this.bring(this.source, this.texts[this.source], 0);
         if (target !== byId("pasted")) this.turn();
       });
-      const observer = new IntersectionObserver(([entry]) => this.appear(entry.isIntersecting));
+      const observer = new IntersectionObserver((entries) =>
+        this.appear(entries.at(-1).isIntersecting),
+      );
       observer.observe(byId("look"));
     }
 
