@@ -43,6 +43,7 @@ SCRIPTS = (
 )
 """The files of `js/` in the order in which they run."""
 STYLES = ("page", "look", "run")
+"""The style sheets, in their order."""
 LEFT_OPEN = re.compile("[<\ud800-\udfff]")
 """What may not stand in a script element as it is: the start of a tag, and half a character."""
 CODE = set("{}()_=;")

@@ -37,7 +37,7 @@ charrnn.card = (() => {
         ...this.head(number),
         this.verdict(number),
         ...this.activation(number, view),
-        made("h3", {}, this.inBytes(number) ? "Likeliest first bytes here" : "Likeliest here"),
+        made("h3", {}, this.inBytes(number) ? "Likeliest bytes here" : "Likeliest here"),
         this.guesses(number),
         ...this.openness(number, view),
         made("h3", {}, "Places with a similar state"),

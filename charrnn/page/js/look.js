@@ -22,6 +22,7 @@ charrnn.look = (() => {
       this.card = new charrnn.card.Card(byId("character"), this.reading, go);
       this.chosen = null; // the character that was gone to
       this.shown = null; // that which is on the card
+      this.begun = ""; // the text that is read, or was read last
       this.round = 0;
       this.offer(look);
       this.listen();
@@ -49,7 +50,9 @@ charrnn.look = (() => {
         if (target.name === "source") this.bring(this.source, this.texts[this.source], 0);
         if (target !== byId("pasted")) this.turn();
       });
-      const observer = new IntersectionObserver(([entry]) => this.appear(entry.isIntersecting));
+      const observer = new IntersectionObserver((entries) =>
+        this.appear(entries.at(-1).isIntersecting),
+      );
       observer.observe(byId("look"));
     }
 
@@ -78,7 +81,8 @@ charrnn.look = (() => {
       const { reading, characters } = this;
       const before = reading.characters;
       this.waiting = false;
-      reading.begin(this.texts[this.source]);
+      this.begun = this.texts[this.source];
+      reading.begin(this.begun);
       characters.keep(charrnn.data.backward ? 0 : alike(before, reading.characters));
       if (this.chosen >= characters.spans.length) this.chosen = null;
       this.slice(++this.round);
