@@ -61,6 +61,7 @@ def test_commands_write_what_is_named_and_open_no_socket(watching: list) -> None
         ["train", "--resume", "--steps", 2],
         ["sample", "--length", 20, "--state-out", "end.state", "--output", "out.txt"],
         ["sample", "--length", 20, "--state-in", "end.state"],
+        ["page", "--text", "fox.txt"],
         ["evaluate"],
         ["info"],
     ):
@@ -68,7 +69,7 @@ def test_commands_write_what_is_named_and_open_no_socket(watching: list) -> None
     assert "open" in {event for event, _ in watching}
     assert [each for each in watching if each[0].startswith("socket.")] == []
     assert [each for each in watching if not below_working_folder(each[1])] == []
-    named = {"fox.txt", "checkpoints", "end.state", "out.txt", "temporary"}
+    named = {"fox.txt", "checkpoints", "end.state", "out.txt", "fox.html", "temporary"}
     assert {path.name for path in Path.cwd().iterdir()} == named
     assert list(Path("temporary").iterdir()) == []
     files = {path.name for path in Path("checkpoints/fox").iterdir()}

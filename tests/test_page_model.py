@@ -104,6 +104,69 @@ def test_a_cell_of_the_user_s_runs_too(page, monkeypatch):
     assert_agree(page, Config.of(cell="odd", units=4, layers=2).model)
 
 
+def test_products_and_indices_are_those_of_numpy(page):
+    rng = np.random.default_rng(3)
+    shapes = {"table": [5, 6], "w": [6, 4], "v": [6], "out": [4, 5]}
+    weights = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    every = [None, None]
+    recording = {
+        "weights": shapes,
+        "states": {"h": 6},
+        "prepare": [["weight", [], name] for name in shapes]
+        + [["index", [1], ["new"]], ["transpose", [0], None]],
+        "step": [
+            ["ids", [], None],  # 6
+            ["state", [], "h"],
+            ["take", [0, 6], None],
+            ["add", [7, 8], None],
+            ["index", [9], [every, "new"]],  # 10: [1, 1, 6]
+            ["concatenate", [10, 10], 1],
+            ["matmul", [11, 4], None],  # 12: [1, 2, 6] times [1, 6, 4]
+            ["index", [12], [every, -1]],
+            ["matmul", [11, 2], None],  # 14: [1, 2, 6] times [6]
+            ["index", [14], [every, [-1, None]]],
+            ["index", [9], [0, [1, -1]]],  # 16: [4]
+            ["multiply", [13, 16], None],
+            ["add", [17, 15], None],
+            ["matmul", [18, 3], None],
+            ["matmul", [9, 5], None],  # 20: a product with a transpose
+            ["add", [19, 20], None],
+            ["mod", [9, 15], None],
+        ],
+        "logits": 21,
+        "state": [22],
+    }
+    interpreter = Interpreter(recording, weights)
+    interpreter.start(1)
+    ids = [0, 3, 4, 1]
+    expected = [interpreter.read(np.array([id]))[0] for id in ids]
+    plain = {name: weight.tolist() for name, weight in weights.items()}
+    logits, _, _ = page.run(READ, json.dumps(recording), plain, ids)
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_states_that_change_places_do_so_at_the_same_time(page):
+    recording = {
+        "weights": {"table": [3, 2], "out": [2, 3]},
+        "states": {"a": 2, "b": 2, "c": 2},
+        "prepare": [["weight", [], "table"], ["weight", [], "out"]],
+        "step": [
+            ["ids", [], None],
+            ["state", [], "a"],
+            ["state", [], "b"],
+            ["take", [0, 2], None],
+            ["add", [3, 4], None],
+            ["matmul", [6, 1], None],
+            ["index", [3], [[None, None], [0, 2]]],
+        ],
+        "logits": 7,
+        "state": [5, 8, 4],
+    }
+    weights = {"table": [[1, 2], [3, 4], [5, 6]], "out": [[1, 0, 0], [0, 1, 0]]}
+    _, state, _ = page.run(READ, json.dumps(recording), weights, [0, 1, 2])
+    assert state == [[5, 6], [3, 4], [1, 2]]
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2**32, 2**64 - 1])
 @pytest.mark.parametrize("start", [0, 1, 63, 64, 1000])
 def test_the_noise_is_python_s(page, seed, start):

@@ -145,10 +145,21 @@ charrnn.operations = (() => {
     }
   }
 
+  /** The shape of a product, as in NumPy, and the size of its matrix. */
+  function productShape(left, right) {
+    const vector = right.length === 1;
+    const [depth, width] = vector ? [right[0], 1] : right.slice(-2);
+    const ahead = right.slice(0, -2);
+    if (sizeOf(ahead) !== 1) throw new Error("products with several matrices are not known here");
+    const rows = left.slice(0, -1);
+    const missing = Math.max(0, ahead.length + Math.min(1, rows.length) - rows.length);
+    const shape = [...new Array(missing).fill(1), ...rows, ...(vector ? [] : [width])];
+    return { shape, depth, width };
+  }
+
   function matmul(left, right) {
-    if (right.shape.length !== 2) throw new Error("only products with matrices are known here");
-    const [depth, width] = right.shape;
-    const value = fresh([...left.shape.slice(0, -1), width]);
+    const { shape, depth, width } = productShape(left.shape, right.shape);
+    const value = fresh(shape);
     const x = left.data;
     const y = value.data;
     const matrix = right.data;
