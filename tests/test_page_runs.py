@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from browsing import Opened, complaints, model_of, open_page
 from commands import charrnn, untrained
+from test_page import CONTRAST, KINDS
 
 from charrnn.language_model import LanguageModel
 from charrnn.page.document import build_page
@@ -276,6 +277,21 @@ def test_the_section_fits_a_phone(browser: Any) -> None:
         assert all(300 < width <= 390 for width in widths)
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_section_can_be_read_in_light_and_dark(browser: Any, kind: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": kind}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    try:
+        page = opened(browser, *[trained(name, RISING) for name in ("a", "b", "c", "d")])
+        texts = dict(page.run(CONTRAST, "#run :is(h2, h3, p, label, legend, li, th, td, summary)"))
+        curves = [ratio for _, ratio in page.run(CONTRAST, "#run svg path.series")]
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    assert len(texts) > 20
+    assert {name: ratio for name, ratio in texts.items() if ratio < 4.5} == {}
+    assert min(curves) >= 3
 
 
 def test_the_command_puts_all_runs_into_the_page() -> None:
