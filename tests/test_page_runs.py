@@ -70,6 +70,14 @@ def test_of_the_text_name_size_and_fingerprint_are_told_and_no_more() -> None:
     assert str(Path.cwd()) not in json.dumps(told)
 
 
+def test_runs_of_one_name_are_told_apart_without_a_machine_s_path() -> None:
+    run = untrained()
+    run.folder.parent.rename("other")
+    again = untrained()
+    told = describe_runs([again.best, Path("other/fox/best.safetensors")])
+    assert [each["name"] for each in told] == ["checkpoints/fox", "other/fox"]
+
+
 def test_a_run_without_history_samples_or_text_is_told_too() -> None:
     (told,) = describe_runs([model_of().path])
     assert told["curves"] is told["advice"] is None
