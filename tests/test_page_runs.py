@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from browsing import Opened, complaints, model_of, open_page
 from commands import charrnn, untrained
+from test_page import CONTRAST, KINDS
 
 from charrnn.language_model import LanguageModel
 from charrnn.page.document import build_page
@@ -67,6 +68,14 @@ def test_of_the_text_name_size_and_fingerprint_are_told_and_no_more() -> None:
     assert len(text["fingerprint"]) == 64
     assert "quick brown fox" not in json.dumps(told)
     assert str(Path.cwd()) not in json.dumps(told)
+
+
+def test_runs_of_one_name_are_told_apart_without_a_machine_s_path() -> None:
+    run = untrained()
+    run.folder.parent.rename("other")
+    again = untrained()
+    told = describe_runs([again.best, Path("other/fox/best.safetensors")])
+    assert [each["name"] for each in told] == ["checkpoints/fox", "other/fox"]
 
 
 def test_a_run_without_history_samples_or_text_is_told_too() -> None:
@@ -276,6 +285,21 @@ def test_the_section_fits_a_phone(browser: Any) -> None:
         assert all(300 < width <= 390 for width in widths)
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_section_can_be_read_in_light_and_dark(browser: Any, kind: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": kind}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    try:
+        page = opened(browser, *[trained(name, RISING) for name in ("a", "b", "c", "d")])
+        texts = dict(page.run(CONTRAST, "#run :is(h2, h3, p, label, legend, li, th, td, summary)"))
+        curves = [ratio for _, ratio in page.run(CONTRAST, "#run svg path.series")]
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    assert len(texts) > 20
+    assert {name: ratio for name, ratio in texts.items() if ratio < 4.5} == {}
+    assert min(curves) >= 3
 
 
 def test_the_command_puts_all_runs_into_the_page() -> None:

@@ -20,6 +20,7 @@ from charrnn.runs import Run
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.frequencies import log_frequencies
 from charrnn.text.sources import select
+from charrnn.training import sample_file
 from charrnn.training.begin import build
 from charrnn.training.best import improves
 from charrnn.training.clock import Clock
@@ -282,6 +283,18 @@ def test_a_rollback_restores_the_weights_and_keeps_what_it_does_not_undo(session
     expected = replace(saved.progress, **kept, **changed)
     assert_same(session.learner.snapshot(), replace(saved, progress=expected))
     assert checkpoints.load(session.run.last).progress.rollbacks == 1
+
+
+def test_a_rollback_takes_back_the_samples_after_its_step(session: Session) -> None:
+    session.step()
+    first = session.sampler.sample()
+    session.saver.save()
+    session.step()
+    session.sampler.sample()
+    roll_back(session.run, session.learner, session.saver)
+    kept, understood = sample_file.read(session.run.samples.read_bytes())
+    assert [(each.step, each.text) for each in kept] == [(1, first.text)]
+    assert understood
 
 
 def test_a_run_that_diverges_too_often_is_given_up(session: Session) -> None:

@@ -32,7 +32,9 @@ def describe_runs(checkpoints: Sequence[Path]) -> list[Facts]:
     Raises:
         CheckpointError: A checkpoint cannot be read.
     """
-    names = labels([Run(path.absolute().parent) for path in checkpoints])
+    # Where two have one name, the page shows folders: as they were typed, and no more of the path.
+    folders = [path.parent if path.parent.name else path.absolute().parent for path in checkpoints]
+    names = labels([Run(folder) for folder in folders])
     return [describe_run(path, name) for path, name in zip(checkpoints, names, strict=True)]
 
 

@@ -17,14 +17,14 @@ from charrnn.tables import Table
 from charrnn.training.events import Event, Note
 from charrnn.types import Tensors
 
-Weights = Callable[[], Tensors]
+CopyWeights = Callable[[], Tensors]
 """Copies the network's weights by name."""
 
 
 class Logger(Protocol):
     """Writes events."""
 
-    def log(self, event: Event, weights: Weights) -> None:
+    def log(self, event: Event, weights: CopyWeights) -> None:
         """Write what is to be written of an event; the weights are those of this moment."""
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ def logged(
     run: Run,
     names: Iterable[str],
     step: int,
-    weights: Weights,
+    weights: CopyWeights,
 ) -> Generator[Event, None, None]:
     """Hand events to loggers, and pass them on.
 
@@ -106,7 +106,7 @@ class Log:
         except Exception as error:
             yield self._given_up(error)
 
-    def log(self, event: Event, weights: Weights) -> Iterator[Note]:
+    def log(self, event: Event, weights: CopyWeights) -> Iterator[Note]:
         """Write an event; a note where that cannot be done."""
         if self._logger is None:
             return

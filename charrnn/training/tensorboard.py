@@ -6,6 +6,7 @@ each file is written again without it.
 """
 
 import warnings
+from collections.abc import Callable
 from functools import singledispatchmethod
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from charrnn.files import sync_file, sync_folder
 from charrnn.model.backend import tf
 from charrnn.training import events
 from charrnn.training.events import Event
-from charrnn.training.loggers import Weights
 from charrnn.training.records import put_aside
+from charrnn.types import Tensors
 
+CopyWeights = Callable[[], Tensors]
 POINTS = 200
 """About so many single steps of a plan are logged, beside all its evaluations: writing each step's
 loss would take as long as a small network's steps themselves."""
@@ -44,7 +46,7 @@ class EventFiles:
         remove_after(self._folder, step)
         self._writer = tf.summary.create_file_writer(str(self._folder))
 
-    def log(self, event: Event, weights: Weights) -> None:
+    def log(self, event: Event, weights: CopyWeights) -> None:
         """Write an event. All that was logged is in the file by the time of each evaluation."""
         if isinstance(event, events.Stepped) and not is_due(event):
             return  # every step comes here: nothing must be done for most of them
@@ -56,15 +58,15 @@ class EventFiles:
         self._writer.close()
 
     @singledispatchmethod
-    def _write(self, event: Event, weights: Weights) -> None:
+    def _write(self, event: Event, weights: CopyWeights) -> None:
         """Most events are not logged."""
 
     @_write.register
-    def _(self, event: events.Stepped, weights: Weights) -> None:
+    def _(self, event: events.Stepped, weights: CopyWeights) -> None:
         scalar("loss/step_nats", event.loss_nats, event.step)
 
     @_write.register
-    def _(self, event: events.Evaluated, weights: Weights) -> None:
+    def _(self, event: events.Evaluated, weights: CopyWeights) -> None:
         for name, value in scalars(event).items():
             if value is not None:
                 scalar(name, value, event.step)
@@ -73,16 +75,16 @@ class EventFiles:
         self._writer.flush()
 
     @_write.register
-    def _(self, event: events.Sampled, weights: Weights) -> None:
+    def _(self, event: events.Sampled, weights: CopyWeights) -> None:
         text("sample", event.text, event.step)
         self._writer.flush()
 
     @_write.register
-    def _(self, event: events.Saved, weights: Weights) -> None:
+    def _(self, event: events.Saved, weights: CopyWeights) -> None:
         self._writer.flush()
 
     @_write.register
-    def _(self, event: events.RolledBack, weights: Weights) -> None:
+    def _(self, event: events.RolledBack, weights: CopyWeights) -> None:
         self._writer.close()
         self._open(event.step)
 

@@ -74,8 +74,8 @@ def tell_of_broken(everywhere: bool) -> Iterable[Field]:
     "--log",
     metavar="NAME",
     multiple=True,
-    help="Log for another program as well, into a folder of this name in the run's: tensorboard"
-    " (read it with tensorboard --logdir checkpoints). A resumed run goes on with its logs.",
+    help="Write a log for another program too, into a folder in the run's. NAME is tensorboard; to"
+    " see it: tensorboard --logdir checkpoints. A resumed run goes on with its log.",
 )
 def train_command(
     corpus: tuple[str, ...],
