@@ -240,21 +240,23 @@ def test_pytorch_gives_our_logits(case):
 
 # -- Keras ---------------------------------------------------------------------------------
 
+STEPPED = {("lstm", False), ("gru", False), ("rnn", False), ("lstm", True)}
+"""Cells, and whether the layers are residual, that are read character after character too."""
 COMPARING = """
 expected, scale = np.load("expected.npz")["logits"], np.load("expected.npz")["scale"]
 ids = np.load("expected.npz")["ids"]
 found = np.asarray(network(ids.T)).transpose(1, 0, 2)
 np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * scale)
-if facts["network"]["cell"] in stepped:
-    stepped.remove(facts["network"]["cell"])
+kind = facts["network"]["cell"], facts["network"]["residual"]
+if kind in stepped:
+    stepped.remove(kind)
     found = np.stack([step(number) for number in ids[:, 0]])
     np.testing.assert_allclose(found, expected[:, 0], rtol=0, atol=1e-5 * scale)
 """
-"""Whole texts with every network, and one character after the other once for each class of layers."""
 
 
 def test_keras_alone_gives_our_logits():
-    script = ["import os, sys", "stepped = {'lstm', 'gru', 'rnn'}"]
+    script = ["import os, sys", f"stepped = {STEPPED}"]
     for number, case in enumerate(KERAS):
         model, ids = model_of(case), some_ids(8, 2)
         Path(str(number)).mkdir()
@@ -263,6 +265,7 @@ def test_keras_alone_gives_our_logits():
         scale = max(1, np.abs(logits).max())
         np.savez(f"{number}/expected.npz", ids=ids, logits=logits, scale=scale)
         script += [f"os.chdir({str(Path.cwd() / str(number))!r})", block("Keras"), COMPARING]
+    script += ["assert not stepped"]
     script += ["assert not [name for name in sys.modules if name.startswith('charrnn')]"]
     run_alone("\n".join([*script, "print('done')"]), says="done")
 
