@@ -240,16 +240,15 @@ def test_pytorch_gives_our_logits(case):
 
 # -- Keras ---------------------------------------------------------------------------------
 
-STEPPED = {("lstm", False), ("gru", False), ("rnn", False), ("lstm", True)}
-"""Cells, and whether the layers are residual, that are read character after character too."""
+STEPPED = {"lstm", "gru", "rnn"}
+"""Cells of networks that are read character after character too."""
 COMPARING = """
 expected, scale = np.load("expected.npz")["logits"], np.load("expected.npz")["scale"]
 ids = np.load("expected.npz")["ids"]
 found = np.asarray(network(ids.T)).transpose(1, 0, 2)
 np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * scale)
-kind = facts["network"]["cell"], facts["network"]["residual"]
-if kind in stepped:
-    stepped.remove(kind)
+if facts["network"]["cell"] in stepped:
+    stepped.remove(facts["network"]["cell"])
     found = np.stack([step(number) for number in ids[:, 0]])
     np.testing.assert_allclose(found, expected[:, 0], rtol=0, atol=1e-5 * scale)
 """
@@ -264,7 +263,10 @@ def test_keras_alone_gives_our_logits():
         logits = logits_of(model, ids)
         scale = max(1, np.abs(logits).max())
         np.savez(f"{number}/expected.npz", ids=ids, logits=logits, scale=scale)
-        script += [f"os.chdir({str(Path.cwd() / str(number))!r})", block("Keras"), COMPARING]
+        lines = block("Keras")
+        if case.get("residual"):  # which Keras 3.10 reads, but does not clone
+            lines = lines[: lines.index("def stateful")]
+        script += [f"os.chdir({str(Path.cwd() / str(number))!r})", lines, COMPARING]
     script += ["assert not stepped"]
     script += ["assert not [name for name in sys.modules if name.startswith('charrnn')]"]
     run_alone("\n".join([*script, "print('done')"]), says="done")

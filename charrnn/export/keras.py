@@ -61,8 +61,7 @@ def stateful(layer):
 
 
 one = keras.Input(batch_shape=(1, 1), dtype="int32")  # a character; the layers keep the state
-inputs = keras.tree.map_structure(lambda _: one, network.input)
-writer = keras.models.clone_model(network, input_tensors=inputs, clone_function=stateful)
+writer = keras.models.clone_model(network, input_tensors=one, clone_function=stateful)
 writer.set_weights(network.get_weights())
 
 
