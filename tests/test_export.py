@@ -469,8 +469,8 @@ def test_without_the_package_onnx_a_line_says_how_to_get_it(monkeypatch):
     outcome = charrnn("export", "fox", "--to", "onnx", "-o", "fox.onnx")
     assert outcome.status == 1
     assert outcome.err == (
-        "charrnn: --to onnx: needs the package onnx, which is not installed;"
-        " install it with: pip install onnx\n"
+        "charrnn: this needs the package onnx, which is not installed;"
+        " install it with: pip install 'charrnn[onnx]'\n"
     )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from charrnn.errors import ConfigError
 from charrnn.export.formats import facts_as_texts, register
 from charrnn.export.programs import program
+from charrnn.extras import need
 from charrnn.language_model import LanguageModel
 from charrnn.recording.interpreter import Interpreter
 from charrnn.recording.recorder import Recording, record
@@ -72,7 +73,7 @@ def step(number):
 )
 def to_onnx(model: LanguageModel) -> bytes:
     """The file; ConfigError where the package is not there, or the model is too large."""
-    onnx = imported_onnx()
+    onnx = need("onnx", "onnx")
     config, weights = model.checkpoint.config.model, model.checkpoint.weights
     recording = record(config, model.vocabulary.size)
     graph = Graph(onnx)
@@ -89,19 +90,6 @@ def to_onnx(model: LanguageModel) -> bytes:
         raise ConfigError("the model is larger than an ONNX file can be, 2 GB", {"to": "onnx"})
     data: bytes = made.SerializeToString()
     return data
-
-
-def imported_onnx() -> ModuleType:
-    """The package; ConfigError where it is not installed."""
-    try:
-        import onnx
-    except ImportError:
-        raise ConfigError(
-            "needs the package onnx, which is not installed",
-            {"to": "onnx"},
-            way_out="install it with: pip install onnx",
-        ) from None
-    return onnx
 
 
 class Graph:

@@ -7,6 +7,7 @@ import click
 from charrnn.cli.options import checkpoints_option, run_argument, which_option
 from charrnn.cli.registry import register
 from charrnn.cli.usage import NamedChoice
+from charrnn.cli.wording import size_in_words
 from charrnn.runs import WHICH
 
 
@@ -55,8 +56,3 @@ def export_command(
     click.echo(f"{done.path}: {size_in_words(done.size)} written", err=True)
     if done.usage:
         click.echo(done.usage)
-
-
-def size_in_words(size: int) -> str:
-    """Bytes as people write them."""
-    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"

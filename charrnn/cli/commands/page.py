@@ -8,6 +8,7 @@ from charrnn.cli.completion import complete_runs
 from charrnn.cli.options import checkpoints_option, which_option
 from charrnn.cli.prompt import decoded
 from charrnn.cli.registry import register
+from charrnn.cli.wording import size_in_words
 from charrnn.outputs import check_output, write_output
 from charrnn.runs import WHICH, find_checkpoint
 
@@ -67,4 +68,4 @@ def page_command(
         others=others,
     )
     write_output(path, page)
-    click.echo(f"{path}: {len(page) / 1e6:.1f} MB, weights of {precision} bits")
+    click.echo(f"{path}: {size_in_words(len(page))}, weights of {precision} bits")
