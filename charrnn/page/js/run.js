@@ -126,7 +126,7 @@ charrnn.run = (() => {
         const label = html("label"), input = html("input");
         Object.assign(input, { type: "radio", name: "against", value, checked: value === "time" });
         input.addEventListener("change", () => this.show(value));
-        label.append(input, text);
+        label.append(input, html("span", "", text));
         made.append(label);
       }
       return made;
