@@ -46,6 +46,8 @@ STYLES = ("page", "look", "run")
 """The style sheets, in their order."""
 LEFT_OPEN = re.compile("[<\ud800-\udfff]")
 """What may not stand in a script element as it is: the start of a tag, and half a character."""
+COMMENT = re.compile(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*$", re.MULTILINE | re.DOTALL)
+"""A comment of JavaScript or CSS that has its lines for itself."""
 CODE = set("{}()_=;")
 """Where all of these occur, the text is taken for code, and shown in letters of equal width."""
 TEMPERATURE, LENGTH = 0.8, 1000
@@ -78,8 +80,8 @@ def build_page(
     title = name or model.path.absolute().parent.name
     contents = collect(model, title, text, precision, others)
     weights = pack(model.checkpoint.weights, contents["recording"]["weights"], precision)
-    style = "".join(read(f"{each}.css") for each in STYLES)
-    script = "".join(read(f"js/{each}.js") for each in SCRIPTS)
+    style = "".join(compact(read(f"{each}.css")) for each in STYLES)
+    script = "".join(compact(read(f"js/{each}.js")) for each in SCRIPTS)
     page = Template(read("page.html")).substitute(
         policy=escape(policy(style, script)),
         version=__version__,
@@ -100,6 +102,16 @@ def build_page(
 def read(name: str) -> str:
     """A file of this folder."""
     return files("charrnn.page").joinpath(name).read_text(encoding="utf-8")
+
+
+def compact(source: str) -> str:
+    """A script or style without indentation and without the comments that stand on lines alone.
+
+    They are for the readers of the sources, and a quarter of them. No text in the sources goes over
+    several lines.
+    """
+    lines = (line.strip() for line in COMMENT.sub("", source).splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("//"))
 
 
 def policy(style: str, script: str) -> str:

@@ -3,7 +3,9 @@
 /** Line charts in SVG, which can be read by eye, by pointer, by keyboard and as a table. */
 charrnn.charts = (() => {
   // The browser knows the name of SVG's elements; written here, it would be an address in the page.
-  const SVG = new DOMParser().parseFromString("<svg></svg>", "text/html").querySelector("svg").namespaceURI;
+  const SVG = new DOMParser()
+    .parseFromString("<svg></svg>", "text/html")
+    .querySelector("svg").namespaceURI;
   const MARGIN = { top: 12, right: 14, bottom: 44, left: 52 };
   const TICK_PX = { x: 60, y: 42 }; // the least distance of two ticks
   const MARKER_PX = 46; // the least distance of two markers of a line
@@ -40,17 +42,25 @@ charrnn.charts = (() => {
     const rough = (high - low) / Math.max(1, most);
     const power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough * 0.999);
-    const first = Math.ceil(low / step - 1e-9), last = Math.floor(high / step + 1e-9);
+    const first = Math.ceil(low / step - 1e-9),
+      last = Math.floor(high / step + 1e-9);
     const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
     return Array.from({ length: last - first + 1 }, (_, n) => {
       const value = (first + n) * step;
-      return { value, label: value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }) };
+      return {
+        value,
+        label: value.toLocaleString("en", {
+          minimumFractionDigits: digits,
+          maximumFractionDigits: digits,
+        }),
+      };
     });
   }
 
   /** The lowest and the highest of the numbers, never the same. */
   function extent(values) {
-    let low = Infinity, high = -Infinity;
+    let low = Infinity,
+      high = -Infinity;
     for (const value of values) {
       low = Math.min(low, value);
       high = Math.max(high, value);
@@ -61,12 +71,20 @@ charrnn.charts = (() => {
 
   /** How a line looks: the colour and marker of its run; without a marker it is dashed. */
   function look(number, dashed) {
-    return { className: `series series-${(number % COLOURS) + 1}${dashed ? " dashed" : ""}`, marker: dashed ? null : MARKERS[number % MARKERS.length] };
+    return {
+      className: `series series-${(number % COLOURS) + 1}${dashed ? " dashed" : ""}`,
+      marker: dashed ? null : MARKERS[number % MARKERS.length],
+    };
   }
 
   /** A sample of a line, for a legend. */
   function swatch({ className, marker }) {
-    const made = element("svg", { width: 34, height: 14, viewBox: "0 0 34 14", "aria-hidden": "true" });
+    const made = element("svg", {
+      width: 34,
+      height: 14,
+      viewBox: "0 0 34 14",
+      "aria-hidden": "true",
+    });
     made.append(element("path", { class: className, d: "M1,7H33" }));
     if (marker) made.append(element("path", { class: `${className} marker`, d: marker(17, 7) }));
     return made;
@@ -114,8 +132,13 @@ charrnn.charts = (() => {
     /** Show these lines; `say` writes a place on the horizontal axis in words. */
     show(lines, xLabel, say) {
       Object.assign(this, { lines: lines.filter((line) => line.points.length), xLabel, say });
-      this.places = [...new Set(this.lines.flatMap((line) => line.points.map(({ x }) => x)))].sort((a, b) => a - b);
-      this.frame.setAttribute("aria-label", `${this.title}, against ${xLabel}. ${this.summary()} Arrow keys read the values.`);
+      this.places = [...new Set(this.lines.flatMap((line) => line.points.map(({ x }) => x)))].sort(
+        (a, b) => a - b,
+      );
+      this.frame.setAttribute(
+        "aria-label",
+        `${this.title}, against ${xLabel}. ${this.summary()} Arrow keys read the values.`,
+      );
       this.chosen = null;
       this.draw();
       this.fill();
@@ -123,17 +146,25 @@ charrnn.charts = (() => {
 
     /** What the chart shows, for those who do not see it. */
     summary() {
-      return this.lines.map(({ name, points }) => {
-        const from = this.tell(points[0].y), to = this.tell(points[points.length - 1].y);
-        return points.length > 1 ? `${name}: from ${from} to ${to}.` : `${name}: ${from}.`;
-      }).join(" ");
+      return this.lines
+        .map(({ name, points }) => {
+          const from = this.tell(points[0].y),
+            to = this.tell(points[points.length - 1].y);
+          return points.length > 1 ? `${name}: from ${from} to ${to}.` : `${name}: ${from}.`;
+        })
+        .join(" ");
     }
 
     draw() {
       const width = this.frame.clientWidth;
       if (!width || !this.lines.length) return;
       this.scale(width);
-      const svg = element("svg", { viewBox: `0 0 ${width} ${this.height}`, width, height: this.height, "aria-hidden": "true" });
+      const svg = element("svg", {
+        viewBox: `0 0 ${width} ${this.height}`,
+        width,
+        height: this.height,
+        "aria-hidden": "true",
+      });
       this.axes(svg, width);
       for (const line of this.lines) svg.append(...this.curve(line));
       this.cursor = element("g");
@@ -145,35 +176,65 @@ charrnn.charts = (() => {
     /** From values to places in the picture. */
     scale(width) {
       const points = this.lines.flatMap((line) => line.points);
-      const [low, high] = extent(points.map(({ y }) => y)), padding = PADDING * (high - low);
+      const [low, high] = extent(points.map(({ y }) => y)),
+        padding = PADDING * (high - low);
       const right = extent([0, ...points.map(({ x }) => x)])[1];
       this.range = { x: [0, right], y: [low - padding, high + padding] };
-      const across = width - MARGIN.left - MARGIN.right, down = this.height - MARGIN.top - MARGIN.bottom;
+      const across = width - MARGIN.left - MARGIN.right,
+        down = this.height - MARGIN.top - MARGIN.bottom;
       this.x = (value) => MARGIN.left + (across * value) / right;
-      this.y = (value) => MARGIN.top + (down * (this.range.y[1] - value)) / (this.range.y[1] - this.range.y[0]);
+      this.y = (value) =>
+        MARGIN.top + (down * (this.range.y[1] - value)) / (this.range.y[1] - this.range.y[0]);
       this.steps = { x: across / TICK_PX.x, y: down / TICK_PX.y };
     }
 
     axes(svg, width) {
-      const bottom = this.height - MARGIN.bottom, right = width - MARGIN.right;
+      const bottom = this.height - MARGIN.bottom,
+        right = width - MARGIN.right;
       for (const { value, label } of ticks(...this.range.y, this.steps.y)) {
         const y = this.y(value);
         svg.append(element("line", { class: "grid", x1: MARGIN.left, x2: right, y1: y, y2: y }));
-        svg.append(element("text", { class: "tick", x: MARGIN.left - 8, y: y + 4, "text-anchor": "end" }, label));
+        svg.append(
+          element(
+            "text",
+            { class: "tick", x: MARGIN.left - 8, y: y + 4, "text-anchor": "end" },
+            label,
+          ),
+        );
       }
       for (const { value, label } of ticks(...this.range.x, this.steps.x)) {
         const x = this.x(value);
         svg.append(element("line", { class: "axis", x1: x, x2: x, y1: bottom, y2: bottom + 5 }));
-        svg.append(element("text", { class: "tick", x, y: bottom + 19, "text-anchor": "middle" }, label));
+        svg.append(
+          element("text", { class: "tick", x, y: bottom + 19, "text-anchor": "middle" }, label),
+        );
       }
-      svg.append(element("line", { class: "axis", x1: MARGIN.left, x2: right, y1: bottom, y2: bottom }));
-      svg.append(element("text", { class: "label", x: (MARGIN.left + right) / 2, y: this.height - 6, "text-anchor": "middle" }, this.xLabel));
+      svg.append(
+        element("line", { class: "axis", x1: MARGIN.left, x2: right, y1: bottom, y2: bottom }),
+      );
+      svg.append(
+        element(
+          "text",
+          {
+            class: "label",
+            x: (MARGIN.left + right) / 2,
+            y: this.height - 6,
+            "text-anchor": "middle",
+          },
+          this.xLabel,
+        ),
+      );
     }
 
     /** A line with its markers, or with a dot where it has a single point. */
     curve({ points, look: { className, marker } }) {
       const at = points.map(({ x, y }) => [this.x(x), this.y(y)]);
-      const made = [element("path", { class: className, d: at.map(([x, y], n) => `${n ? "L" : "M"}${x.toFixed(1)},${y.toFixed(1)}`).join("") })];
+      const made = [
+        element("path", {
+          class: className,
+          d: at.map(([x, y], n) => `${n ? "L" : "M"}${x.toFixed(1)},${y.toFixed(1)}`).join(""),
+        }),
+      ];
       const drawn = marker ?? (points.length === 1 ? MARKERS[5] : null);
       let last = -Infinity;
       for (const [x, y] of drawn ? at : []) {
@@ -187,12 +248,20 @@ charrnn.charts = (() => {
     point(event) {
       const x = event.clientX - this.frame.getBoundingClientRect().left;
       const distance = (place) => Math.abs(this.x(place) - x);
-      this.choose(this.places.reduce((best, place) => (distance(place) < distance(best) ? place : best)));
+      this.choose(
+        this.places.reduce((best, place) => (distance(place) < distance(best) ? place : best)),
+      );
     }
 
     key(event) {
-      const last = this.places.length - 1, at = this.places.indexOf(this.chosen);
-      const moves = { ArrowLeft: at < 0 ? last : Math.max(0, at - 1), ArrowRight: Math.min(last, at + 1), Home: 0, End: last };
+      const last = this.places.length - 1,
+        at = this.places.indexOf(this.chosen);
+      const moves = {
+        ArrowLeft: at < 0 ? last : Math.max(0, at - 1),
+        ArrowRight: Math.min(last, at + 1),
+        Home: 0,
+        End: last,
+      };
       if (event.key === "Escape") this.choose(null);
       else if (event.key in moves) this.choose(this.places[moves[event.key]]);
       else return;
@@ -206,16 +275,38 @@ charrnn.charts = (() => {
       this.readout.textContent = place === null ? "" : this.told(place);
       if (place === null || !this.cursor) return;
       const x = this.x(place);
-      this.cursor.append(element("line", { class: "cursor", x1: x, x2: x, y1: MARGIN.top, y2: this.height - MARGIN.bottom }));
+      this.cursor.append(
+        element("line", {
+          class: "cursor",
+          x1: x,
+          x2: x,
+          y1: MARGIN.top,
+          y2: this.height - MARGIN.bottom,
+        }),
+      );
       for (const [line, point] of this.found(place)) {
-        this.cursor.append(element("circle", { class: `${line.look.className} ring`, cx: this.x(point.x), cy: this.y(point.y), r: 6 }));
+        this.cursor.append(
+          element("circle", {
+            class: `${line.look.className} ring`,
+            cx: this.x(point.x),
+            cy: this.y(point.y),
+            r: 6,
+          }),
+        );
       }
     }
 
     /** Each line that reaches a place, with its point there or the nearest one. */
     found(place) {
-      const reach = this.lines.filter(({ points }) => points[0].x <= place && place <= points[points.length - 1].x);
-      return reach.map((line) => [line, line.points.reduce((best, point) => (Math.abs(point.x - place) < Math.abs(best.x - place) ? point : best))]);
+      const reach = this.lines.filter(
+        ({ points }) => points[0].x <= place && place <= points[points.length - 1].x,
+      );
+      return reach.map((line) => [
+        line,
+        line.points.reduce((best, point) =>
+          Math.abs(point.x - place) < Math.abs(best.x - place) ? point : best,
+        ),
+      ]);
     }
 
     told(place) {
@@ -227,13 +318,16 @@ charrnn.charts = (() => {
     fill() {
       this.details.querySelector(".scroll")?.remove();
       if (!this.details.open) return;
-      const scroll = html("div", "scroll numbers"), body = html("tbody");
+      const scroll = html("div", "scroll numbers"),
+        body = html("tbody");
       scroll.tabIndex = 0;
       scroll.setAttribute("role", "region");
       scroll.setAttribute("aria-label", `${this.title}, the numbers`);
       for (const place of this.places) {
         const cells = this.lines.map(({ points }) => points.find(({ x }) => x === place));
-        body.append(row("td", [this.say(place), ...cells.map((each) => (each ? this.tell(each.y) : ""))]));
+        body.append(
+          row("td", [this.say(place), ...cells.map((each) => (each ? this.tell(each.y) : ""))]),
+        );
       }
       scroll.append(table([this.xLabel, ...this.lines.map(({ name }) => name)], body));
       this.details.append(scroll);
@@ -247,7 +341,9 @@ charrnn.charts = (() => {
   }
 
   function table(heading, body) {
-    const made = html("table"), head = html("thead"), names = row("th", heading);
+    const made = html("table"),
+      head = html("thead"),
+      names = row("th", heading);
     for (const each of names.children) each.scope = "col";
     head.append(names);
     made.append(head, body);

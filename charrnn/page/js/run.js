@@ -3,14 +3,20 @@
 /** The section "The run": how the models of the page were trained, and what they wrote meanwhile. */
 charrnn.run = (() => {
   const { Chart, html, look, row, swatch, table } = charrnn.charts;
-  const UNITS = [[3600, "hours"], [60, "minutes"], [1, "seconds"]];
+  const UNITS = [
+    [3600, "hours"],
+    [60, "minutes"],
+    [1, "seconds"],
+  ];
   const LEAST_UNITS = 3; // a unit of time is taken where the longest run has so many of them
   const AGAINST = { time: "time", passes: "passes over the text" };
   const runs = charrnn.data.runs ?? [];
   const many = runs.length > 1;
 
-  const number = (value, digits) => value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  const short = (value) => Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });
+  const number = (value, digits) =>
+    value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const short = (value) =>
+    Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });
   const loss = (nats) => `${number(nats, 3)} nats (${number(nats / Math.LN2, 2)} bits)`;
   const passes = (value) => `${short(value)} ${value === 1 ? "pass" : "passes"}`;
   const steps = (value) => `${number(value, 0)} ${value === 1 ? "step" : "steps"}`;
@@ -53,7 +59,10 @@ charrnn.run = (() => {
       ["Network", run.network],
       ["Text", textOf(run)],
       ["Its fingerprint", run.text.fingerprint && `SHA-256 ${run.text.fingerprint}`],
-      ["Training", `${steps(run.step)}, ${passes(run.epoch)} over the text, ${duration(run.elapsed_seconds)}`],
+      [
+        "Training",
+        `${steps(run.step)}, ${passes(run.epoch)} over the text, ${duration(run.elapsed_seconds)}`,
+      ],
       ["Lowest validation loss", lowest(run) === "none" ? null : `${lowest(run)} per character`],
     ];
     for (const [name, value] of entries) {
@@ -71,7 +80,13 @@ charrnn.run = (() => {
   function comparison() {
     const body = html("tbody");
     runs.forEach((run, place) => {
-      const cells = row("td", ["", run.network, textOf(run), `${passes(run.epoch)}, ${duration(run.elapsed_seconds)}`, lowest(run)]);
+      const cells = row("td", [
+        "",
+        run.network,
+        textOf(run),
+        `${passes(run.epoch)}, ${duration(run.elapsed_seconds)}`,
+        lowest(run),
+      ]);
       cells.firstChild.append(swatch(look(place, false)), named(run.name));
       body.append(cells);
     });
@@ -90,12 +105,19 @@ charrnn.run = (() => {
 
   /** The warnings, where curves show that a network learns its text by heart. */
   function warnings() {
-    return runs.filter((run) => run.advice).map((run) => {
-      const made = html("p", "advice");
-      made.append(html("strong", "", "Over-fitting"), many ? " in " : "", many ? named(run.name) : "", `: ${run.advice}`);
-      made.setAttribute("role", "note");
-      return made;
-    });
+    return runs
+      .filter((run) => run.advice)
+      .map((run) => {
+        const made = html("p", "advice");
+        made.append(
+          html("strong", "", "Over-fitting"),
+          many ? " in " : "",
+          many ? named(run.name) : "",
+          `: ${run.advice}`,
+        );
+        made.setAttribute("role", "note");
+        return made;
+      });
   }
 
   // -- Curves ------------------------------------------------------------------------------
@@ -103,12 +125,17 @@ charrnn.run = (() => {
   class Curves {
     constructor() {
       this.drawn = runs.map((run, place) => ({ run, place })).filter(({ run }) => run.curves);
-      this.unit = unitOf(Math.max(1, ...this.drawn.map(({ run }) => Math.max(...run.curves.elapsed_seconds))));
+      this.unit = unitOf(
+        Math.max(1, ...this.drawn.map(({ run }) => Math.max(...run.curves.elapsed_seconds))),
+      );
       this.charts = [
         ["Loss in nats per character", 320, loss, (at) => this.losses(at)],
         ["Learning rate", 190, short, (at) => this.column(at, "learning_rate")],
         ["Gradient norm", 190, short, (at) => this.column(at, "gradient_norm")],
-      ].map(([title, height, tell, lines]) => ({ lines, chart: new Chart({ title, height, tell }) }));
+      ].map(([title, height, tell, lines]) => ({
+        lines,
+        chart: new Chart({ title, height, tell }),
+      }));
     }
 
     /** The switch, the legend and the charts. */
@@ -123,7 +150,8 @@ charrnn.run = (() => {
       const made = html("fieldset", "switch");
       made.append(html("legend", "", "Against"));
       for (const [value, text] of Object.entries(AGAINST)) {
-        const label = html("label"), input = html("input");
+        const label = html("label"),
+          input = html("input");
         Object.assign(input, { type: "radio", name: "against", value, checked: value === "time" });
         input.addEventListener("change", () => this.show(value));
         label.append(input, html("span", "", text));
@@ -150,31 +178,48 @@ charrnn.run = (() => {
     }
 
     show(against) {
-      const [size, unit] = this.unit, byTime = against === "time";
-      const at = (run) => (byTime ? run.curves.elapsed_seconds.map((value) => value && value / size) : run.curves.epoch);
+      const [size, unit] = this.unit,
+        byTime = against === "time";
+      const at = (run) =>
+        byTime
+          ? run.curves.elapsed_seconds.map((value) => value && value / size)
+          : run.curves.epoch;
       const say = byTime ? (x) => amount(x, unit) : passes;
-      for (const { lines, chart } of this.charts) chart.show(lines(at), byTime ? `${unit} of training` : AGAINST.passes, say);
+      for (const { lines, chart } of this.charts)
+        chart.show(lines(at), byTime ? `${unit} of training` : AGAINST.passes, say);
     }
 
     losses(at) {
       return this.drawn.flatMap(({ run, place }) => {
         const who = many ? `${run.name}, ` : "";
         return [
-          { name: `${who}training`, look: look(many ? place : 1, true), points: points(at(run), run.curves.train_loss_nats) },
-          { name: `${who}validation`, look: look(place, false), points: points(at(run), run.curves.val_loss_nats) },
+          {
+            name: `${who}training`,
+            look: look(many ? place : 1, true),
+            points: points(at(run), run.curves.train_loss_nats),
+          },
+          {
+            name: `${who}validation`,
+            look: look(place, false),
+            points: points(at(run), run.curves.val_loss_nats),
+          },
         ];
       });
     }
 
     column(at, name) {
-      return this.drawn.map(({ run, place }) => (
-        { name: many ? run.name : "", look: look(place, false), points: points(at(run), run.curves[name]) }
-      ));
+      return this.drawn.map(({ run, place }) => ({
+        name: many ? run.name : "",
+        look: look(place, false),
+        points: points(at(run), run.curves[name]),
+      }));
     }
   }
 
   function points(xs, ys) {
-    return xs.map((x, place) => ({ x, y: ys[place] })).filter(({ x, y }) => x !== null && y !== null);
+    return xs
+      .map((x, place) => ({ x, y: ys[place] }))
+      .filter(({ x, y }) => x !== null && y !== null);
   }
 
   // -- Samples -----------------------------------------------------------------------------
@@ -202,15 +247,27 @@ charrnn.run = (() => {
       const field = html("div", "field");
       field.append(label, this.slider);
       const kept = this.runs.map((run) => run.samples_kept - run.samples.length).some(Boolean);
-      const note = html("p", "note", kept ? "Of many samples, some at equal distances are shown." : "");
-      return [html("h3", "", "What it wrote as training went on"), ...this.choice(), field, this.text, note];
+      const note = html(
+        "p",
+        "note",
+        kept ? "Of many samples, some at equal distances are shown." : "",
+      );
+      return [
+        html("h3", "", "What it wrote as training went on"),
+        ...this.choice(),
+        field,
+        this.text,
+        note,
+      ];
     }
 
     /** Which run's samples, where there are several. */
     choice() {
       this.of = this.runs[0];
       if (this.runs.length < 2) return [];
-      const field = html("div", "field"), label = html("label", "", "Run"), select = html("select");
+      const field = html("div", "field"),
+        label = html("label", "", "Run"),
+        select = html("select");
       label.htmlFor = select.id = "sample-run";
       for (const [place, run] of this.runs.entries()) select.append(new Option(run.name, place));
       select.addEventListener("change", () => {
@@ -242,7 +299,8 @@ charrnn.run = (() => {
   /** Unhide the section at once, and fill it when the model has begun to write. */
   function show() {
     if (!runs.length) return;
-    const section = document.getElementById("run"), name = many ? "The runs" : "The run";
+    const section = document.getElementById("run"),
+      name = many ? "The runs" : "The run";
     document.querySelector('nav a[href="#run"]').textContent = name;
     section.setAttribute("aria-label", name);
     section.hidden = false;
