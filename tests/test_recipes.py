@@ -76,6 +76,13 @@ def test_a_text_that_is_read_less_than_thrice_has_no_dropout() -> None:
     assert advise(for_time(3600, characters=100_000), {}).model.dropout >= 0.3
 
 
+def test_a_long_text_gets_a_larger_network_only_once_that_has_read_enough_of_it() -> None:
+    long = {"characters": 20_000_000}
+    assert best_size(for_time(600), {}) == "medium"
+    assert best_size(for_time(600, **long), {}) == "small"
+    assert best_size(for_time(60_000, **long), {}) != "small"
+
+
 def test_the_learning_rate_falls_with_the_units_whoever_named_them() -> None:
     rates = [
         advise(for_time(60), {"units": units, "layers": 1}).training.learning_rate

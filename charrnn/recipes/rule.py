@@ -1,13 +1,13 @@
 """The rule that picks what to train, from the text, the time and the machine.
 
 It asks two questions. How many characters will each size of network have learnt from when the time
-is over? A larger one is better per character, and slower; so the largest is taken that comes to
-enough of them. And how often will it have read the text? One read twice needs no dropout; one read
-ten times needs much.
+is over, and how often will it have read the text? A larger network is better per character, and
+slower; so the largest is taken that comes to enough of both. Dropout follows from the passes: a text
+read twice needs none; one read ten times needs much.
 
 The numbers follow from the experiments in benchmarks/EXPERIMENTS.md, on verse in English and in
-Chinese and on a list of words, 0.1 to 1 million characters long. Not measured: "large", and how
-many characters it needs.
+Chinese, a list of words and Python's standard library, 0.1 to 11 million characters long. Not
+measured: "large", and how much it needs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,11 @@ SIZES: Mapping[str, Mapping[str, object]] = {
 }
 """Networks by name, the smallest first."""
 ENOUGH_CHARACTERS = {"tiny": 0, "small": 400_000, "medium": 5_000_000, "large": 15_000_000}
-"""A size is taken if it learns from so many characters in the time."""
+"""A size is taken if it learns from so many characters in the time …"""
+ENOUGH_PASSES = {"tiny": 0.0, "small": 0.0, "medium": 3.0, "large": 3.0}
+"""… and reads the text so often: until then a smaller one learns more, since it reads more of it."""
+AMPLE = 10
+"""With so many times enough characters, it need not read the text more than once."""
 RATE, RATE_UNITS = 0.01, 384
 """The peak learning rate for up to so many units; 0.006 and 0.015 were worse."""
 WITHOUT_TIME = "small"
@@ -105,15 +109,18 @@ def advise(task: Task, given: Mapping[str, object], size: str | None = None) -> 
 
 
 def best_size(task: Task, given: Mapping[str, object]) -> str:
-    """The largest size that learns from enough characters in the time."""
+    """The largest size that learns enough in the time."""
     if task.seconds is None:
         return WITHOUT_TIME
-    enough = [
-        name
-        for name, size in SIZES.items()
-        if task.learnt(Config.advised({**COMMON, **size}, given)) >= ENOUGH_CHARACTERS[name]
-    ]
-    return enough[-1]
+    sized = {name: Config.advised({**COMMON, **size}, given) for name, size in SIZES.items()}
+    return [name for name, config in sized.items() if learns_enough(task, name, config)][-1]
+
+
+def learns_enough(task: Task, name: str, config: Config) -> bool:
+    """Whether a network of that size comes to enough characters and passes in the time."""
+    learnt, needed = task.learnt(config), ENOUGH_CHARACTERS[name]
+    often = task.passes(config) >= ENOUGH_PASSES[name] or learnt >= AMPLE * needed
+    return learnt >= needed and often
 
 
 def learning_rate_for(units: int) -> float:
