@@ -2,8 +2,8 @@
 
 It asks two questions. How many characters will each size of network have learnt from when the time
 is over, and how often will it have read the text? A larger network is better per character, and
-slower; so the largest is taken that comes to enough of both. Dropout follows from the passes: a text
-read twice needs none; one read ten times needs much.
+slower; so the largest is taken that comes to enough of both. Dropout follows from the passes: it
+is none up to three, and much at ten.
 
 The numbers follow from the experiments in benchmarks/EXPERIMENTS.md, on verse in English and in
 Chinese, a list of words and Python's standard library, 0.1 to 11 million characters long. Not
@@ -36,7 +36,7 @@ SIZES: Mapping[str, Mapping[str, object]] = {
 ENOUGH_CHARACTERS = {"tiny": 0, "small": 400_000, "medium": 5_000_000, "large": 15_000_000}
 """A size is taken if it learns from so many characters in the time …"""
 ENOUGH_PASSES = {"tiny": 0.0, "small": 0.0, "medium": 3.0, "large": 3.0}
-"""… and reads the text so often: until then a smaller one learns more, since it reads more of it."""
+"""… and reads the text so often: until then a smaller one, which reads more of it, is better."""
 AMPLE = 10
 """With so many times enough characters, it need not read the text more than once."""
 RATE, RATE_UNITS = 0.01, 384
