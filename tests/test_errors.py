@@ -9,6 +9,7 @@ import pytest
 from commands import charrnn
 
 import charrnn as package
+from charrnn.cli.app import main
 from charrnn.cli.boundary import line_of
 from charrnn.cli.registry import COMMANDS
 from charrnn.cli.wording import spoken
@@ -92,8 +93,9 @@ def test_what_messages_name_is_an_option_or_a_command(path):
 
 
 def params_of(name):
-    command = COMMANDS[name]
-    return command.get_params(command.make_context(name, [], resilient_parsing=True))
+    command, group = COMMANDS[name], main.make_context("charrnn", [], resilient_parsing=True)
+    context = command.make_context(name, [], parent=group, resilient_parsing=True)
+    return command.get_params(context)
 
 
 def test_messages_reach_the_terminal_with_options():

@@ -177,7 +177,8 @@ def test_each_step_of_settling_is_on_disk_before_the_next(monkeypatch: pytest.Mo
     assert done == [
         *("sync corpus.ids", "sync .staging-a", "rename .staging-a", "sync run"),
         *("replace last.safetensors", "replace corpus.ids", "sync run"),
-        *("unlink best.safetensors", "unlink history.csv", "rmdir .settling", "sync run"),
+        *("unlink best.safetensors", "unlink history.csv", "unlink samples.jsonl"),
+        *("rmdir .settling", "sync run"),
     ]
 
 

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from importlib.resources import files
 
 from charrnn.cells import CELLS
 from charrnn.config import ModelConfig
@@ -17,45 +18,8 @@ SEED, TEMPERATURE, LENGTH = 1, 0.8, 500
 """Of the sample, which the command in the card writes again."""
 OPTIONS = ("layer_norm", "residual", "tie_embeddings")
 
-CARD = """\
----
-library_name: charrnn
-pipeline_tag: text-generation
-tags:
-- char-rnn
-- {cell}
-# Name the licence here, without the # (https://huggingface.co/docs/hub/repositories-licenses):
-# license:
----
-
-# {name}
-
-A recurrent network that writes text character by character, trained with charrnn {version}.
-`charrnn sample . --seed {seed} --temperature {temperature} --length {length}` writes:
-
-{sample}
-
-## How to use it
-With charrnn {version} or a later version; THIS is the path of this folder, or `.` within it:
-
-    charrnn sample THIS --temperature 0.7 --length 1000    # write a text
-    charrnn train more.txt --init-from THIS                # train it further, on another text
-    charrnn export THIS --to onnx -o model.onnx            # for programs without charrnn
-
-From Python: `charrnn.load("THIS").generate(length=1000)`. `model.safetensors` has the weights,
-`config.json` the settings and the characters.
-{remarks}
-## Figures
-| | |
-|---|---|
-{figures}
-
-The text itself is not part of this folder.
-
-## Licence
-Not stated yet: whoever hands the model on writes here, and at the top of this file, what others may
-do with it.
-"""
+TEMPLATE = "card.md"
+"""The card with places for what differs, beside this file."""
 
 
 def card(model: LanguageModel, summary: Summary, size: int) -> str:
@@ -68,7 +32,8 @@ def card(model: LanguageModel, summary: Summary, size: int) -> str:
     """
     written = model.generate(seed=SEED, temperature=TEMPERATURE, length=LENGTH, engine="numpy")
     rows = figures(model, summary, size)
-    return CARD.format(
+    template = files("charrnn.export").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    return template.format(
         cell=json.dumps(summary.cell),
         name=escaped(model.path.resolve().parent.name),
         version=__version__,

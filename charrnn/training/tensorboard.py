@@ -1,6 +1,6 @@
 """Event files for TensorBoard, written by TensorFlow's own summary writer.
 
-`tensorboard --logdir` shows the folder of one run, or that of all runs. A session that goes back to
+TensorBoard shows the folder of one run, or that of all runs. A session that goes back to
 an earlier step, because it resumes or has diverged, first removes what was logged after that step:
 each file is written again without it.
 """

@@ -45,7 +45,7 @@ class ExportCommand(click.Command):
 def export_command(
     run: str | None, to: str, output: Path, checkpoints: Path, which: str | None
 ) -> None:
-    """Write a run's model for other programs, which read it without charrnn.
+    """Write a run's model for programs without charrnn.
 
     RUN is a name or a path; without it, the newest run. A short program that reads the file and
     writes a text goes to standard output: add "> write.py" to keep it.

@@ -49,10 +49,10 @@ def page_command(
     text: Path | None,
     precision: str,
 ) -> None:
-    """Make one HTML file in which a run's model writes, for anyone with a browser.
+    """Make one HTML file in which a run's model writes.
 
-    RUN is a name or a path; without it, the newest run. Of several, the first one writes, and
-    all are compared. The page needs no server and no network.
+    Anyone with a browser can open it: it needs no server and no network. RUN is a name or a path;
+    without it, the newest run. Of several, the first one writes, and all are compared.
     """
     from charrnn.language_model import load
     from charrnn.page.document import build_page

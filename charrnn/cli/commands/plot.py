@@ -24,10 +24,10 @@ from charrnn.runs import find_run
     help="File to write; its ending, .svg, .png or .pdf, names the format.",
 )
 def plot_command(runs: tuple[str, ...], checkpoints: Path, output: Path) -> None:
-    """Draw the training and validation loss of runs, against time and against passes over the text.
+    """Draw the losses of runs in one picture.
 
-    RUN is a name or a path; without it, the newest run. Several are drawn in one picture. This
-    needs matplotlib: pip install 'charrnn[plot]'.
+    Training and validation loss are drawn against time and against passes over the text. RUN is a
+    name or a path; without it, the newest run. This needs matplotlib: pip install 'charrnn[plot]'.
     """
     from charrnn.plotting import plot
 
