@@ -2,7 +2,7 @@
 
 /** The controls: what a person does with the text. */
 charrnn.write = (() => {
-  const SLICE_MS = 12; // of writing before the browser has its turn
+  const SLICE_MS = 24; // of writing before the browser has its turn
   const TOLD_MS = 400; // between two events of a text that is still being written
   const UNDONE = 100; // texts that can be gone back to
   const { choices } = charrnn;
