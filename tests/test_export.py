@@ -307,7 +307,7 @@ def test_the_command_says_one_line_and_prints_a_program_that_writes_a_text(name)
     untrained()
     command = [*CHARRNN, "export", "fox", "--to", name, "-o", FILES[name]]
     done = subprocess.run(command, capture_output=True, text=True, env=environment())
-    assert re.fullmatch(rf"{FILES[name]}: \d+\.\d kB written\n", done.stderr)
+    assert re.fullmatch(rf"wrote {FILES[name]}: \d+\.\d kB\n", done.stderr)
     assert done.stdout == FORMATS[name].usage(Path(FILES[name])) + "\n"
     written = run_alone(done.stdout)
     assert 100 < len(written) <= 201

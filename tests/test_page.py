@@ -60,8 +60,8 @@ def test_the_command_makes_a_file_named_like_the_run():
     untrained()
     outcome = charrnn("page", "--precision", 32)
     size = Path("fox.html").stat().st_size
-    assert outcome.out == f"fox.html: {size / 1e6:.1f} MB, weights of 32 bits\n"
-    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.err == f"wrote fox.html: {size / 1e6:.1f} MB, weights of 32 bits\n"
+    assert (outcome.status, outcome.out) == (0, "")
     assert charrnn("page", "fox", "-o", "other.html").status == 0
     assert Path("other.html").stat().st_size < size
 

@@ -53,6 +53,6 @@ def export_command(
     from charrnn.export.exporting import export_model
 
     done = export_model(run, to=to, output=output, which=which or WHICH, checkpoints=checkpoints)
-    click.echo(f"{done.path}: {size_in_words(done.size)} written", err=True)
+    click.echo(f"wrote {done.path}: {size_in_words(done.size)}", err=True)
     if done.usage:
         click.echo(done.usage)

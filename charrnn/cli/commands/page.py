@@ -68,4 +68,4 @@ def page_command(
         others=others,
     )
     write_output(path, page)
-    click.echo(f"{path}: {size_in_words(len(page))}, weights of {precision} bits")
+    click.echo(f"wrote {path}: {size_in_words(len(page))}, weights of {precision} bits", err=True)
