@@ -1,7 +1,7 @@
 """A picture of a page, as docs/page.png was made.
 
     charrnn train tinyshakespeare.txt --time 10m && charrnn page tinyshakespeare
-    python benchmarks/page_picture.py tinyshakespeare.html docs/page.png
+    python benchmarks/page_picture.py tinyshakespeare.html docs/page.png --height 900
 
 Needs `pip install '.[test]'`, Chromium and its driver (apt-get install chromium chromium-driver).
 """
