@@ -72,11 +72,11 @@ class Budget:
     @contextmanager
     def evaluation(self) -> Iterator[None]:
         """Time an evaluation."""
-        begin = time.perf_counter()
-        yield
-        self.evaluation_seconds = time.perf_counter() - begin
+        before = self._seconds_timed
+        with self.aside():
+            yield
+        self.evaluation_seconds = self._seconds_timed - before
         self._evaluated += 1
-        self._seconds_timed += self.evaluation_seconds
 
     @contextmanager
     def aside(self) -> Iterator[None]:
