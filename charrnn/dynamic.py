@@ -18,7 +18,7 @@ import numpy as np
 from charrnn.config import ModelConfig
 from charrnn.model.backend import keras, tf
 from charrnn.model.loss import cross_entropy
-from charrnn.model.network import compile_function, get_weights, set_weights, zero_state
+from charrnn.model.network import compile_function, zero_state
 from charrnn.score import Score
 from charrnn.text.streams import Streams
 from charrnn.types import State, Tensor
@@ -74,11 +74,11 @@ class DynamicEvaluator:
     @contextmanager
     def _weights_kept(self) -> Iterator[None]:
         """Put the weights back at the end."""
-        trained = get_weights(self._model)
         try:
             yield
         finally:
-            set_weights(self._model, trained)
+            for variable, trained in zip(self._variables, self._trained, strict=True):
+                variable.assign(trained)
 
     def _mean_squares(self, ids: np.ndarray) -> list[Tensor]:
         """m of each weight."""
