@@ -1,6 +1,7 @@
 """What the page tells of how its models were trained."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,10 +57,7 @@ def describe_run(checkpoint: Path, name: str) -> Facts:
         "best_loss_nats": rounded(summary.progress.best_loss_nats),
         "version": summary.version,
         "curves": curves and columns(curves),
-        "samples": [
-            {"step": each.step, "epoch": each.epoch, "text": each.text}
-            for each in thinned(samples, MOST_SAMPLES)
-        ],
+        "samples": [asdict(each) for each in thinned(samples, MOST_SAMPLES)],
         "samples_kept": len(samples),
         "advice": advice(curves) if curves else None,
     }
@@ -88,17 +86,13 @@ def samples_of(run: Run) -> list[Sample]:
 
 def network_in_words(summary: Summary) -> str:
     """The network's shape and size, and how much of it was dropped in training."""
-    model, several = summary.config["model"], isinstance(summary.units, tuple)
-    units = (
-        " and ".join(map(str, summary.units))
-        if isinstance(summary.units, tuple)
-        else (f"{summary.units}")
-    )
+    units, dropout = summary.units, float(summary.config["model"]["dropout"])
     layers = f"{summary.layers} layer{'s' if summary.layers > 1 else ''}"
-    return (
-        f"{layers} of {units} {summary.cell} cells{' in turn' if several else ''},"
-        f" {summary.parameters:,} weights, dropout {float(model['dropout']):g}"
-    )
+    if isinstance(units, tuple):
+        cells = f"{' and '.join(map(str, units))} {summary.cell} cells in turn"
+    else:
+        cells = f"{units} {summary.cell} cells"
+    return f"{layers} of {cells}, {summary.parameters:,} weights, dropout {dropout:g}"
 
 
 def columns(curves: Curves) -> dict[str, Column]:
