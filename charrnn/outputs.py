@@ -122,3 +122,8 @@ def is_checkpoint(path: Path) -> bool:
         length = int.from_bytes(file.read(8), "little")
         header = file.read(min(length, LONGEST_HEADER))
     return header.startswith(b"{") and MARK in header
+
+
+def size_in_words(size: int) -> str:
+    """Bytes as people write them."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"

@@ -39,8 +39,3 @@ def option_with(name: str, value: object) -> str:
     if value is False:
         return option(f"no_{name}")
     return f"{option(name)} {shlex.quote(value) if isinstance(value, str) else shown(value)}"
-
-
-def size_in_words(size: int) -> str:
-    """Bytes as people write them."""
-    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"

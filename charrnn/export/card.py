@@ -10,6 +10,7 @@ from charrnn.cells import CELLS
 from charrnn.config import ModelConfig
 from charrnn.config.settings import shown
 from charrnn.language_model import LanguageModel
+from charrnn.outputs import size_in_words
 from charrnn.progress import Progress
 from charrnn.summary import Summary
 from charrnn.version import __version__
@@ -51,7 +52,7 @@ def figures(model: LanguageModel, summary: Summary, size: int) -> Iterator[tuple
     config, progress = model.checkpoint.config, summary.progress
     yield "network", network(config.model)
     yield "parameters", f"{summary.parameters:,}"
-    yield "size", f"{size / 1e6:.1f} MB"
+    yield "size", size_in_words(size)
     yield "characters known", f"{len(model.vocabulary.characters):,}"
     if summary.text_name is not None:
         yield "text learnt", f"{escaped(summary.text_name)}, {summary.characters:,} characters"

@@ -8,8 +8,7 @@ from charrnn.cli.completion import complete_runs
 from charrnn.cli.options import checkpoints_option, which_option
 from charrnn.cli.prompt import decoded
 from charrnn.cli.registry import register
-from charrnn.cli.wording import size_in_words
-from charrnn.outputs import check_output, write_output
+from charrnn.outputs import check_output, size_in_words, write_output
 from charrnn.runs import WHICH, find_checkpoint
 
 PRECISIONS = ("16", "32")
