@@ -40,14 +40,14 @@ from charrnn.text.vocabulary import Vocabulary
 from charrnn.types import Tensors
 from charrnn.version import __version__
 
-FORMAT = 4
+FORMAT = 5
 """1: without the parts of a batch, and with rollbacks under another name; 1 and 2: with one
 checksum over description and tensors together."""
 KEY = "charrnn"
 PARTS = ("weights", "optimizer", "state")
 CONTENTS = ("format", "config", "vocabulary", "progress")
 SINCE_3 = (HEADER_SUM, TENSORS_SUM, "written")
-OWN = {1: ("checksum",), 2: ("checksum",), 3: SINCE_3, 4: SINCE_3}
+OWN = {1: ("checksum",), 2: ("checksum",), 3: SINCE_3, 4: SINCE_3, 5: SINCE_3}
 """What each format has beside these: its checksums, and since 3 when and by what it was written."""
 
 READ_WHOLE = 1 << 24

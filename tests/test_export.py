@@ -47,13 +47,15 @@ STOCK = [
     {"cell": "irnn"},
     {"cell": "lstm", "embedding": 0},
     {"cell": "gru", "tie_embeddings": True, "embedding": 6},
+    {"cell": "coupled", "skip_connections": True},
+    {"cell": "gru", "skip_connections": True, "residual": True},
+    {"cell": "lstm", "units": (6, 4)},
 ]
 """Networks that Keras and PyTorch both have layers for."""
 KERAS = [
     *STOCK,
     {"cell": "gru_classic"},
     {"cell": "gru_classic", "activation": "relu", "recurrent_activation": "hard_sigmoid"},
-    {"cell": "lstm", "units": (6, 4)},
     {"cell": "lstm", "residual": True, "layers": 3},
     {"cell": "lstm", "layer_norm": True},
     {"cell": "gru", "residual": True, "layer_norm": True, "layers": 3},
@@ -203,20 +205,23 @@ def gru(u, v, h, c):
 
 def torch_logits(tensors, facts, ids):
     """Logits [T, V] by the equations in PyTorch's documentation of its layers, in NumPy."""
-    relu = facts["arguments"].get("nonlinearity") == "relu"
+    network = facts["network"]
+    relu = network["activation"] == "relu"
     rnn = lambda u, v, h, c: (np.maximum(u + v, 0) if relu else np.tanh(u + v), c)  # noqa: E731
-    step = {"LSTM": lstm, "GRU": gru, "RNN": rnn}[facts["layer"]]
-    xs = list(tensors["embedding.weight"][ids])
-    for layer in range(facts["arguments"]["num_layers"]):
+    step = {"LSTM": lstm, "GRU": gru, "RNN": rnn}[facts["kind"]]
+    xs, passed_on = list(tensors["embedding.weight"][ids]), []
+    for layer, arguments in enumerate(facts["layers"]):
         w, u, b, d = (
-            tensors[f"rnn.{name}_l{layer}"]
+            tensors[f"layers.{layer}.{name}_l0"]
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         )
-        h = c = np.zeros(facts["arguments"]["hidden_size"])
+        h = c = np.zeros(arguments["hidden_size"])
         for time, x in enumerate(xs):
             h, c = step(w @ x + b, u @ h + d, h, c)
-            xs[time] = h
-    return np.stack(xs) @ tensors["output.weight"].T + tensors["output.bias"]
+            xs[time] = x + h if network["residual"] and layer else h
+        passed_on.append(np.stack(xs))
+    features = np.concatenate(passed_on, 1) if network["skip_connections"] else passed_on[-1]
+    return features @ tensors["output.weight"].T + tensors["output.bias"]
 
 
 @pytest.mark.parametrize("case", STOCK, ids=told)
@@ -233,7 +238,7 @@ def test_pytorch_gives_our_logits(case):
     Path("shakespeare.safetensors").write_bytes(FORMATS["torch"].make(model))
     space = {}
     exec(block("PyTorch"), space)
-    assert isinstance(space["rnn"], getattr(torch.nn, space["facts"]["layer"]))
+    assert isinstance(space["layers"][0], getattr(torch.nn, space["facts"]["kind"]))
     found = np.stack([space["step"](int(number)) for number in ids[:, 0]])
     assert_equal(found, logits_of(model, ids)[:, 0])
 
@@ -264,7 +269,9 @@ def test_keras_alone_gives_our_logits():
         scale = max(1, np.abs(logits).max())
         np.savez(f"{number}/expected.npz", ids=ids, logits=logits, scale=scale)
         lines = block("Keras")
-        if case.get("residual"):  # which Keras 3.10 reads, but does not clone
+        if case.get("residual") or case.get(
+            "skip_connections"
+        ):  # which Keras 3.10 reads, but does not clone
             lines = lines[: lines.index("def stateful")]
         script += [f"os.chdir({str(Path.cwd() / str(number))!r})", lines, COMPARING]
     script += ["assert not stepped"]
@@ -440,8 +447,7 @@ def test_training_starts_from_a_folder_handed_on(corpus, train, eagerly):
         ("keras", {"cell": "mgu"}, "Keras has no layer for the cell mgu; choose hub or onnx"),
         ("torch", {"cell": "minlstm"}, "PyTorch has no layer for the cell minlstm; choose hub or"),
         ("torch", {"layer_norm": True}, "nn.LSTM has no --layer-norm; choose hub or keras or onnx"),
-        ("torch", {"cell": "gru", "residual": True}, "nn.GRU has no --residual; choose"),
-        ("torch", {"units": (6, 4)}, "in nn.LSTM all layers have the same number of --units"),
+        ("torch", {"cell": "gru", "layer_norm": True}, "nn.GRU has no --layer-norm; choose"),
         ("torch", {"cell": "rnn", "activation": "leaky_relu"}, "know --activation leaky_relu; "),
         ("keras", {"cell": "gru_classic", "activation": "leaky_relu"}, "for --activation leaky"),
     ],

@@ -61,6 +61,7 @@ WRITTEN = [
     ({"cell": "coupled", "layers": 2}, {"seed": 5, "top_k": 5, "temperature": 1.3}),
     ({"cell": "rnn", "layer_norm": True}, {"seed": 12345678901, "top_p": 0.9}),
     ({"cell": "mingru", "residual": True, "layers": 2}, {"seed": 3, "min_p": 0.1}),
+    ({"cell": "coupled", "skip_connections": True, "layers": 2}, {"seed": 4}),
     ({"cell": "lstm"}, {"seed": 4, "repetition_penalty": 1.4, "repetition_window": 20}),
     ({"cell": "lstm", "direction": "backward"}, {"seed": 6, "prompt": "the end.", "stop": "qu"}),
     ({"cell": "scrn"}, {"seed": 7, "stop": "ab", "top_k": 8}),

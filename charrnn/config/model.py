@@ -76,7 +76,7 @@ class ModelConfig(Settings):
         None,
         "Size of the character embedding; 0: one-hot.",
         shape=True,
-        shown=f"{ADVISED}, or the last layer's units with `tie_embeddings`",
+        shown=f"{ADVISED}, or what the output layer reads with `tie_embeddings`",
         low=0,
         high=65536,
         advised=True,
@@ -89,6 +89,12 @@ class ModelConfig(Settings):
     )
     residual: bool = setting(
         False, "Add the input of each layer, from the second on, to its output.", shape=True
+    )
+    skip_connections: bool = setting(
+        False,
+        "The output layer reads all recurrent layers, not only the last.",
+        shape=True,
+        advised=True,
     )
     dropout: float = setting(
         0.1,
@@ -139,7 +145,7 @@ class ModelConfig(Settings):
         if self.layers is None:
             self._set(layers=1)
         if self.embedding is None:
-            self._set(embedding=self.layer_units[-1] if self.tie_embeddings else EMBEDDING)
+            self._set(embedding=self.features if self.tie_embeddings else EMBEDDING)
         cell = CELLS[self.cell]
         if self.activation is None and cell.activations:
             self._set(activation=cell.activations[0])
@@ -161,9 +167,9 @@ class ModelConfig(Settings):
                 {"residual": True, "units": self.units},
                 way_out="give all layers the same number of units",
             )
-        if self.tie_embeddings and self.embedding != units[-1]:
+        if self.tie_embeddings and self.embedding != self.features:
             raise ConfigError(
-                f"the last layer has {units[-1]} units",
+                f"the output layer reads {self.features} units",
                 {"tie_embeddings": True, "embedding": self.embedding},
                 way_out="make them equal, or leave `embedding` out",
             )
@@ -180,6 +186,11 @@ class ModelConfig(Settings):
         """Units of each layer."""
         many = isinstance(self.units, tuple)
         return self.units if many else (self.units,) * self.layers  # type: ignore
+
+    @property
+    def features(self) -> int:
+        """How many numbers the output layer reads: the last layer's units, or those of all."""
+        return sum(self.layer_units) if self.skip_connections else self.layer_units[-1]
 
     def make_cell(self) -> Cell:
         """The cell with its activations."""

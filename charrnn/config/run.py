@@ -31,6 +31,7 @@ ADDED = {
     ),
     3: ("skip_undecodable", "threads"),
     4: ("schedule", "beta_1", "state_resets", "patience"),
+    5: ("skip_connections",),
 }
 """Settings that came with a format: checkpoints of an earlier one have their defaults."""
 
@@ -162,6 +163,7 @@ def fitting(advice: Mapping[str, object], settings: Mapping[str, object]) -> dic
         kept.pop("layers", None)
     if settings.get("tie_embeddings"):
         kept.pop("embedding", None)
+        kept.pop("skip_connections", None)
     cell = CELLS.get(str(settings.get("cell", ModelConfig.cell)))
     if cell is not None and RECURRENT_KERNEL not in cell().weights(1, 1):
         kept.pop("recurrent_dropout", None)

@@ -17,7 +17,7 @@ from charrnn.version import __version__
 
 SEED, TEMPERATURE, LENGTH = 1, 0.8, 500
 """Of the sample, which the command in the card writes again."""
-OPTIONS = ("layer_norm", "residual", "tie_embeddings")
+OPTIONS = ("layer_norm", "residual", "skip_connections", "tie_embeddings")
 
 TEMPLATE = "card.md"
 """The card with places for what differs, beside this file."""

@@ -107,14 +107,18 @@ def stacked(keras: ModuleType, config: ModelConfig, size: int) -> "keras.Model":
     """The layers of a network with so many characters, not yet with its weights."""
     layers, ids = keras.layers, keras.Input((None,), dtype="int32", name="ids")
     x = read = embedded(keras, config, size)(ids)
+    passed_on = []
     for number, units in enumerate(config.layer_units, start=1):
         y = recurrent_layer(keras, config, units, recurrent(number))(read)
         x = read = layers.Add()([x, y]) if config.residual and number > 1 else y
         if config.layer_norm:
             read = layers.LayerNormalization(epsilon=NORM_EPSILON, name=norm(number))(x)
-    network = keras.Model(ids, layers.Dense(size, name=LOGITS)(read))
+        passed_on.append(read)
+    branched = len(passed_on) > 1 and (config.residual or config.skip_connections)
+    features = layers.Concatenate()(passed_on) if branched and config.skip_connections else read
+    network = keras.Model(ids, layers.Dense(size, name=LOGITS)(features))
     # Keras 3.10 reads a plain chain of layers without a warning only in this form.
-    return network if config.residual else keras.Sequential(network.layers)
+    return network if branched else keras.Sequential(network.layers)
 
 
 def embedded(keras: ModuleType, config: ModelConfig, size: int) -> Callable[[object], object]:

@@ -1,5 +1,8 @@
 """PyTorch: the weights as `nn.Embedding`, `nn.LSTM` (or `GRU`, `RNN`) and `nn.Linear` have them.
 
+Each recurrent layer is one of PyTorch's, of a single layer, since residual and skip connections
+go from layer to layer.
+
     weight_ih_l0 [G, D] = W^T    weight_hh_l0 [G, U] = U^T    bias_ih_l0, bias_hh_l0 [G]
 
 An LSTM's gates have the same order as here, i, f, g, o; a GRU's are r, z, g in place of z, r, g.
@@ -8,6 +11,7 @@ PyTorch has two biases; the second is zero where a cell has one alone.
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from safetensors.numpy import save
@@ -39,17 +43,22 @@ with safe_open("PATH", "pt") as file:
     facts = {name: json.loads(fact) for name, fact in file.metadata().items()}
     weights = {name: file.get_tensor(name) for name in file.keys()}
 embedding = nn.Embedding(*weights["embedding.weight"].shape)
-rnn = getattr(nn, facts["layer"])(**facts["arguments"], batch_first=True)
+kind = getattr(nn, facts["kind"])
+layers = nn.ModuleList(kind(**arguments, batch_first=True) for arguments in facts["layers"])
 output = nn.Linear(*reversed(weights["output.weight"].shape))
-network = nn.ModuleDict({"embedding": embedding, "rnn": rnn, "output": output})
+network = nn.ModuleDict({"embedding": embedding, "layers": layers, "output": output})
 network.load_state_dict(weights)
-state = None
+states = [None] * len(layers)
 
 
 @torch.no_grad()
 def step(number):
-    global state
-    features, state = rnn(embedding(torch.tensor([[number]])), state)
+    x, passed_on = embedding(torch.tensor([[number]])), []
+    for place, layer in enumerate(layers):
+        y, states[place] = layer(x, states[place])
+        x = x + y if facts["network"]["residual"] and place else y
+        passed_on.append(x)
+    features = torch.cat(passed_on, -1) if facts["network"]["skip_connections"] else x
     return output(features)[0, 0].numpy()
 """
 
@@ -62,11 +71,8 @@ def obstacles(config: ModelConfig) -> Iterator[str]:
     layer = f"nn.{LAYERS[STOCK[config.cell]]}"
     if config.cell == "rnn" and config.activation not in NONLINEARITIES:
         yield f"nn.RNN does not know `activation {config.activation}`"
-    if len(set(config.layer_units)) > 1:
-        yield f"in {layer} all layers have the same number of `units`"
-    for name in ("layer_norm", "residual"):
-        if getattr(config, name):
-            yield f"{layer} has no `{name}`"
+    if config.layer_norm:
+        yield f"{layer} has no `layer_norm`"
 
 
 @register(
@@ -93,7 +99,7 @@ def arranged(config: ModelConfig, weights: Tensors) -> Tensors:
     tensors = {"embedding.weight": embeddings}
     for number in range(config.layers or 1):
         own = layer_weights(config.cell, below(weights, recurrent(number + 1)))
-        tensors |= {f"rnn.{name}_l{number}": each for name, each in own.items()}
+        tensors |= {f"layers.{number}.{name}_l0": each for name, each in own.items()}
     return tensors | {"output.weight": kernel.T, "output.bias": weights[LOGITS_BIAS]}
 
 
@@ -118,13 +124,10 @@ def reordered(rows: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
 
 
 def layer_facts(config: ModelConfig, tensors: Tensors) -> dict[str, str]:
-    """The recurrent layers' class in PyTorch, and its arguments."""
-    arguments: dict[str, object] = {
-        "input_size": tensors["embedding.weight"].shape[1],
-        "hidden_size": config.layer_units[0],
-        "num_layers": config.layers,
-    }
-    if config.activation:
-        arguments["nonlinearity"] = config.activation
-    layer = LAYERS[STOCK[config.cell]]
-    return {"layer": json.dumps(layer), "arguments": json.dumps(arguments)}
+    """The recurrent layers' class in PyTorch, and the arguments of each layer."""
+    chosen = {"nonlinearity": config.activation} if config.activation else {}
+    widths = (tensors["embedding.weight"].shape[1], *config.layer_units)
+    layers = [
+        {"input_size": inputs, "hidden_size": units, **chosen} for inputs, units in pairwise(widths)
+    ]
+    return {"kind": json.dumps(LAYERS[STOCK[config.cell]]), "layers": json.dumps(layers)}

@@ -4,6 +4,7 @@
     y_l, state_l = Recurrent_l(x_{l-1})
     x_l = Norm_l(Dropout(y_l) + x_{l-1})      both as the settings say
     logits = x_L K + b                        K = E^T where the embeddings are tied
+           = [x_1, …, x_L] K + b              with skip connections (Graves 2013)
 
 Training runs these lines on tensors, over all time steps at once, the sampler in NumPy, a
 character at a time, and the recorder with arrays that note what is done to them. What
@@ -78,7 +79,7 @@ class Stack:
     def features(
         self, ids: Array, state: State, run: Run, drop: Drop | None = None
     ) -> tuple[Array, State]:
-        """What the last layer passes on, and the state after.
+        """What the output layer reads, and the state after.
 
         Args:
             ids: The characters, int32: [T, B] or [B], as `run` takes them.
@@ -87,9 +88,11 @@ class Stack:
             drop: Dropout, in training.
 
         Returns:
-            Features [T, B, U] or [B, U], and the new state in the order of the old one.
+            Features [T, B, F] or [B, F], where F is U of the last layer or, with skip
+            connections, of all layers together; and the new state in the order of the old one.
         """
         x = read = ids
+        passed_on: list[Array] = []
         after: list[Array] = []
         for place, layer in enumerate(self.layers):
             parts = len(layer.cell.state_names)
@@ -98,11 +101,13 @@ class Stack:
             y = y if drop is None else drop(y, place)
             x = x + y if self.config.residual and place else y
             read = layer_norm(self.ops, x, layer.norm) if layer.norm else x
+            passed_on.append(read)
             after.extend(new)
-        return read, tuple(after)
+        many = self.config.skip_connections and len(passed_on) > 1
+        return self.ops.concatenate(passed_on, -1) if many else read, tuple(after)
 
     def logits(self, features: Array) -> Array:
-        """Logits [..., V] from features [..., U]."""
+        """Logits [..., V] from features [..., F]."""
         return self.ops.matmul(features, self._output) + self._bias
 
     def products(self, place: int, read: Array) -> Array:

@@ -44,7 +44,8 @@ def specify(config: ModelConfig, vocabulary_size: int) -> dict[str, Weight]:
             specified[f"{norm(layer)}/beta"] = Weight((units,), initializers.zeros)
         width = units
     if not config.tie_embeddings:
-        specified[LOGITS_KERNEL] = Weight((width, vocabulary_size), initializers.glorot_uniform)
+        shape = (config.features, vocabulary_size)
+        specified[LOGITS_KERNEL] = Weight(shape, initializers.glorot_uniform)
     specified[LOGITS_BIAS] = Weight((vocabulary_size,), initializers.zeros)
     return specified
 
