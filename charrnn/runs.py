@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from charrnn.errors import RunError
+from charrnn.errors import ConfigError, RunError
 
 DEFAULT_ROOT = Path("checkpoints")
 SUFFIX = ".safetensors"
@@ -69,7 +69,7 @@ class Run:
         return self.folder / f"{which}{SUFFIX}"
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, way_out: str = "wait for it") -> Iterator[None]:
         """Hold the folder against other processes; the kernel frees it if this one dies."""
         from filelock import FileLock, Timeout  # takes a tenth of the time to a first letter
 
@@ -80,7 +80,7 @@ class Run:
             raise RunError(
                 "another process is training here",
                 where=self.folder,
-                way_out="wait for it, or give another `name`",
+                way_out=way_out,
             ) from None
         try:
             yield
@@ -125,6 +125,13 @@ def find_run(name: str | os.PathLike[str] | None, root: Path = DEFAULT_ROOT) -> 
 def places(name: str | os.PathLike[str], root: Path) -> tuple[Path, Path]:
     """Where the folder of that name or path may be."""
     return root / name, Path(name)
+
+
+def plain_name(name: str) -> str:
+    """A run's name; ConfigError if it is not the name of a folder below `checkpoints`."""
+    if name != Path(name).name or not name.strip() or name == "..":
+        raise ConfigError("must be a plain folder name; see also `checkpoints`", {"name": name})
+    return name
 
 
 def find_checkpoint(

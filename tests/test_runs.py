@@ -202,7 +202,7 @@ def test_a_lock_shuts_out_others_until_its_holder_is_killed() -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "locked\n"
         with (
-            pytest.raises(RunError, match=r"^checkpoints/run: another process .*`name`"),
+            pytest.raises(RunError, match=r"^checkpoints/run: another process .*wait for it$"),
             run.locked(),
         ):
             pass

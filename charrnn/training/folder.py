@@ -29,7 +29,7 @@ def locked_folder(run: Run) -> Iterator[None]:
             run.folder.mkdir(parents=True, exist_ok=True)
             for folder in made:
                 sync_folder(folder.parent)
-            with run.locked():
+            with run.locked(way_out="wait for it, or give another `name`"):
                 sweep(run)
                 try:
                     yield

@@ -4,15 +4,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from charrnn.errors import ConfigError, CorpusError, RunError
-from charrnn.runs import Run, find_run
+from charrnn.errors import CorpusError, RunError
+from charrnn.runs import Run, find_run, plain_name
 from charrnn.text.naming import former_name, run_name
 from charrnn.types import PathLike
 
 
 def free_run(corpus: Sequence[PathLike], name: str | None, root: Path, overwrite: bool) -> Run:
     """The run that is to begin; RunError where there is one already that must not be replaced."""
-    run = Run(root / checked(run_name(corpus) if name is None else name))
+    run = Run(root / plain_name(run_name(corpus) if name is None else name))
     if run.exists and not overwrite:
         raise RunError(
             "there is already a run in this folder",
@@ -26,7 +26,7 @@ def free_run(corpus: Sequence[PathLike], name: str | None, root: Path, overwrite
 def run_to_resume(corpus: Sequence[PathLike], name: str | None, root: Path) -> Run:
     """The run that is to go on: the one named, or the corpus's, or the newest."""
     if name is not None and not name.strip():
-        checked(name)
+        plain_name(name)
     return find_run(name or (known_name(corpus, root) if corpus else None), root)
 
 
@@ -54,10 +54,3 @@ def refuse_runs(corpus: Sequence[PathLike]) -> None:
                 where=os.fsdecode(argument),
                 way_out="continue it with `resume`, or name its files one by one",
             )
-
-
-def checked(name: str) -> str:
-    """The run's name; ConfigError if it is not the name of a folder below `checkpoints`."""
-    if name != Path(name).name or not name.strip() or name == "..":
-        raise ConfigError("must be a plain folder name; see also `checkpoints`", {"name": name})
-    return name
