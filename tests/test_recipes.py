@@ -19,6 +19,7 @@ from charrnn.recipes.rule import (
     RATE,
     RECURRENT_DROPOUT,
     SIZES,
+    WEIGHT_DECAY,
     Task,
     advise,
     best_size,
@@ -95,10 +96,12 @@ def test_the_learning_rate_falls_with_the_units_whoever_named_them() -> None:
     assert advise(for_time(60), {"cell": "rnn"}).training.learning_rate == 0.003
 
 
-@pytest.mark.parametrize("points", [DROPOUT, RECURRENT_DROPOUT])
-def test_dropout_rises_with_the_passes_without_a_jump(points: tuple[tuple[float, float]]) -> None:
+@pytest.mark.parametrize("points", [DROPOUT, RECURRENT_DROPOUT, WEIGHT_DECAY])
+def test_what_holds_back_rises_with_the_passes_without_a_jump(
+    points: tuple[tuple[float, float]],
+) -> None:
     rates = [between(points, passes / 10) for passes in range(1, 1000)]
-    assert (rates[0], rates[-1]) == (0, points[-1][1])
+    assert (rates[0], rates[-1]) == (points[0][1], points[-1][1])
     assert rates == sorted(rates)
     assert all(after - before < 0.02 for before, after in itertools.pairwise(rates))
 
@@ -132,7 +135,15 @@ def test_dropout_follows_from_the_passes_of_the_network_that_the_user_names() ->
 @pytest.mark.parametrize("cell", CELLS.present)
 @pytest.mark.parametrize(
     "given",
-    [{}, {"units": (48, 32)}, {"layers": 3}, {"tie_embeddings": True}, {"recurrent_dropout": 0.0}],
+    [
+        {},
+        {"units": (48, 32)},
+        {"layers": 3},
+        {"tie_embeddings": True},
+        {"recurrent_dropout": 0.0},
+        {"tie_embeddings": True, "skip_connections": True},
+        {"skip_connections": False},
+    ],
     ids=str,
 )
 def test_the_advice_suits_every_cell_and_never_contradicts(

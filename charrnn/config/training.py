@@ -52,6 +52,7 @@ class TrainingConfig(Settings):
         below=10,
         resumable=True,
         inexact=True,
+        advised=True,
     )
     warmup_steps: int = setting(
         100,
