@@ -1,7 +1,7 @@
 """Renaming, copying and deleting runs, all within the folder that holds them.
 
-Each becomes true when a folder is renamed: a process that is killed on the way leaves whole runs, and
-at most a folder `.aside-…` beside them, which no command takes for a run.
+Each becomes true when a folder is renamed. A process that is killed on the way leaves whole runs,
+and at most a folder `.aside-…` beside them, which no command takes for a run.
 """
 
 import os
