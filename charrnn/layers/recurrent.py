@@ -4,7 +4,7 @@ from typing import Any
 
 from charrnn.cells import CELLS, RECURRENT_KERNEL, Cell
 from charrnn.errors import ConfigError
-from charrnn.layers.running import Plan, runner
+from charrnn.layers.running import Inputs, Plan, run
 from charrnn.layers.weights import ROLES, as_in_keras, role, specify
 from charrnn.model.backend import keras, tf
 from charrnn.model.network import Clipped
@@ -176,8 +176,8 @@ class RNN(keras.layers.Layer):
         x = tf.cast(sequences, self._dtype)
         state = self._start(x, initial_state)
         x, weights = self._dropped(x, self._weights(x.shape[-1]), training)
-        run = runner(self._plan())
-        outputs, after = run(x, only(mask, sequences_mask), state, weights)
+        inputs = Inputs(x, only(mask, sequences_mask), state, weights)
+        outputs, after = run(self._plan(), inputs, bool(training))
         if self.stateful:
             self._carried.assign(after)
         outputs, *after = (tf.cast(each, self.compute_dtype) for each in (outputs, *after))
