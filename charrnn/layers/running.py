@@ -9,10 +9,15 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from charrnn.cells import Cell
-from charrnn.model.backend import tf
+from charrnn.model.backend import has_gpu, tf
+from charrnn.model.limits import cores
 from charrnn.model.ops import TensorOps
 from charrnn.model.scan import Kept, scan_backward, scan_forward
 from charrnn.types import State, Tensor, Weights
+
+
+LEAST_BATCH = 8
+PART_NUMBERS = 1 << 15
 
 
 class Plan(NamedTuple):
@@ -38,6 +43,11 @@ class Inputs(NamedTuple):
     weights: Weights
     """The cell's weights by name."""
 
+    def halves(self) -> "list[Inputs]":
+        """The same for each half of the batch."""
+        cut = halves_of((self.x, self.mask, self.state))
+        return [Inputs(*half, self.weights) for half in cut]
+
 
 def run(plan: Plan, inputs: Inputs, training: bool) -> tuple[Tensor, State]:
     """The outputs [B, T, U], or the last one [B, U], and the state after.
@@ -52,11 +62,11 @@ def run(plan: Plan, inputs: Inputs, training: bool) -> tuple[Tensor, State]:
         x, *rest = map(tf.stop_gradient, tensors)  # or a tape would look into what is compiled
         state, weights = tuple(rest[:parts]), dict(zip(names, rest[parts:], strict=True))
         given = Inputs(x, inputs.mask, state, weights)
-        outputs, after, kept = compiled(forward, plan, training)(given)
+        outputs, after, kept = grouped(run_forward, plan, training)(given)
 
         def gradient(d_outputs: Tensor, *d_after: Tensor) -> list[Tensor]:
-            again = kept or compiled(forward, plan, True)(given)[2]
-            d = compiled(backward, plan)(given, again, d_outputs, d_after)
+            again = kept if training else grouped(run_forward, plan, True)(given)[2]
+            d = grouped(run_backward, plan)(given, again, d_outputs, d_after)
             return [d.x, *d.state, *(d.weights[name] for name in names)]
 
         return (outputs, *after), gradient
@@ -65,14 +75,96 @@ def run(plan: Plan, inputs: Inputs, training: bool) -> tuple[Tensor, State]:
     return outputs, tuple(after)
 
 
+def run_forward(plan: Plan, keep: bool, inputs: Inputs) -> tuple[Tensor, State, Any]:
+    """`forward`, of both halves of the batch side by side where that is faster."""
+    run = compiled(forward, plan, keep)
+
+    def whole() -> tuple[Tensor, State, Any]:
+        outputs, after, kept = run(inputs)
+        return outputs, after, (kept, tf.nest.map_structure(nothing_like, kept))
+
+    def halves() -> tuple[Tensor, State, Any]:
+        (outputs, after, kept), (more, more_after, more_kept) = map(run, inputs.halves())
+        return joined(outputs, more), joined(after, more_after), (kept, more_kept)
+
+    return either(plan, inputs, halves, whole)
+
+
+def run_backward(
+    plan: Plan, inputs: Inputs, kept: Any, d_outputs: Tensor, d_after: State
+) -> Inputs:
+    """`backward`, in halves where the way forward was."""
+    run = compiled(backward, plan)
+
+    def whole() -> Inputs:
+        result: Inputs = run(inputs, kept[0], d_outputs, d_after)
+        return result
+
+    def halves() -> Inputs:
+        cut = zip(inputs.halves(), kept, halves_of(d_outputs), halves_of(d_after), strict=True)
+        one, other = (run(*each) for each in cut)
+        weights = {name: each + other.weights[name] for name, each in one.weights.items()}
+        return Inputs(joined(one.x, other.x), None, joined(one.state, other.state), weights)
+
+    return either(plan, inputs, halves, whole)
+
+
+def either(plan: Plan, inputs: Inputs, halves: Callable, whole: Callable) -> Any:
+    """What one of the two returns: the one that is faster for this batch."""
+    size = inputs.x.shape[0] or tf.shape(inputs.x)[0]
+    units = inputs.state[0].shape[1]
+    pays = halves_pay(size, units)
+    if isinstance(pays, bool):
+        return halves() if pays else whole()
+    return tf.cond(pays, halves, whole)
+
+
+def halves_pay(size: Any, units: int) -> Any:
+    """Whether a batch of this size is faster in two parts: a bool, or a tensor."""
+    if cores() < 2 or has_gpu():
+        return False
+    return (size >= LEAST_BATCH) & (size * units <= 2 * PART_NUMBERS)
+
+
+def halves_of(tensors: Any) -> list:
+    """Tensors [B, …] of any structure, cut in two along B."""
+    edge = tf.shape(tf.nest.flatten(tensors)[0])[0] // 2
+    edge = tf.get_static_value(edge) if tf.get_static_value(edge) is not None else edge
+    return [
+        tf.nest.map_structure(lambda each: each[:edge], tensors),
+        tf.nest.map_structure(lambda each: each[edge:], tensors),
+    ]
+
+
+def joined(one: Any, other: Any) -> Any:
+    """The opposite of `halves_of`."""
+    return tf.nest.map_structure(lambda *both: tf.concat(both, 0), one, other)
+
+
+def nothing_like(tensor: Tensor) -> Tensor:
+    """No numbers, on as many axes."""
+    return tf.zeros([0] * len(tensor.shape), tensor.dtype)
+
+
+@cache
+def grouped(function: Callable, *fixed: Any) -> Callable:
+    """A function of this module, as a graph whose compiled parts run side by side."""
+    return as_function(function, fixed, jit_compile=False)
+
+
 @cache
 def compiled(function: Callable, *fixed: Any) -> Callable:
-    """A function of this module, compiled with its first arguments fixed."""
+    """A function of this module, compiled by XLA."""
+    return as_function(function, fixed, jit_compile=True)
+
+
+def as_function(function: Callable, fixed: tuple, **options: Any) -> Callable:
+    """TensorFlow's form of a function with its first arguments fixed."""
 
     def traced(*tensors: Any) -> Any:
         return function(*fixed, *tensors)
 
-    result: Callable = tf.function(traced, jit_compile=True, autograph=False, reduce_retracing=True)
+    result: Callable = tf.function(traced, autograph=False, reduce_retracing=True, **options)
     return result
 
 
