@@ -9,7 +9,11 @@ from charrnn.layers import GRU, LSTM, RNN
 from charrnn.model.backend import keras, tf
 
 B, T, D, U = 3, 5, 2, 4
-pytestmark = pytest.mark.usefixtures("eagerly")
+pytestmark = [
+    pytest.mark.usefixtures("eagerly"),
+    pytest.mark.filterwarnings("ignore:Even though the .* option is set:UserWarning"),
+    pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning"),  # NumPy 2, while saving
+]
 
 
 def sequences(*shape, seed=0):

@@ -127,13 +127,17 @@ def halves_pay(size: Any, units: int) -> Any:
 
 
 def halves_of(tensors: Any) -> list:
-    """Tensors [B, …] of any structure, cut in two along B."""
-    edge = tf.shape(tf.nest.flatten(tensors)[0])[0] // 2
-    edge = tf.get_static_value(edge) if tf.get_static_value(edge) is not None else edge
-    return [
-        tf.nest.map_structure(lambda each: each[:edge], tensors),
-        tf.nest.map_structure(lambda each: each[edge:], tensors),
-    ]
+    """Tensors [B, …] of any structure, cut in two along B; None stays."""
+    first = tf.nest.flatten(tensors)[0]
+    edge = (first.shape[0] or tf.shape(first)[0]) // 2
+
+    def cut(start: Any, end: Any) -> Any:
+        def rows(each: Any) -> Any:
+            return None if each is None else each[start:end]
+
+        return tf.nest.map_structure(rows, tensors)
+
+    return [cut(None, edge), cut(edge, None)]
 
 
 def joined(one: Any, other: Any) -> Any:
