@@ -4,7 +4,8 @@ from typing import Any
 
 from charrnn.cells import CELLS, RECURRENT_KERNEL, Cell
 from charrnn.errors import ConfigError
-from charrnn.layers.running import Inputs, Plan, run
+from charrnn.layers.plan import Inputs, Plan
+from charrnn.layers.running import run
 from charrnn.layers.weights import ROLES, as_in_keras, role, specify
 from charrnn.model.backend import keras, tf
 from charrnn.model.network import Clipped
