@@ -73,7 +73,7 @@ def test_every_cell_learns_in_fit_and_all_its_weights_move(name):
     layer = RNN(name, U, return_sequences=True)
     model = keras.Sequential([keras.Input((T, D)), layer, keras.layers.Dense(1)])
     before = layer.get_weights()
-    losses = trained(model, sequences(4, T, D), sequences(4, T, 1, seed=1))
+    losses = trained(model, sequences(2, T, D), sequences(2, T, 1, seed=1))
     assert losses[-1] < losses[0]
     for old, new in zip(before, layer.get_weights(), strict=True):
         assert not np.array_equal(old, new)
@@ -327,7 +327,7 @@ def test_halves_of_a_batch_give_what_the_whole_gives(mask, monkeypatch):
         assert cut
     for one, *others in zip(*results, strict=True):
         for other in others:
-            np.testing.assert_allclose(one, other, atol=1e-6)
+            np.testing.assert_allclose(one, other, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

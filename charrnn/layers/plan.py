@@ -33,7 +33,7 @@ class Inputs(NamedTuple):
     def halves(self) -> "list[Inputs]":
         """The same for each half of the batch."""
         cut = halves_of((self.x, self.mask, self.state))
-        return [Inputs(*half, self.weights) for half in cut]
+        return [Inputs(x, mask, state, self.weights) for x, mask, state in cut]
 
 
 def make_cell(plan: Plan) -> Cell:

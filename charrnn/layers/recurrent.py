@@ -135,9 +135,10 @@ class RNN(keras.layers.Layer):
             self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
-        for name, weight in specify(
-            self._made, sequences_shape[-1], self.units, self.use_bias
-        ).items():
+        inputs = sequences_shape[-1]
+        if inputs is None:
+            raise ConfigError("the number of features of the sequences is open", where=self.name)
+        for name, weight in specify(self._made, inputs, self.units, self.use_bias).items():
             bound = None if weight.bound is None else Clipped(weight.bound)
             self.add_weight(
                 name=name,
@@ -187,8 +188,8 @@ class RNN(keras.layers.Layer):
         outputs, after = run(self._plan(), inputs, bool(training))
         if self.stateful:
             self._carried.assign(after)
-        outputs, *after = (tf.cast(each, self.compute_dtype) for each in (outputs, *after))
-        return (outputs, *after) if self.return_state else outputs
+        results = [tf.cast(each, self.compute_dtype) for each in (outputs, *after)]
+        return tuple(results) if self.return_state else results[0]
 
     @property
     def _dtype(self) -> str:
