@@ -72,7 +72,7 @@ def test_the_completion_shown_is_the_shell_s(shell, monkeypatch):
 
 
 def test_the_python_examples_run(corpus):
-    example, layers = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    layers, example = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     Path("another.txt").write_text("the dog\n", encoding="utf-8")
     tiny = example.replace('time="2m", units=256', "steps=2, units=8, sample_every=0")
     assert tiny != example
