@@ -15,7 +15,7 @@ def on_cudnn(plan: Plan) -> bool:
 
 def run_on_cudnn(plan: Plan, inputs: Inputs) -> tuple[Tensor, State]:
     """The outputs and the state after, by a stock layer that is given these weights."""
-    layer = stock_layer(plan, *inputs.weights["kernel"].shape, inputs.x.dtype.name)
+    layer = stock_layer(plan)
     own, state = list(inputs.weights.values()), list(inputs.state)
     (outputs, *after), _ = layer.stateless_call(
         own, layer.non_trainable_variables, inputs.x, initial_state=state, mask=inputs.mask
@@ -24,15 +24,15 @@ def run_on_cudnn(plan: Plan, inputs: Inputs) -> tuple[Tensor, State]:
 
 
 @cache
-def stock_layer(plan: Plan, width: int, columns: int, dtype: str) -> "keras.layers.Layer":
-    """Keras's layer for a plan and a kernel of this shape."""
+def stock_layer(plan: Plan) -> "keras.layers.Layer":
+    """Keras's layer for a plan."""
     layer = STOCK[plan.cell.name](
-        columns // plan.cell.gates,
+        plan.units,
         return_sequences=plan.return_sequences,
         return_state=True,
         go_backwards=plan.go_backwards,
         zero_output_for_mask=plan.zero_output_for_mask,
-        dtype=dtype,
+        dtype=plan.dtype,
     )
-    layer.build((None, None, width))
+    layer.build((None, None, plan.inputs))
     return layer

@@ -16,6 +16,11 @@ class Plan(NamedTuple):
     return_sequences: bool
     go_backwards: bool
     zero_output_for_mask: bool
+    inputs: int
+    """D; with the next three it keeps apart what is compiled for different tensors."""
+    units: int
+    masked: bool
+    dtype: str
 
 
 class Inputs(NamedTuple):

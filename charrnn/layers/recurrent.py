@@ -185,7 +185,7 @@ class RNN(keras.layers.Layer):
         taken = only(mask, sequences_mask)
         taken = None if taken is None else tf.cast(taken, tf.bool)
         inputs = Inputs(x, taken, state, weights)
-        outputs, after = run(self._plan(), inputs, bool(training))
+        outputs, after = run(self._plan(inputs), inputs, bool(training))
         if self.stateful:
             self._carried.assign(after)
         results = [tf.cast(each, self.compute_dtype) for each in (outputs, *after)]
@@ -196,13 +196,17 @@ class RNN(keras.layers.Layer):
         """What the cell computes with; half precision is for what surrounds it."""
         return "float64" if self.compute_dtype == "float64" else "float32"
 
-    def _plan(self) -> Plan:
+    def _plan(self, inputs: Inputs) -> Plan:
         return Plan(
             self._cell_class,
             (self.activation, self.recurrent_activation),
             self.return_sequences,
             self.go_backwards,
             self.zero_output_for_mask,
+            inputs.x.shape[-1],
+            self.units,
+            inputs.mask is not None,
+            self._dtype,
         )
 
     def _start(self, x: Tensor, initial_state: Any) -> State:

@@ -56,7 +56,7 @@ def run_forward(plan: Plan, keep: bool, inputs: Inputs) -> tuple[Tensor, State, 
         (outputs, after, kept), (more, more_after, more_kept) = map(run, inputs.halves())
         return joined(outputs, more), joined(after, more_after), (kept, more_kept)
 
-    result: tuple[Tensor, State, Any] = in_halves_or_whole(inputs, halves, whole)
+    result: tuple[Tensor, State, Any] = either(batch_size(inputs.x), plan.units, halves, whole)
     return result
 
 
@@ -76,13 +76,8 @@ def run_backward(
         weights = {name: each + other.weights[name] for name, each in one.weights.items()}
         return Inputs(joined(one.x, other.x), None, joined(one.state, other.state), weights)
 
-    result: Inputs = in_halves_or_whole(inputs, halves, whole)
+    result: Inputs = either(batch_size(inputs.x), plan.units, halves, whole)
     return result
-
-
-def in_halves_or_whole(inputs: Inputs, halves: Callable, whole: Callable) -> Any:
-    """What the faster of the two returns."""
-    return either(batch_size(inputs.x), inputs.state[0].shape[1], halves, whole)
 
 
 @cache
