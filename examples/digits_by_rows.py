@@ -26,8 +26,8 @@ from zipfile import BadZipFile
 import click
 import keras
 import numpy as np
-from common import fix_seed, print_figures
-from digits_dense import Digits, Images, dense_network, held_out, small_digits, train
+from common import Examples, fix_seed, print_figures, train_classifier
+from digits_dense import dense_network, held_out, small_digits
 
 from keras.layers import LSTM
 
@@ -35,7 +35,7 @@ PARTS = ("x_train", "y_train", "x_test", "y_test")  # the arrays in mnist.npz
 WAY_OUT = "name the file mnist.npz of keras.datasets.mnist, or leave out --mnist"
 
 
-def mnist(path: Path) -> tuple[tuple[Images, Digits], tuple[Images, Digits]]:
+def mnist(path: Path) -> tuple[Examples, Examples]:
     """The digits of the file: 60,000 to learn from, and 10,000 to be tested on."""
     try:
         with np.load(path) as file:
@@ -60,24 +60,25 @@ def network_by_rows(layer: type[keras.layers.Layer], side: int, units: int) -> k
     )
 
 
-def figure(network: keras.Model, learnt: tuple, tested: tuple, epochs: int) -> str:
+def figure(network: keras.Model, learnt: Examples, tested: Examples, epochs: int) -> str:
     """Train the network; say its accuracy and how long it took."""
     begin = time.perf_counter()
-    accuracy = train(network, learnt, tested, epochs)
+    accuracy = train_classifier(network, learnt, tested, epochs)
     return f"{accuracy:.2%}  in {time.perf_counter() - begin:.0f} s"
 
 
 @click.command()
 @click.option(
-    "--mnist", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="mnist.npz."
+    "--mnist",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="mnist.npz.",
 )
 @click.option("--epochs", type=int, help="Passes over the images; 60, and 8 for --mnist.")
 @click.option("--units", default=128, show_default=True, help="Units of the recurrent layer.")
 @click.option("--images", type=click.IntRange(min=100), help="How many of the 8 × 8 images.")
 @click.option("--seed", default=1, show_default=True, help="Of the first weights and the order.")
-def main(
-    file: Path | None, epochs: int | None, units: int, images: int | None, seed: int
-) -> None:
+def main(file: Path | None, epochs: int | None, units: int, images: int | None, seed: int) -> None:
     """Recognise handwritten digits that are read row by row."""
     learnt, tested = mnist(file) if file else held_out(*small_digits(images))
     side, epochs = learnt[0].shape[1], epochs or (8 if file else 60)

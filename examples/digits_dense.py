@@ -18,27 +18,26 @@ What to expect: EXPECT
 import click
 import keras
 import numpy as np
-from common import fix_seed, print_figures
+from common import Examples, fix_seed, print_figures, train_classifier
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 SIDE = 8  # pixels
 BRIGHTEST = 16  # the value of a white pixel
-BATCH = 32
 PUBLISHED = "98.0 %  (1,797 digits of other writers, learnt from 3,823; UCI repository 1998)"
 
-Images = np.ndarray  # float32 [N, side, side], from 0 (black) to 1 (white)
-Digits = np.ndarray  # int64 [N], from 0 to 9
 
+def small_digits(count: int | None = None) -> Examples:
+    """The first images of those that come with scikit-learn, and which digits they show.
 
-def small_digits(count: int | None = None) -> tuple[Images, Digits]:
-    """The first images of 8 × 8 pixels that come with scikit-learn, and which digits they show."""
+    Images are float32 [N, side, side], from 0 (black) to 1 (white).
+    """
     images, digits = load_digits(return_X_y=True)
     images = images.reshape(-1, SIDE, SIDE).astype("float32") / BRIGHTEST
     return images[:count], digits[:count]
 
 
-def held_out(images: Images, digits: Digits) -> tuple[tuple, tuple]:
+def held_out(images: np.ndarray, digits: np.ndarray) -> tuple[Examples, Examples]:
     """Four fifths to learn from, and every fifth image to be tested on."""
     tested = np.arange(len(images)) % 5 == 4
     return (images[~tested], digits[~tested]), (images[tested], digits[tested])
@@ -56,19 +55,7 @@ def dense_network(side: int, units: int) -> keras.Model:
     )
 
 
-def train(network: keras.Model, learnt: tuple, tested: tuple, epochs: int) -> float:
-    """Learn from the first images; return the share of the others that is recognised."""
-    steps = epochs * -(-len(learnt[0]) // BATCH)
-    rate = keras.optimizers.schedules.CosineDecay(3e-3, steps)  # it ends at zero
-    network.compile(
-        keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
-    )
-    network.fit(*learnt, batch_size=BATCH, epochs=epochs, verbose=2)
-    _, accuracy = network.evaluate(*tested, verbose=0)
-    return accuracy
-
-
-def logistic_regression(learnt: tuple, tested: tuple) -> float:
+def logistic_regression(learnt: Examples, tested: Examples) -> float:
     """The same without a hidden layer: the accuracy of scikit-learn's classifier."""
     (images, digits), (others, wanted) = learnt, tested
     classifier = LogisticRegression(max_iter=1000).fit(images.reshape(len(images), -1), digits)
@@ -84,7 +71,7 @@ def main(epochs: int, units: int, images: int | None, seed: int) -> None:
     """Recognise handwritten digits with one hidden layer."""
     fix_seed(seed)
     learnt, tested = held_out(*small_digits(images))
-    accuracy = train(dense_network(SIDE, units), learnt, tested, epochs)
+    accuracy = train_classifier(dense_network(SIDE, units), learnt, tested, epochs)
     figures = [
         ("one hidden layer", f"{accuracy:.1%}"),
         ("no hidden layer (logistic regression)", f"{logistic_regression(learnt, tested):.1%}"),

@@ -23,20 +23,21 @@ What to expect: EXPECT
 
 import random
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import keras
 import numpy as np
-from common import fix_seed, print_figures
+from common import fix_seed, print_figures, train_classifier
 from faker import Faker
+from sentiment import Texts, encoded, network
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
+from tqdm import tqdm
 
 import charrnn
-from keras.layers import LSTM
+from charrnn.layers import LSTM
 
 LOCALES = {
     "croatian": "hr_HR",
@@ -53,60 +54,118 @@ LOCALES = {
 DRAWS = 20  # Faker draws at random: so often for each name, until nearly all have come
 TEST_SHARE = 0.2
 
-Names = dict[str, list[str]]  # by label
+Names = dict[str, list[str]]  # of each label
 
 
-def surnames(language: str, most: int, seed: int) -> list[str]:
-    """Names that Faker knows for the language, in random order, no two the same."""
-    faker = Faker(LOCALES[language], use_weighting=False)
-    faker.seed_instance(seed)
-    drawn = {faker.last_name() for _ in range(DRAWS * most)}
-    return random.Random(seed).sample(sorted(drawn), min(most, len(drawn)))
-
-
-def read_folder(folder: Path, seed: int) -> Names:
-    """The lines of each text file, in random order; the label is the file's name."""
+def surnames(most: int, seed: int) -> Names:
+    """For each language, names that Faker knows, in random order, no two the same."""
     names = {}
-    for path in sorted(folder.glob("*.txt")):
-        try:
-            lines = sorted({line.strip() for line in path.read_text(encoding="utf-8").splitlines()})
-        except UnicodeDecodeError as error:
-            raise click.ClickException(f"{path} is not UTF-8; convert it with iconv") from error
-        names[path.stem] = [line for line in lines if line]
-        if len(names[path.stem]) < 20:
-            raise click.ClickException(f"{path}: give at least 20 lines")
-        random.Random(seed).shuffle(names[path.stem])
-    if len(names) < 2:
-        raise click.ClickException(f"{folder}: put one .txt file for each label there, two or more")
+    for language, locale in LOCALES.items():
+        faker = Faker(locale, use_weighting=False)
+        faker.seed_instance(seed)
+        drawn = {faker.last_name() for _ in range(DRAWS * most)}
+        names[language] = random.Random(seed).sample(sorted(drawn), min(most, len(drawn)))
     return names
 
 
-def split(names: Names) -> tuple[Names, list[tuple[str, str]]]:
-    """Names to learn from, by label; and a fifth of each label's, held out, with their labels."""
-    learnt, tested = {}, []
-    for label, all_of_it in names.items():
-        cut = round(len(all_of_it) * (1 - TEST_SHARE))
-        learnt[label] = all_of_it[:cut]
-        tested += [(name, label) for name in all_of_it[cut:]]
-    return learnt, tested
+def read_folder(folder: Path, seed: int) -> Names:
+    """The distinct lines of each text file, in random order; the label is the file's name."""
+    names = {}
+    for path in sorted(folder.glob("*.txt")):
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise click.ClickException(f"{path} is not UTF-8; convert it with iconv") from error
+        names[path.stem] = sorted({line.strip() for line in lines} - {""})
+        if len(names[path.stem]) < 20:
+            raise click.ClickException(f"{path}: give at least 20 different lines")
+        random.Random(seed).shuffle(names[path.stem])
+    if len(names) < 2:
+        raise click.ClickException(
+            f"{folder}: put two or more .txt files there, one for each label"
+        )
+    return names
 
 
-def language_model(
-    label: str, names: list[str], root: Path, units: int, epochs: int
-) -> charrnn.LanguageModel:
-    """A character model of the names, one on each line; the best of its checkpoints."""
+def held_out(names: Names) -> tuple[Names, Names]:
+    """Of each label, four fifths of the names to learn from, and one fifth to be tested on."""
+    cuts = {label: round(len(some) * (1 - TEST_SHARE)) for label, some in names.items()}
+    learnt = {label: some[: cuts[label]] for label, some in names.items()}
+    return learnt, {label: some[cuts[label] :] for label, some in names.items()}
+
+
+def in_one_list(names: Names) -> Texts:
+    """All the names in one list, and their labels in another."""
+    return [name for some in names.values() for name in some], [
+        label for label, some in names.items() for _ in some
+    ]
+
+
+def language_model(label: str, names: list[str], root: Path, **plan: int) -> charrnn.LanguageModel:
+    """A character model of the names, one on each line. charrnn chooses the network."""
     text = root / f"{label}.txt"
-    text.write_text("\n".join(names) + "\n", encoding="utf-8")
-    settings = {"units": units, "dropout": 0.3, "batch_size": 8, "seq_length": 32}
-    for _ in charrnn.train(
-        text, name=label, checkpoints=root, epochs=epochs, sample_every=0, **settings
-    ):
-        pass  # what happens is told by events; here the result is enough
-    return charrnn.load(label, checkpoints=root)
+    text.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    for _ in charrnn.train(text, name=label, checkpoints=root, sample_every=0, **plan):
+        pass  # the events would tell what happens
+    return charrnn.load(label, checkpoints=root)  # where it predicted the validation part best
 
 
-def by_bayes(
-    models: dict[str, charrnn.LanguageModel], log_prior: dict[str, float], name: str
-) -> str:
-    """The label with the highest log p(label) + log p(name and the line's end | label)."""
-    return max(models, key=lambda label: log_prior[label] + models[label].score(name + "\n").sum())
+def by_bayes(learnt: Names, tested: Names, **plan: int) -> float:
+    """The accuracy of the language models with the rule of Bayes."""
+    with tempfile.TemporaryDirectory() as folder:
+        models = [
+            language_model(label, names, Path(folder), **plan)
+            for label, names in tqdm(learnt.items(), desc="language models")
+        ]
+    counts = np.array([len(names) for names in learnt.values()])
+    log_prior = np.log(counts / counts.sum())  # [labels]
+    texts, labels = in_one_list(tested)
+    log_likelihood = [  # [N, labels]; the line's end is a part of the name
+        [model.score(f"{text}\n").sum() for model in models]
+        for text in tqdm(texts, desc="names scored")
+    ]
+    found = (log_prior + log_likelihood).argmax(1)
+    return float(np.mean(np.array(list(learnt))[found] == labels))
+
+
+def naive_bayes(learnt: Texts, tested: Texts) -> float:
+    """The accuracy of scikit-learn's naive Bayes over one to three neighbouring characters."""
+    counts = CountVectorizer(analyzer="char_wb", ngram_range=(1, 3), lowercase=False)
+    return make_pipeline(counts, MultinomialNB(alpha=0.1)).fit(*learnt).score(*tested)
+
+
+@click.command()
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Text files, one for each label, with a name on each line.",
+)
+@click.option("--names", "most", default=500, show_default=True, help="Of a language, at most.")
+@click.option("--epochs", default=40, show_default=True, help="Passes of each language model.")
+@click.option("--classifier-epochs", default=12, show_default=True, help="Of the classifiers.")
+@click.option("--units", default=128, show_default=True, help="Units of the classifiers.")
+@click.option("--seed", default=1, show_default=True, help="Of the names and the first weights.")
+def main(
+    folder: Path | None, most: int, epochs: int, classifier_epochs: int, units: int, seed: int
+) -> None:
+    """Tell which language a name is from."""
+    names = read_folder(folder, seed) if folder else surnames(most, seed)
+    click.echo("\n".join(f"{label}: {', '.join(some[:6])}, …" for label, some in names.items()))
+    learnt, tested = held_out(names)
+    figures = [
+        ("language models and Bayes", f"{by_bayes(learnt, tested, epochs=epochs, seed=seed):.1%}")
+    ]
+    learnt, tested = in_one_list(learnt), in_one_list(tested)
+    (learnt_ids, tested_ids), symbols, classes = encoded(learnt, tested, by="characters")
+    for name, layer in (("charrnn's LSTM", LSTM), ("Keras's LSTM", keras.layers.LSTM)):
+        fix_seed(seed)
+        click.echo(f"\none classifier, {name}")
+        model = network(layer, symbols, classes, units)
+        accuracy = train_classifier(model, learnt_ids, tested_ids, classifier_epochs)
+        figures.append((f"one classifier, {name}", f"{accuracy:.1%}"))
+    figures.append(("naive Bayes, up to 3 characters", f"{naive_bayes(learnt, tested):.1%}"))
+    print_figures(f"Accuracy on {len(tested[0]):,} names that were held out", figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,9 +8,9 @@ Sentiment and Topic Classification", ACL 2012.
     h_t, c_t = LSTM(E x_t, h_{t-1}, c_{t-1})      E x_t the embedding of word t
     p = softmax(V h_T + c)                        when the last word T has been read
 
-"The plot was good and the acting was not dull" and "the plot was not good and the acting was dull"
-have the same words. The reviews are written by a small grammar in which nearly every second
-judgement is negated, sometimes from far away, and in which the clause after "but" decides.
+"The plot was good , and the acting was not dull" and "the plot was not good , and the acting was
+dull" have the same words. The reviews are written by a small grammar that negates nearly every
+second judgement, sometimes from far away or twice, and in which the clause after "but" decides.
 
     pip install '.[examples]'
     python examples/sentiment.py
@@ -26,7 +26,7 @@ from pathlib import Path
 import click
 import keras
 import numpy as np
-from common import fix_seed, print_figures
+from common import fix_seed, print_figures, train_classifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -49,18 +49,25 @@ NEGATED = [
     "the {aspect} was never {word}",
     "the {aspect} was anything but {word}",
     "nobody would call the {aspect} {word}",
-    "i do not agree with those who say that the {aspect} was {word}",
 ]
-NEGATED_SHARE = 0.45  # at one half, single words would tell nothing at all
-CONTRAST_SHARE = 0.3  # how many reviews say the opposite first, and then ", but "
+DENIALS = [  # of a clause, which may be negated or a denial itself
+    "i do not agree that {}",
+    "it is wrong to say that {}",
+    "nobody thinks that {}",
+]
+NEGATED_SHARE = 0.4
+DENIED_SHARE = 0.2
+CONTRAST_SHARE = 0.3  # of the reviews say the opposite first, and then ", but "
 TEST_SHARE = 0.2
-BATCH = 32
+LONGEST = 400  # symbols that are read of a text
 
-Examples = tuple[list[str], list[str]]  # texts, and the label of each
+Texts = tuple[list[str], list[str]]  # texts, and the label of each
 
 
 def clause(opinion: str, rng: random.Random) -> str:
-    """One judgement; a negated one uses a word of the opposite opinion."""
+    """One judgement. Whoever denies a clause, or negates a word, means the opposite of it."""
+    if rng.random() < DENIED_SHARE:
+        return rng.choice(DENIALS).format(clause(OTHER[opinion], rng))
     negated = rng.random() < NEGATED_SHARE
     template = rng.choice(NEGATED if negated else PLAIN)
     word = rng.choice(WORDS[OTHER[opinion] if negated else opinion])
@@ -68,13 +75,13 @@ def clause(opinion: str, rng: random.Random) -> str:
 
 
 def review(opinion: str, rng: random.Random) -> str:
-    """One to three clauses that agree, or one that says the opposite and then, after "but", one."""
+    """One to three clauses that agree; or one that says the opposite, and after "but" one more."""
     if rng.random() < CONTRAST_SHARE:
         return f"{clause(OTHER[opinion], rng)} , but {clause(opinion, rng)}"
-    return " and ".join(clause(opinion, rng) for _ in range(rng.randint(1, 3)))
+    return " , and ".join(clause(opinion, rng) for _ in range(rng.randint(1, 3)))
 
 
-def generated_reviews(count: int, seed: int) -> Examples:
+def generated_reviews(count: int, seed: int) -> Texts:
     """As many reviews, no two the same, and what each thinks."""
     rng, opinions = random.Random(seed), {}
     while len(opinions) < count:
@@ -83,7 +90,7 @@ def generated_reviews(count: int, seed: int) -> Examples:
     return list(opinions), list(opinions.values())
 
 
-def read_examples(path: Path, seed: int) -> Examples:
+def read_reviews(path: Path, seed: int) -> Texts:
     """The lines of a file, "label<TAB>text", in random order."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -106,22 +113,23 @@ def network(layer: type[keras.layers.Layer], symbols: int, labels: int, units: i
             keras.Input((None,), dtype="int32"),  # [B, T]; 0 where a text has ended
             keras.layers.Embedding(symbols, 32, mask_zero=True),
             layer(units),  # [B, units], after the last symbol
+            keras.layers.Dropout(0.3),
             keras.layers.Dense(labels, activation="softmax"),
         ]
     )
 
 
-def bag(learnt: Examples, tested: Examples, most_words: int) -> float:
+def bag(learnt: Texts, tested: Texts, most_words: int) -> float:
     """The accuracy of a logistic regression that counts words, or also neighbouring words."""
     counts = CountVectorizer(ngram_range=(1, most_words), token_pattern=r"\S+")
     classifier = make_pipeline(counts, LogisticRegression(max_iter=2000))
     return classifier.fit(*learnt).score(*tested)
 
 
-def encoded(learnt: Examples, tested: Examples, by: str, longest: int) -> tuple[list, int, int]:
+def encoded(learnt: Texts, tested: Texts, by: str, longest: int = LONGEST) -> tuple[list, int, int]:
     """Ids of symbols [N, T] and of labels [N] for both parts; how many symbols and labels."""
-    split = "whitespace" if by == "words" else "character"
-    ids = keras.layers.TextVectorization(split=split, standardize="lower", max_tokens=20_000)
+    split, case = ("whitespace", "lower") if by == "words" else ("character", None)
+    ids = keras.layers.TextVectorization(split=split, standardize=case, max_tokens=20_000)
     ids.adapt(learnt[0])
     labels = sorted({*learnt[1], *tested[1]})
     arrays = [
@@ -131,24 +139,17 @@ def encoded(learnt: Examples, tested: Examples, by: str, longest: int) -> tuple[
     return arrays, ids.vocabulary_size(), len(labels)
 
 
-def train(model: keras.Model, learnt: tuple, tested: tuple, epochs: int) -> float:
-    """Learn from the first texts; return the share of the others whose label is found."""
-    rate = keras.optimizers.schedules.CosineDecay(4e-3, epochs * -(-len(learnt[0]) // BATCH))
-    optimizer = keras.optimizers.Adam(rate, clipnorm=1)
-    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(*learnt, batch_size=BATCH, epochs=epochs, verbose=2)
-    return model.evaluate(*tested, verbose=0)[1]
-
-
 @click.command()
 @click.option(
     "--file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Labelled texts; a line is a label, a tab and a text.",
 )
-@click.option("--by", type=click.Choice(["words", "characters"]), default="words", show_default=True)
+@click.option(
+    "--by", type=click.Choice(["words", "characters"]), default="words", show_default=True
+)
 @click.option("--reviews", default=4000, show_default=True, help="How many are generated.")
-@click.option("--longest", default=400, show_default=True, help="Symbols that are read of a text.")
+@click.option("--longest", default=LONGEST, show_default=True, help="Symbols read of a text.")
 @click.option("--epochs", default=8, show_default=True, help="Passes over the texts.")
 @click.option("--units", default=64, show_default=True, help="Units of the recurrent layer.")
 @click.option("--seed", default=1, show_default=True, help="Of the reviews and the first weights.")
@@ -156,17 +157,19 @@ def main(
     file: Path | None, by: str, reviews: int, longest: int, epochs: int, units: int, seed: int
 ) -> None:
     """Tell whether a review is for or against what it is about."""
-    texts, labels = read_examples(file, seed) if file else generated_reviews(reviews, seed)
+    texts, labels = read_reviews(file, seed) if file else generated_reviews(reviews, seed)
     cut = round(len(texts) * (1 - TEST_SHARE))
     learnt, tested = (texts[:cut], labels[:cut]), (texts[cut:], labels[cut:])
-    click.echo("\n".join(f"{label}: {text}" for text, label in zip(texts[:4], labels, strict=False)))
+    click.echo(
+        "\n".join(f"{label}: {text}" for text, label in zip(texts[:4], labels, strict=False))
+    )
     (learnt_ids, tested_ids), symbols, classes = encoded(learnt, tested, by, longest)
     figures = []
     for name, layer in (("charrnn's LSTM", LSTM), ("Keras's LSTM", keras.layers.LSTM)):
         fix_seed(seed)
         click.echo(f"\n{name}, by {by}")
         model = network(layer, symbols, classes, units)
-        figures.append((name, f"{train(model, learnt_ids, tested_ids, epochs):.1%}"))
+        figures.append((name, f"{train_classifier(model, learnt_ids, tested_ids, epochs):.1%}"))
     figures.append(("bag of words", f"{bag(learnt, tested, 1):.1%}"))
     figures.append(("bag of words and pairs of words", f"{bag(learnt, tested, 2):.1%}"))
     commonest = max(map(tested[1].count, set(tested[1])))
