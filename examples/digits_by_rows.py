@@ -19,14 +19,13 @@ mnist.npz is the file that `keras.datasets.mnist.load_data()` downloads into ~/.
 What to expect: EXPECT
 """
 
-import time
 from pathlib import Path
 from zipfile import BadZipFile
 
 import click
 import keras
 import numpy as np
-from common import Examples, fix_seed, print_figures, train_classifier
+from common import Examples, compare_classifiers, print_figures
 from digits_dense import dense_network, held_out, small_digits
 
 from keras.layers import LSTM
@@ -55,16 +54,10 @@ def network_by_rows(layer: type[keras.layers.Layer], side: int, units: int) -> k
         [
             keras.Input((side, side)),  # [B, T rows, D pixels]
             layer(units),  # [B, units], after the last row
+            keras.layers.Dropout(0.5),
             keras.layers.Dense(10, activation="softmax"),
         ]
     )
-
-
-def figure(network: keras.Model, learnt: Examples, tested: Examples, epochs: int) -> str:
-    """Train the network; say its accuracy and how long it took."""
-    begin = time.perf_counter()
-    accuracy = train_classifier(network, learnt, tested, epochs)
-    return f"{accuracy:.2%}  in {time.perf_counter() - begin:.0f} s"
 
 
 @click.command()
@@ -82,15 +75,12 @@ def main(file: Path | None, epochs: int | None, units: int, images: int | None, 
     """Recognise handwritten digits that are read row by row."""
     learnt, tested = mnist(file) if file else held_out(*small_digits(images))
     side, epochs = learnt[0].shape[1], epochs or (8 if file else 60)
-    figures = []
-    for name, network in (
-        ("charrnn's LSTM, row by row", lambda: network_by_rows(LSTM, side, units)),
-        ("Keras's LSTM, row by row", lambda: network_by_rows(keras.layers.LSTM, side, units)),
-        ("all pixels at once (digits_dense.py)", lambda: dense_network(side, units)),
-    ):
-        fix_seed(seed)
-        click.echo(f"\n{name}")
-        figures.append((name, figure(network(), learnt, tested, epochs)))
+    networks = {
+        "charrnn's LSTM, row by row": lambda: network_by_rows(LSTM, side, units),
+        "Keras's LSTM, row by row": lambda: network_by_rows(keras.layers.LSTM, side, units),
+        "all pixels at once (digits_dense.py)": lambda: dense_network(side, units),
+    }
+    figures = compare_classifiers(networks, learnt, tested, epochs, seed)
     if file:
         figures.append(("published: IRNN, pixel by pixel (Le et al. 2015)", "97 %"))
     print_figures(f"Accuracy on {len(tested[0]):,} digits that were held out", figures)

@@ -28,7 +28,7 @@ from pathlib import Path
 import click
 import keras
 import numpy as np
-from common import fix_seed, print_figures, train_classifier
+from common import compare_classifiers, print_figures, read_lines
 from faker import Faker
 from sentiment import Texts, encoded, network
 from sklearn.feature_extraction.text import CountVectorizer
@@ -72,11 +72,7 @@ def read_folder(folder: Path, seed: int) -> Names:
     """The distinct lines of each text file, in random order; the label is the file's name."""
     names = {}
     for path in sorted(folder.glob("*.txt")):
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except UnicodeDecodeError as error:
-            raise click.ClickException(f"{path} is not UTF-8; convert it with iconv") from error
-        names[path.stem] = sorted({line.strip() for line in lines} - {""})
+        names[path.stem] = sorted({line.strip() for line in read_lines(path)} - {""})
         if len(names[path.stem]) < 20:
             raise click.ClickException(f"{path}: give at least 20 different lines")
         random.Random(seed).shuffle(names[path.stem])
@@ -157,12 +153,11 @@ def main(
     ]
     learnt, tested = in_one_list(learnt), in_one_list(tested)
     (learnt_ids, tested_ids), symbols, classes = encoded(learnt, tested, by="characters")
-    for name, layer in (("charrnn's LSTM", LSTM), ("Keras's LSTM", keras.layers.LSTM)):
-        fix_seed(seed)
-        click.echo(f"\none classifier, {name}")
-        model = network(layer, symbols, classes, units)
-        accuracy = train_classifier(model, learnt_ids, tested_ids, classifier_epochs)
-        figures.append((f"one classifier, {name}", f"{accuracy:.1%}"))
+    networks = {
+        "one classifier, charrnn's LSTM": lambda: network(LSTM, symbols, classes, units),
+        "one classifier, Keras's LSTM": lambda: network(keras.layers.LSTM, symbols, classes, units),
+    }
+    figures += compare_classifiers(networks, learnt_ids, tested_ids, classifier_epochs, seed)
     figures.append(("naive Bayes, up to 3 characters", f"{naive_bayes(learnt, tested):.1%}"))
     print_figures(f"Accuracy on {len(tested[0]):,} names that were held out", figures)
 

@@ -26,7 +26,7 @@ from pathlib import Path
 import click
 import keras
 import numpy as np
-from common import fix_seed, print_figures, train_classifier
+from common import compare_classifiers, print_figures, read_lines
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -92,18 +92,17 @@ def generated_reviews(count: int, seed: int) -> Texts:
 
 def read_reviews(path: Path, seed: int) -> Texts:
     """The lines of a file, "label<TAB>text", in random order."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise click.ClickException(f"{path} is not UTF-8; convert it with iconv") from error
-    pairs = [line.split("\t", 1) for line in lines if line.strip()]
-    for number, pair in enumerate(pairs, 1):
-        if len(pair) < 2:
+    pairs = []
+    for number, line in enumerate(read_lines(path), 1):
+        label, tab, text = line.partition("\t")
+        if line.strip() and not tab:
             raise click.ClickException(f"{path}, line {number}: write the label, a tab, the text")
-    if len({label for label, _ in pairs}) < 2 or len(pairs) < 10:
+        if tab:
+            pairs.append((text, label))
+    if len(set(dict(pairs).values())) < 2 or len(pairs) < 10:
         raise click.ClickException(f"{path}: give at least ten lines, with two labels or more")
     random.Random(seed).shuffle(pairs)
-    return [text for _, text in pairs], [label for label, _ in pairs]
+    return [text for text, _ in pairs], [label for _, label in pairs]
 
 
 def network(layer: type[keras.layers.Layer], symbols: int, labels: int, units: int) -> keras.Model:
@@ -160,16 +159,13 @@ def main(
     texts, labels = read_reviews(file, seed) if file else generated_reviews(reviews, seed)
     cut = round(len(texts) * (1 - TEST_SHARE))
     learnt, tested = (texts[:cut], labels[:cut]), (texts[cut:], labels[cut:])
-    click.echo(
-        "\n".join(f"{label}: {text}" for text, label in zip(texts[:4], labels, strict=False))
-    )
+    click.echo(f"{labels[0]}: {texts[0]}\n{labels[1]}: {texts[1]}")
     (learnt_ids, tested_ids), symbols, classes = encoded(learnt, tested, by, longest)
-    figures = []
-    for name, layer in (("charrnn's LSTM", LSTM), ("Keras's LSTM", keras.layers.LSTM)):
-        fix_seed(seed)
-        click.echo(f"\n{name}, by {by}")
-        model = network(layer, symbols, classes, units)
-        figures.append((name, f"{train_classifier(model, learnt_ids, tested_ids, epochs):.1%}"))
+    networks = {
+        f"charrnn's LSTM, by {by}": lambda: network(LSTM, symbols, classes, units),
+        f"Keras's LSTM, by {by}": lambda: network(keras.layers.LSTM, symbols, classes, units),
+    }
+    figures = compare_classifiers(networks, learnt_ids, tested_ids, epochs, seed)
     figures.append(("bag of words", f"{bag(learnt, tested, 1):.1%}"))
     figures.append(("bag of words and pairs of words", f"{bag(learnt, tested, 2):.1%}"))
     commonest = max(map(tested[1].count, set(tested[1])))

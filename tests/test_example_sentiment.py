@@ -15,8 +15,8 @@ TINY = ("--epochs", "1", "--units", "4")
 def meaning(clause):
     """+1 or -1, read off the words of a clause without the grammar: each denial turns it round."""
     words = clause.replace("not only", "").split()
-    sign = {word: +1 for word in sentiment.WORDS["for"]}
-    sign |= {word: -1 for word in sentiment.WORDS["against"]}
+    sign = dict.fromkeys(sentiment.WORDS["for"], +1)
+    sign |= dict.fromkeys(sentiment.WORDS["against"], -1)
     (opinion,) = {sign[word] for word in words if word in sign}
     turns = sum(map(words.count, ("not", "never", "nobody", "anything", "wrong")))
     return opinion * (-1) ** turns
