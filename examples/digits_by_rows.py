@@ -53,6 +53,7 @@ def network_by_rows(layer: type[keras.layers.Layer], side: int, units: int) -> k
     return keras.Sequential(
         [
             keras.Input((side, side)),  # [B, T rows, D pixels]
+            keras.layers.GaussianNoise(0.1),  # in training only: no image is seen twice
             layer(units),  # [B, units], after the last row
             keras.layers.Dropout(0.5),
             keras.layers.Dense(10, activation="softmax"),

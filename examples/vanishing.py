@@ -164,7 +164,7 @@ def main(picture: Path, steps: int, updates: int, units: int, seed: int) -> None
         norms[name], losses[name] = norms_while_learning(
             rnn(units, 1.2), limit, updates, steps, units
         )
-    ways = {name: descent(limit and 0.2) for limit, name in CLIPPED.items()}
+    ways = {"not clipped": descent(None), "clipped to 0.2": descent(0.2)}
 
     left, middle, right = figure.subplots(1, 3)
     draw_lines(
@@ -173,6 +173,23 @@ def main(picture: Path, steps: int, updates: int, units: int, seed: int) -> None
     draw_lines(middle, norms, "An RNN learns over 100 steps", "update", "norm of the gradient")
     draw_cliff(right, ways)
     figure.savefig(picture)
+
+    print_figures(
+        f"Of the gradient at step {steps}, this share is left at step 1",
+        [(name, f"{norm[0] / norm[-1]:.1e}") for name, norm in reach.items()],
+    )
+    print_figures(
+        f"An RNN tells the first of {steps} symbols: largest gradient, and loss at the end",
+        [
+            (name, f"{norms[name].max():6.1f}   {losses[name][-20:].mean():.3f} nats")
+            for name in norms
+        ]
+        + [("a guess", f"         {np.log(2):.3f} nats")],
+    )
+    print_figures(
+        "Error of one unit at the end of the descent",
+        [(name, f"{cliff(*way[-1])[0]:.4f}") for name, way in ways.items()],
+    )
 
 
 if __name__ == "__main__":
