@@ -1,11 +1,14 @@
 """examples/digits_by_rows.py: what the network sees, the file of MNIST, and that it runs."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from examples_in_hand import load_example, run_example
 
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config")
 digits_by_rows = load_example("digits_by_rows")
 TINY = ("--epochs", "1", "--units", "4")
 
@@ -37,7 +40,7 @@ def test_the_last_row_alone_is_not_all_that_is_read():
 
 def test_mnist_keeps_its_split():
     images, digits = save_mnist("mnist.npz")
-    learnt, tested = digits_by_rows.mnist("mnist.npz")
+    learnt, tested = digits_by_rows.mnist(Path("mnist.npz"))
     np.testing.assert_allclose(learnt[0], images[:20] / 255, rtol=1e-6)
     np.testing.assert_allclose(tested[0], images[20:] / 255, rtol=1e-6)
     np.testing.assert_array_equal(np.concatenate([learnt[1], tested[1]]), digits)
@@ -64,6 +67,7 @@ def test_a_missing_file_is_refused():
     assert "nowhere.npz" in complaint("--mnist", "nowhere.npz")[-1]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_it_runs_and_prints_its_figures():
     shown = run_example("digits_by_rows", *TINY, "--images", "100")
     assert "Accuracy on 20 digits that were held out" in shown
@@ -71,6 +75,7 @@ def test_it_runs_and_prints_its_figures():
         assert name in shown
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_it_runs_on_mnist():
     save_mnist("mnist.npz")
     shown = run_example("digits_by_rows", *TINY, "--mnist", "mnist.npz")

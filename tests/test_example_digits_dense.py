@@ -1,8 +1,10 @@
 """examples/digits_dense.py: the split of the digits, and that it runs."""
 
 import numpy as np
+import pytest
 from examples_in_hand import load_example, run_example
 
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config")
 digits_dense = load_example("digits_dense")
 
 
@@ -33,6 +35,7 @@ def test_all_digits_are_tested():
     assert np.bincount(tested[1]).min() > 20
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_it_runs_and_prints_its_figures():
     shown = run_example("digits_dense", "--epochs", "1", "--units", "4", "--images", "100")
     assert "Accuracy on 20 digits that were held out" in shown

@@ -5,6 +5,7 @@ import pytest
 from click.testing import CliRunner
 from examples_in_hand import load_example, run_example
 
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config")
 names_by_language = load_example("names_by_language")
 TINY = ("--epochs", "1", "--classifier-epochs", "1", "--units", "4")
 
@@ -87,9 +88,10 @@ def test_a_folder_of_the_wrong_form_is_refused_in_one_line(tmp_path):
     (tmp_path / "short.txt").write_text("one\n", encoding="utf-8")
     assert "short.txt: give at least 20 different lines" in complaint(tmp_path)
     (tmp_path / "short.txt").write_bytes(b"\xff\n")
-    assert "short.txt is not UTF-8" in complaint(tmp_path)
+    assert "short.txt is not in UTF-8" in complaint(tmp_path)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_it_runs_and_prints_its_figures(tmp_path):
     write_folder(tmp_path / "own")
     shown = run_example("names_by_language", *TINY, "--folder", str(tmp_path / "own"))

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from examples_in_hand import load_example, run_example
 
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config")
 sentiment = load_example("sentiment")
 TINY = ("--epochs", "1", "--units", "4")
 
@@ -86,6 +87,7 @@ def write_reviews(path):
     path.write_text("".join(lines), encoding="utf-8")
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_file_of_one_s_own_keeps_each_label_with_its_text(tmp_path):
     path = tmp_path / "reviews.tsv"
     write_reviews(path)
@@ -102,7 +104,7 @@ def test_a_file_of_one_s_own_keeps_each_label_with_its_text(tmp_path):
         (b"", "at least ten lines"),
         (b"for\tgood\n" * 20, "two labels"),
         (b"for\tgood\n\nbad without a label\n", "line 3: write the label, a tab, the text"),
-        (b"for\t\xff\n" * 20, "not UTF-8"),
+        (b"for\t\xff\n" * 20, "not in UTF-8"),
     ],
 )
 def test_a_file_of_the_wrong_form_is_refused_in_one_line(content, said, tmp_path):
@@ -114,6 +116,7 @@ def test_a_file_of_the_wrong_form_is_refused_in_one_line(content, said, tmp_path
     assert said in line
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_it_runs_and_prints_its_figures():
     shown = run_example("sentiment", *TINY, "--reviews", "60")
     assert "Accuracy on 12 reviews that were held out" in shown
