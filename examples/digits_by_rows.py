@@ -27,7 +27,7 @@ import numpy as np
 from common import Examples, compare_classifiers, print_figures
 from digits_dense import dense_network, held_out, small_digits
 
-from keras.layers import LSTM
+from charrnn.layers import LSTM
 
 PARTS = ("x_train", "y_train", "x_test", "y_test")  # the arrays in mnist.npz
 WAY_OUT = "name the file mnist.npz of keras.datasets.mnist, or leave out --mnist"

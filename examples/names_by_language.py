@@ -37,7 +37,7 @@ from sklearn.pipeline import make_pipeline
 from tqdm import tqdm
 
 import charrnn
-from keras.layers import LSTM
+from charrnn.layers import LSTM
 
 LOCALES = {
     "croatian": "hr_HR",

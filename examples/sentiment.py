@@ -31,7 +31,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from keras.layers import LSTM
+from charrnn.layers import LSTM
 
 ASPECTS = ["plot", "acting", "music", "ending", "camera work", "dialogue", "first half", "hero"]
 WORDS = {
