@@ -82,7 +82,7 @@ def norms_while_learning(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Learn which the first symbol was. The gradient's norm and the loss before each update."""
     model = keras.Sequential([keras.Input((steps, units)), layer, keras.layers.Dense(1)])
-    optimizer = keras.optimizers.SGD(0.1, global_clipnorm=limit)  # g <- g limit / |g|, if longer
+    optimizer = keras.optimizers.SGD(0.3, global_clipnorm=limit)  # g <- g limit / |g|, if longer
 
     @tf.function
     def update(x: tf.Tensor, which: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -142,7 +142,7 @@ def draw_cliff(axes: Axes, ways: dict[str, np.ndarray]) -> None:
 @click.command()
 @click.argument("picture", type=click.Path(dir_okay=False, writable=True, path_type=Path))
 @click.option("--steps", default=100, show_default=True, help="Length of the sequences.")
-@click.option("--updates", default=300, show_default=True, help="Of the weights, in the middle.")
+@click.option("--updates", default=200, show_default=True, help="Of the weights, in the middle.")
 @click.option("--units", default=32, show_default=True, help="Units of the layers.")
 @click.option("--seed", default=1, show_default=True, help="Of the weights and the sequences.")
 def main(picture: Path, steps: int, updates: int, units: int, seed: int) -> None:
@@ -153,7 +153,7 @@ def main(picture: Path, steps: int, updates: int, units: int, seed: int) -> None
     fix_seed(seed)
     layers = {
         "RNN, gain 0.9": rnn(units, 0.9),
-        "RNN, gain 1.2": rnn(units, 1.2),
+        "RNN, gain 1.5": rnn(units, 1.5),
         "LSTM, forget bias 1": lstm(units, 1.0),
         "LSTM, forget bias ln T": lstm(units, np.log(steps)),
     }
@@ -162,7 +162,7 @@ def main(picture: Path, steps: int, updates: int, units: int, seed: int) -> None
     for limit, name in CLIPPED.items():
         fix_seed(seed)
         norms[name], losses[name] = norms_while_learning(
-            rnn(units, 1.2), limit, updates, steps, units
+            rnn(units, 1.5), limit, updates, steps, units
         )
     ways = {"not clipped": descent(None), "clipped to 0.2": descent(0.2)}
 
