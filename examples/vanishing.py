@@ -14,9 +14,10 @@ The cure for a gradient that explodes is to clip it:  g <- g · limit / ‖g‖ 
     python examples/vanishing.py vanishing.png
 
 The picture has three parts. Left: how strongly the last state depends on what was read at each
-step before. Middle: the gradient's norm while an RNN learns to say, after 100 steps, what the
-first symbol was. Right: the error of one unit, h_t = w sigmoid(h_{t-1}) + b, after 50 steps, and
-the way of gradient descent, which falls off the cliff or is thrown from it (figure 6 of the paper).
+step before. Middle: the gradient's norm while an RNN and an LSTM learn to say, after 100 steps,
+what the first symbol was. Right: the error of one unit, h_t = w sigmoid(h_{t-1}) + b, after 50
+steps, and the way of gradient descent: at the cliff it is thrown out of the valley where it is not
+clipped (figure 6 of the paper).
 
 What to expect: EXPECT
 """
@@ -38,20 +39,17 @@ BATCH = 32
 TARGET = 0.7  # of the single unit's output
 LEARNING_RATE = 0.2  # of its descent
 START = (4.8, -2.0)  # its w and b
-CLIPPED = {None: "not clipped", 1.0: "clipped to 1"}
+LIMITS = {"not clipped": None, "clipped": 1.0}  # of the gradient's norm, while a layer learns
+LIMIT = 0.2  # the same, on the cliff
 
 
 def rnn(units: int, gain: float) -> keras.layers.Layer:
     """h_t = tanh(W x_t + U h_{t-1} + b); U turns h, and makes it longer by the gain."""
-    layer = RNN("rnn", units)
-    layer.build((None, None, units))
-    kernel, _, bias = layer.get_weights()
-    layer.set_weights([kernel, keras.initializers.Orthogonal(gain)((units, units)), bias])
-    return layer
+    return RNN("rnn", units, recurrent_initializer=keras.initializers.Orthogonal(gain))
 
 
 def lstm(units: int, forget_bias: float) -> keras.layers.Layer:
-    """An LSTM whose forget gates are at first near sigmoid(forget_bias)."""
+    """An LSTM whose forget gates start near sigmoid(forget_bias)."""
     layer = LSTM(units)
     layer.build((None, None, units))
     kernel, recurrent_kernel, bias = layer.get_weights()
@@ -93,7 +91,7 @@ def norms_while_learning(
         optimizer.apply(gradients, model.trainable_variables)
         return tf.linalg.global_norm(gradients), loss
 
-    seen = [update(*first_symbols(steps, units)) for _ in trange(updates, desc=CLIPPED[limit])]
+    seen = [update(*first_symbols(steps, units)) for _ in trange(updates)]
     norms, losses = np.array(seen).T
     return norms, losses
 
@@ -120,11 +118,11 @@ def descent(limit: float | None, updates: int = 60) -> np.ndarray:
     return np.array(way)
 
 
-def draw_lines(axes: Axes, lines: dict[str, np.ndarray], title: str, x: str, y: str) -> None:
+def draw_lines(axes: Axes, lines: dict[str, np.ndarray], title: str, x: str) -> None:
     """Lines over their index, on a logarithmic scale, with their names."""
     for name, values in lines.items():
         axes.semilogy(values, label=name)
-    axes.set(title=title, xlabel=x, ylabel=y)
+    axes.set(title=title, xlabel=x)
     axes.legend()
 
 
@@ -134,7 +132,7 @@ def draw_cliff(axes: Axes, ways: dict[str, np.ndarray]) -> None:
     heights = axes.contourf(w, b, cliff(w, b)[0], levels=30, cmap="viridis")
     axes.figure.colorbar(heights, label="error")
     for (name, way), color in zip(ways.items(), ("tab:red", "white"), strict=True):
-        axes.plot(*way.T, ".-", color=color, label=name, linewidth=1)
+        axes.plot(*way.T, ".-", color=color, label=name)
     axes.set(title="The cliff in the error of one unit", xlabel="w", ylabel="b")
     axes.legend(facecolor="gray")
 
@@ -142,7 +140,7 @@ def draw_cliff(axes: Axes, ways: dict[str, np.ndarray]) -> None:
 @click.command()
 @click.argument("picture", type=click.Path(dir_okay=False, writable=True, path_type=Path))
 @click.option("--steps", default=100, show_default=True, help="Length of the sequences.")
-@click.option("--updates", default=200, show_default=True, help="Of the weights, in the middle.")
+@click.option("--updates", default=500, show_default=True, help="Of the weights, in the middle.")
 @click.option("--units", default=32, show_default=True, help="Units of the layers.")
 @click.option("--seed", default=1, show_default=True, help="Of the weights and the sequences.")
 def main(picture: Path, steps: int, updates: int, units: int, seed: int) -> None:
@@ -150,6 +148,10 @@ def main(picture: Path, steps: int, updates: int, units: int, seed: int) -> None
     figure = Figure(figsize=(16, 5), layout="constrained")
     if picture.suffix[1:] not in figure.canvas.get_supported_filetypes():
         raise click.UsageError(f"{picture}: name a file that ends with .png, .svg or .pdf")
+    if not picture.parent.is_dir():
+        raise click.UsageError(f"{picture}: make its folder first")
+    left, middle, right = figure.subplots(1, 3)
+
     fix_seed(seed)
     layers = {
         "RNN, gain 0.9": rnn(units, 0.9),
@@ -158,38 +160,26 @@ def main(picture: Path, steps: int, updates: int, units: int, seed: int) -> None
         "LSTM, forget bias ln T": lstm(units, np.log(steps)),
     }
     reach = {name: gradient_norms(layer, steps, units) for name, layer in layers.items()}
-    norms, losses = {}, {}
-    for limit, name in CLIPPED.items():
-        fix_seed(seed)
-        norms[name], losses[name] = norms_while_learning(
-            rnn(units, 1.5), limit, updates, steps, units
-        )
-    ways = {"not clipped": descent(None), "clipped to 0.2": descent(0.2)}
+    draw_lines(left, reach, "Norm of the gradient of h_T for x_t", "step t")
+    shares = [(name, f"{norms[0] / norms[-1]:.1e}") for name, norms in reach.items()]
+    print_figures(f"Norm of the gradient at step 1, divided by that at step {steps}", shares)
 
-    left, middle, right = figure.subplots(1, 3)
-    draw_lines(
-        left, reach, "What the last state owes to each step", "step t", "norm of dh_T / dx_t"
-    )
-    draw_lines(middle, norms, "An RNN learns over 100 steps", "update", "norm of the gradient")
+    norms, figures = {}, [("a guess", f"{'':9}  {np.log(2):.3f}")]
+    for kind, layer in (("RNN", rnn), ("LSTM", lstm)):
+        for words, limit in LIMITS.items():
+            name = f"{kind}, {words}"
+            fix_seed(seed)
+            start = layer(units, 1.5 if layer is rnn else np.log(steps))
+            norms[name], losses = norms_while_learning(start, limit, updates, steps, units)
+            figures.append((name, f"{norms[name].max():9.3g}  {losses[-20:].mean():.3f}"))
+    draw_lines(middle, norms, f"Norm of the gradient over {steps} steps", "update")
+    print_figures(f"The first of {steps} symbols: largest gradient, loss at the end", figures)
+
+    ways = {"not clipped": descent(None), "clipped": descent(LIMIT)}
     draw_cliff(right, ways)
+    errors = [(name, f"{cliff(*way[-1])[0]:.4f}") for name, way in ways.items()]
+    print_figures("Error of one unit after gradient descent near the cliff", errors)
     figure.savefig(picture)
-
-    print_figures(
-        f"Of the gradient at step {steps}, this share is left at step 1",
-        [(name, f"{norm[0] / norm[-1]:.1e}") for name, norm in reach.items()],
-    )
-    print_figures(
-        f"An RNN tells the first of {steps} symbols: largest gradient, and loss at the end",
-        [
-            (name, f"{norms[name].max():6.1f}   {losses[name][-20:].mean():.3f} nats")
-            for name in norms
-        ]
-        + [("a guess", f"         {np.log(2):.3f} nats")],
-    )
-    print_figures(
-        "Error of one unit at the end of the descent",
-        [(name, f"{cliff(*way[-1])[0]:.4f}") for name, way in ways.items()],
-    )
 
 
 if __name__ == "__main__":

@@ -55,9 +55,10 @@ def test_only_the_first_symbol_tells_the_answer():
 def test_it_draws_its_picture_and_prints_its_figures(name, tmp_path):
     shown = run_example("vanishing", name, *TINY)
     assert (tmp_path / name).stat().st_size > 10_000
-    assert "Of the gradient at step 6" in shown
+    assert "divided by that at step 6" in shown
     assert "LSTM, forget bias ln T" in shown
-    assert "clipped to 1" in shown
+    assert "RNN, not clipped" in shown
+    assert "LSTM, clipped" in shown
 
 
 @pytest.mark.parametrize("name", ["picture", "picture.doc", "picture.PNGX"])
@@ -65,3 +66,9 @@ def test_a_picture_of_an_unknown_kind_is_refused_before_anything_is_computed(nam
     result = CliRunner().invoke(vanishing.main, [name])
     assert result.exit_code == 2
     assert f"{name}: name a file that ends with .png" in result.output
+
+
+def test_a_picture_in_a_folder_that_is_not_there_is_refused():
+    result = CliRunner().invoke(vanishing.main, ["nowhere/picture.png"])
+    assert result.exit_code == 2
+    assert "make its folder first" in result.output
