@@ -10,6 +10,7 @@ import numpy as np
 
 BATCH = 32
 Examples = tuple[np.ndarray, np.ndarray]  # inputs [N, …], and the number of each one's class [N]
+Texts = tuple[list[str], list[str]]  # texts, and the label of each
 
 
 def fix_seed(seed: int) -> None:
@@ -55,6 +56,25 @@ def read_lines(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise click.ClickException(f"{path} is not in UTF-8; convert it with iconv") from error
+
+
+def encoded(
+    learnt: Texts, tested: Texts, by: str, longest: int | None = None
+) -> tuple[list[Examples], int, int]:
+    """Texts as arrays, and how many symbols and labels there are.
+
+    For the first texts and for the others: ids of words or characters [N, T], of each text at most
+    the `longest`, with 0 after its end and 1 for what the first texts do not have; ids of labels.
+    """
+    split, case = ("whitespace", "lower") if by == "words" else ("character", None)
+    ids = keras.layers.TextVectorization(split=split, standardize=case, max_tokens=20_000)
+    ids.adapt(learnt[0])
+    labels = sorted({*learnt[1], *tested[1]})
+    arrays = [
+        (np.asarray(ids(texts))[:, :longest], np.array([labels.index(label) for label in wanted]))
+        for texts, wanted in (learnt, tested)
+    ]
+    return arrays, ids.vocabulary_size(), len(labels)
 
 
 def print_figures(measure: str, figures: Sequence[tuple[str, str]]) -> None:

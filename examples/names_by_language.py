@@ -28,9 +28,9 @@ from pathlib import Path
 import click
 import keras
 import numpy as np
-from common import compare_classifiers, print_figures, read_lines
+from common import Texts, compare_classifiers, encoded, print_figures, read_lines
 from faker import Faker
-from sentiment import Texts, encoded, network
+from sentiment import network
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
@@ -101,8 +101,11 @@ def language_model(label: str, names: list[str], root: Path, **plan: int) -> cha
     """A character model of the names, one on each line. charrnn chooses the network."""
     text = root / f"{label}.txt"
     text.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-    for _ in charrnn.train(text, name=label, checkpoints=root, sample_every=0, **plan):
-        pass  # the events would tell what happens
+    try:
+        for _ in charrnn.train(text, name=label, checkpoints=root, sample_every=0, **plan):
+            pass  # the events would tell what happens
+    except charrnn.CharrnnError as error:
+        raise click.ClickException(f"{label}: {error}") from error
     return charrnn.load(label, checkpoints=root)  # where it predicted the validation part best
 
 

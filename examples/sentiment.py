@@ -25,8 +25,7 @@ from pathlib import Path
 
 import click
 import keras
-import numpy as np
-from common import compare_classifiers, print_figures, read_lines
+from common import Texts, compare_classifiers, encoded, print_figures, read_lines
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -59,9 +58,6 @@ NEGATED_SHARE = 0.4
 DENIED_SHARE = 0.2
 CONTRAST_SHARE = 0.3  # of the reviews say the opposite first, and then ", but "
 TEST_SHARE = 0.2
-LONGEST = 400  # symbols that are read of a text
-
-Texts = tuple[list[str], list[str]]  # texts, and the label of each
 
 
 def clause(opinion: str, rng: random.Random) -> str:
@@ -125,19 +121,6 @@ def bag(learnt: Texts, tested: Texts, most_words: int) -> float:
     return classifier.fit(*learnt).score(*tested)
 
 
-def encoded(learnt: Texts, tested: Texts, by: str, longest: int = LONGEST) -> tuple[list, int, int]:
-    """Ids of symbols [N, T] and of labels [N] for both parts; how many symbols and labels."""
-    split, case = ("whitespace", "lower") if by == "words" else ("character", None)
-    ids = keras.layers.TextVectorization(split=split, standardize=case, max_tokens=20_000)
-    ids.adapt(learnt[0])
-    labels = sorted({*learnt[1], *tested[1]})
-    arrays = [
-        (np.asarray(ids(texts))[:, :longest], np.array([labels.index(label) for label in wanted]))
-        for texts, wanted in (learnt, tested)
-    ]
-    return arrays, ids.vocabulary_size(), len(labels)
-
-
 @click.command()
 @click.option(
     "--file",
@@ -148,7 +131,7 @@ def encoded(learnt: Texts, tested: Texts, by: str, longest: int = LONGEST) -> tu
     "--by", type=click.Choice(["words", "characters"]), default="words", show_default=True
 )
 @click.option("--reviews", default=4000, show_default=True, help="How many are generated.")
-@click.option("--longest", default=LONGEST, show_default=True, help="Symbols read of a text.")
+@click.option("--longest", default=400, show_default=True, help="Symbols read of a text.")
 @click.option("--epochs", default=8, show_default=True, help="Passes over the texts.")
 @click.option("--units", default=64, show_default=True, help="Units of the recurrent layer.")
 @click.option("--seed", default=1, show_default=True, help="Of the reviews and the first weights.")
