@@ -101,11 +101,8 @@ def language_model(label: str, names: list[str], root: Path, **plan: int) -> cha
     """A character model of the names, one on each line. charrnn chooses the network."""
     text = root / f"{label}.txt"
     text.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-    try:
-        for _ in charrnn.train(text, name=label, checkpoints=root, sample_every=0, **plan):
-            pass  # the events would tell what happens
-    except charrnn.CharrnnError as error:
-        raise click.ClickException(f"{label}: {error}") from error
+    for _ in charrnn.train(text, name=label, checkpoints=root, sample_every=0, **plan):
+        pass  # the events would tell what happens
     return charrnn.load(label, checkpoints=root)  # where it predicted the validation part best
 
 

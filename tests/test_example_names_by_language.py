@@ -91,15 +91,6 @@ def test_a_folder_of_the_wrong_form_is_refused_in_one_line(tmp_path):
     assert "short.txt is not in UTF-8" in complaint(tmp_path)
 
 
-def test_a_text_that_is_too_short_for_a_language_model_is_refused_in_one_line(tmp_path):
-    for label in ("digits", "letters"):
-        lines = [chr(ord("a") + n) for n in range(20)]
-        (tmp_path / f"{label}.txt").write_text("\n".join(lines), encoding="utf-8")
-    result = CliRunner().invoke(names_by_language.main, ["--folder", str(tmp_path)])
-    assert result.exit_code == 1
-    assert result.output.splitlines()[-1].startswith("Error: digits: ")
-
-
 @pytest.mark.usefixtures("eagerly")
 def test_it_runs_and_prints_its_figures(tmp_path):
     write_folder(tmp_path / "own")

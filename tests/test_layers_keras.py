@@ -60,10 +60,10 @@ def all_of(layer, x, state=None, **call):
     with tf.GradientTape() as tape:
         tape.watch([x, state] if state else [x])
         results = tf.nest.flatten(layer(x, **given, **call))
-        loss = tf.add_n(
-            [tf.reduce_sum(tf.sin(each * (1 + i))) for i, each in enumerate(results)]
+        loss = tf.add_n([tf.reduce_sum(tf.sin(each * (1 + i))) for i, each in enumerate(results)])
+        loss += tf.reduce_sum(
+            results[0] * tf.cast(tf.range(BATCH), x.dtype)[(..., *[None] * (results[0].ndim - 1))]
         )
-        loss += tf.reduce_sum(results[0] * tf.cast(tf.range(BATCH), x.dtype)[(..., *[None] * (results[0].ndim - 1))])
     gradients = tape.gradient(loss, [x, *(state or []), *layer.trainable_weights])
     return [np.asarray(each) for each in [*results, *gradients]]
 
