@@ -71,12 +71,13 @@ def test_the_completion_shown_is_the_shell_s(shell, monkeypatch):
     assert f"_CHARRNN_COMPLETE={shell}_complete" in script
 
 
-def test_the_python_example_runs(corpus):
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def test_the_python_examples_run(corpus):
+    example, layers = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     Path("another.txt").write_text("the dog\n", encoding="utf-8")
     tiny = example.replace('time="2m", units=256', "steps=2, units=8, sample_every=0")
     assert tiny != example
-    exec(compile(tiny, "README.md", "exec"), {"print": lambda *_, **__: None})
+    for each in (tiny, layers):
+        exec(compile(each, "README.md", "exec"), {"print": lambda *_, **__: None})
 
 
 def test_the_tensorflow_range_stated_is_the_one_required():

@@ -4,7 +4,8 @@ from typing import Any
 
 from charrnn.cells import CELLS, RECURRENT_KERNEL, Cell
 from charrnn.errors import ConfigError
-from charrnn.layers.running import Inputs, Plan, run
+from charrnn.layers.plan import Inputs, Plan
+from charrnn.layers.running import run
 from charrnn.layers.weights import ROLES, as_in_keras, role, specify
 from charrnn.model.backend import keras, tf
 from charrnn.model.network import Clipped
@@ -134,9 +135,10 @@ class RNN(keras.layers.Layer):
             self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
-        for name, weight in specify(
-            self._made, sequences_shape[-1], self.units, self.use_bias
-        ).items():
+        inputs = sequences_shape[-1]
+        if inputs is None:
+            raise ConfigError("the number of features of the sequences is open", where=self.name)
+        for name, weight in specify(self._made, inputs, self.units, self.use_bias).items():
             bound = None if weight.bound is None else Clipped(weight.bound)
             self.add_weight(
                 name=name,
@@ -183,24 +185,28 @@ class RNN(keras.layers.Layer):
         taken = only(mask, sequences_mask)
         taken = None if taken is None else tf.cast(taken, tf.bool)
         inputs = Inputs(x, taken, state, weights)
-        outputs, after = run(self._plan(), inputs, bool(training))
+        outputs, after = run(self._plan(inputs), inputs, bool(training))
         if self.stateful:
             self._carried.assign(after)
-        outputs, *after = (tf.cast(each, self.compute_dtype) for each in (outputs, *after))
-        return (outputs, *after) if self.return_state else outputs
+        results = [tf.cast(each, self.compute_dtype) for each in (outputs, *after)]
+        return tuple(results) if self.return_state else results[0]
 
     @property
     def _dtype(self) -> str:
         """What the cell computes with; half precision is for what surrounds it."""
         return "float64" if self.compute_dtype == "float64" else "float32"
 
-    def _plan(self) -> Plan:
+    def _plan(self, inputs: Inputs) -> Plan:
         return Plan(
             self._cell_class,
             (self.activation, self.recurrent_activation),
             self.return_sequences,
             self.go_backwards,
             self.zero_output_for_mask,
+            inputs.x.shape[-1],
+            self.units,
+            inputs.mask is not None,
+            self._dtype,
         )
 
     def _start(self, x: Tensor, initial_state: Any) -> State:

@@ -1,4 +1,4 @@
-"""A cell run over a batch of sequences, compiled, whatever the program around it is.
+"""A layer's cell, run over a batch by compiled functions, whatever the program around it is.
 
 The scan is fast only where XLA compiles it. So a layer calls compiled functions of its own, one
 forward and one backward: each is compiled once for each shape.
@@ -6,47 +6,14 @@ forward and one backward: each is compiled once for each shape.
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from charrnn.cells import Cell
-from charrnn.model.backend import has_gpu, tf
-from charrnn.model.limits import cores
-from charrnn.model.ops import TensorOps
-from charrnn.model.scan import Kept, scan_backward, scan_forward
-from charrnn.types import State, Tensor, Weights
-
-
-LEAST_BATCH = 8
-PART_NUMBERS = 1 << 15
-
-
-class Plan(NamedTuple):
-    """How a layer runs its cell. Layers with the same plan share what is compiled."""
-
-    cell: type[Cell]
-    choices: tuple[str | None, str | None]
-    """The cell's activation and recurrent activation."""
-    return_sequences: bool
-    go_backwards: bool
-    zero_output_for_mask: bool
-
-
-class Inputs(NamedTuple):
-    """What a layer computes with."""
-
-    x: Tensor
-    """[B, T, D]"""
-    mask: "Tensor | None"
-    """bool [B, T], or None."""
-    state: State
-    """The parts of the state before, [B, U] each."""
-    weights: Weights
-    """The cell's weights by name."""
-
-    def halves(self) -> "list[Inputs]":
-        """The same for each half of the batch."""
-        cut = halves_of((self.x, self.mask, self.state))
-        return [Inputs(*half, self.weights) for half in cut]
+from charrnn.layers.cudnn import on_cudnn, run_on_cudnn
+from charrnn.layers.halves import batch_size, either, halves_of, joined, nothing_like
+from charrnn.layers.plan import Inputs, Plan
+from charrnn.layers.sequences import backward, forward
+from charrnn.model.backend import tf
+from charrnn.types import State, Tensor
 
 
 def run(plan: Plan, inputs: Inputs, training: bool) -> tuple[Tensor, State]:
@@ -55,6 +22,8 @@ def run(plan: Plan, inputs: Inputs, training: bool) -> tuple[Tensor, State]:
     What the gradient needs is kept in training alone; elsewhere a gradient, should one be asked
     for, runs the forward loop again.
     """
+    if on_cudnn(plan):
+        return run_on_cudnn(plan, inputs)
     names, parts = list(inputs.weights), len(inputs.state)
 
     @tf.custom_gradient
@@ -81,13 +50,14 @@ def run_forward(plan: Plan, keep: bool, inputs: Inputs) -> tuple[Tensor, State, 
 
     def whole() -> tuple[Tensor, State, Any]:
         outputs, after, kept = run(inputs)
-        return outputs, after, (kept, tf.nest.map_structure(nothing_like, kept))
+        return outputs, after, (kept, nothing_like(kept))
 
     def halves() -> tuple[Tensor, State, Any]:
         (outputs, after, kept), (more, more_after, more_kept) = map(run, inputs.halves())
         return joined(outputs, more), joined(after, more_after), (kept, more_kept)
 
-    return either(plan, inputs, halves, whole)
+    result: tuple[Tensor, State, Any] = either(batch_size(inputs.x), plan.units, halves, whole)
+    return result
 
 
 def run_backward(
@@ -106,48 +76,8 @@ def run_backward(
         weights = {name: each + other.weights[name] for name, each in one.weights.items()}
         return Inputs(joined(one.x, other.x), None, joined(one.state, other.state), weights)
 
-    return either(plan, inputs, halves, whole)
-
-
-def either(plan: Plan, inputs: Inputs, halves: Callable, whole: Callable) -> Any:
-    """What one of the two returns: the one that is faster for this batch."""
-    size = inputs.x.shape[0] or tf.shape(inputs.x)[0]
-    units = inputs.state[0].shape[1]
-    pays = halves_pay(size, units)
-    if isinstance(pays, bool):
-        return halves() if pays else whole()
-    return tf.cond(pays, halves, whole)
-
-
-def halves_pay(size: Any, units: int) -> Any:
-    """Whether a batch of this size is faster in two parts: a bool, or a tensor."""
-    if cores() < 2 or has_gpu():
-        return False
-    return (size >= LEAST_BATCH) & (size * units <= 2 * PART_NUMBERS)
-
-
-def halves_of(tensors: Any) -> list:
-    """Tensors [B, …] of any structure, cut in two along B; None stays."""
-    first = tf.nest.flatten(tensors)[0]
-    edge = (first.shape[0] or tf.shape(first)[0]) // 2
-
-    def cut(start: Any, end: Any) -> Any:
-        def rows(each: Any) -> Any:
-            return None if each is None else each[start:end]
-
-        return tf.nest.map_structure(rows, tensors)
-
-    return [cut(None, edge), cut(edge, None)]
-
-
-def joined(one: Any, other: Any) -> Any:
-    """The opposite of `halves_of`."""
-    return tf.nest.map_structure(lambda *both: tf.concat(both, 0), one, other)
-
-
-def nothing_like(tensor: Tensor) -> Tensor:
-    """No numbers, on as many axes."""
-    return tf.zeros([0] * len(tensor.shape), tensor.dtype)
+    result: Inputs = either(batch_size(inputs.x), plan.units, halves, whole)
+    return result
 
 
 @cache
@@ -170,82 +100,3 @@ def as_function(function: Callable, fixed: tuple, **options: Any) -> Callable:
 
     result: Callable = tf.function(traced, autograph=False, reduce_retracing=True, **options)
     return result
-
-
-def forward(plan: Plan, keep: bool, inputs: Inputs) -> tuple[Tensor, State, "Kept | tuple[()]"]:
-    """The outputs, the state after, and with `keep` what `backward` wants to see again."""
-    x, mask = in_time(plan, inputs.x), in_time(plan, inputs.mask)
-    z, weights = prepare(plan, x, inputs.weights)
-    outputs, after, kept = scan_forward(make_cell(plan), z, weights, inputs.state, mask)
-    return shown(plan, outputs, mask), after, kept if keep else ()
-
-
-def backward(
-    plan: Plan, inputs: Inputs, kept: Kept, d_outputs: Tensor, d_after: State
-) -> Inputs:
-    """The gradient of everything that `forward` took."""
-    x, mask = in_time(plan, inputs.x), in_time(plan, inputs.mask)
-    with tf.GradientTape() as tape:
-        tape.watch((x, inputs.weights))
-        z, weights = prepare(plan, x, inputs.weights)
-    d_outputs = unshown(plan, d_outputs, mask, tf.shape(x)[0])
-    d_z, d_state, d_weights = scan_backward(
-        make_cell(plan), z, weights, inputs.state, mask, kept, d_outputs, d_after
-    )
-    d_x, d_own = tape.gradient(
-        (z, weights),
-        (x, inputs.weights),
-        (d_z, d_weights),
-        unconnected_gradients=tf.UnconnectedGradients.ZERO,
-    )
-    return Inputs(in_time(plan, d_x, back=True), None, d_state, d_own)
-
-
-def make_cell(plan: Plan) -> Cell:
-    """The plan's cell."""
-    return plan.cell(*plan.choices)
-
-
-def prepare(plan: Plan, x: Tensor, weights: Weights) -> tuple[Tensor, Weights]:
-    """The input products [T, B, G] of x [T, B, D], and what else the scan takes."""
-    ops = TensorOps()
-    prepared = make_cell(plan).prepare(ops, weights)
-    return ops.matmul(x, prepared.pop("kernel")), prepared
-
-
-def in_time(plan: Plan, x: "Tensor | None", *, back: bool = False) -> "Tensor | None":
-    """Sequences [B, T, …] with time first, in the order in which they are read; or back again."""
-    if x is None:
-        return None
-    x = tf.reverse(x, [0]) if plan.go_backwards and back else x
-    x = tf.transpose(x, [1, 0, *range(2, len(x.shape))])
-    return tf.reverse(x, [0]) if plan.go_backwards and not back else x
-
-
-def shown(plan: Plan, outputs: Tensor, mask: "Tensor | None") -> Tensor:
-    """Of all outputs [T, B, U] what the layer returns."""
-    if mask is not None:
-        outputs = tf.where(visible(plan, mask), outputs, tf.zeros((), outputs.dtype))
-    return tf.transpose(outputs, [1, 0, 2]) if plan.return_sequences else outputs[-1]
-
-
-def unshown(plan: Plan, d_shown: Tensor, mask: "Tensor | None", steps: Tensor) -> Tensor:
-    """The gradient of all outputs [T, B, U], from that of what the layer returns."""
-    if plan.return_sequences:
-        d_outputs = tf.transpose(d_shown, [1, 0, 2])
-    else:
-        d_outputs = tf.pad(d_shown[None], [[steps - 1, 0], [0, 0], [0, 0]])
-    if mask is None:
-        return d_outputs
-    return tf.where(visible(plan, mask), d_outputs, tf.zeros((), d_outputs.dtype))
-
-
-def visible(plan: Plan, mask: Tensor) -> Tensor:
-    """Where there is an output, bool [T, B, 1]: not before the first step that is not masked.
-
-    There the scan gives the initial state, and Keras zero. At a later masked step the output is
-    the one before, as the state is; or zero, if the plan says so.
-    """
-    if not plan.zero_output_for_mask:
-        mask = tf.cumsum(tf.cast(mask, tf.int32), 0) > 0
-    return mask[..., None]

@@ -54,10 +54,10 @@ def scan_cell(
     @tf.custom_gradient
     def differentiable(z: Tensor, state: Parts, *values: Tensor) -> tuple[Parts, Callable]:
         step = make_step(cell, z, dict(zip(weights, values, strict=True)), mask)
-        outputs, last, *kept = forward(step, state)
+        outputs, last, history, saved = forward(step, state)
 
         def gradient(d_outputs: Tensor, *d_last: Tensor) -> Parts:
-            d_z, d_state, d_weights = backward(step, *kept, d_outputs, d_last)
+            d_z, d_state, d_weights = backward(step, history, saved, d_outputs, d_last)
             return d_z, d_state, *(d_weights[name] for name in weights)
 
         return (outputs, *last), gradient
@@ -76,8 +76,8 @@ def scan_forward(
     if isinstance(cell, Linear):
         outputs, last = scan_cell(cell, z, weights, state, mask)
         return outputs, last, ((), (outputs,))
-    outputs, last, *kept = forward(make_step(cell, z, weights, mask), state)
-    return outputs, last, tuple(kept)
+    outputs, last, history, saved = forward(make_step(cell, z, weights, mask), state)
+    return outputs, last, (history, saved)
 
 
 def scan_backward(
