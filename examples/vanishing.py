@@ -19,11 +19,11 @@ what the first symbol was. Right: the error of one unit, h_t = w sigmoid(h_{t-1}
 steps, and the way of gradient descent: at the cliff it is thrown out of the valley where it is not
 clipped (figure 6 of the paper).
 
-What to expect: less than two minutes on two cores of an AMD EPYC. Back over 100 steps the RNN's gradient
-shrinks to 0.0000009 of its norm or grows 2,100 times, as its gain is 0.9 or 1.5; the LSTM's shrinks
-to 0.00000004 with a forget bias of 1, and grows 14 times with ln 100. The RNN ends worse than a
-guess (0.829 nats; a guess has 0.693) where it is not clipped, and at 0.000 where it is; the LSTM at
-0.001 in both ways.
+What to expect: less than two minutes on two cores of an AMD EPYC. Back over 100 steps the RNN's
+gradient shrinks to 0.0000009 of its norm or grows 2,100 times, as its gain is 0.9 or 1.5; the
+LSTM's shrinks to 0.00000004 with a forget bias of 1, and grows 14 times with ln 100. The RNN ends
+worse than a guess (0.829 nats; a guess has 0.693) where it is not clipped, and at 0.000 where it
+is; the LSTM at 0.001 in both ways.
 """
 
 from pathlib import Path
