@@ -1,5 +1,6 @@
 """The examples run, at a tiny size."""
 
+import ast
 import json
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import charrnn
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+PROGRAMS = [path for path in sorted(EXAMPLES.glob("*.py")) if path.stem != "common"]
 TINY = {
     'time="2m"': "steps=3, units=8, batch_size=4, seq_length=10",
     'time="1m"': "steps=2",
@@ -53,3 +55,10 @@ def test_the_notebook_runs(notebook, capsys):
 def test_what_the_notebook_shortens_is_there(notebook):
     code = "\n".join(sources(notebook, "code"))
     assert all(size in code for size in TINY)
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_every_program_says_what_to_expect_has_a_test_and_stands_in_the_readme(path):
+    assert "What to expect: " in ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert (Path(__file__).parent / f"test_example_{path.stem}.py").exists()
+    assert f"](examples/{path.name}) |" in (EXAMPLES.parent / "README.md").read_text("utf-8")
