@@ -1,0 +1,91 @@
+"""Pictures of drawn shapes -> "a small red circle above a big blue square".
+
+O. Vinyals, A. Toshev, S. Bengio and D. Erhan, "Show and Tell: A Neural Image Caption Generator", CVPR
+2015 (arXiv:1411.4555): one picture in, a sentence of any length out.
+
+    x_-1 = CNN(picture)                 the picture is the first "word" that the LSTM reads
+    x_t  = E s_t                        then come the words of the sentence
+    p_t+1 = softmax(W LSTM(x_t))        the word after them
+
+Some sentences are held out: the network sees every word and every place, but never these
+combinations. To describe them it has to name what it sees, not to look up what it has learnt.
+
+    python examples/captions.py
+
+What to expect: EXPECT
+"""
+
+import time
+from itertools import product
+
+import click
+import keras
+import numpy as np
+from common import fix_seed, print_figures
+from keras.layers import LSTM
+from sequences import Symbols, Writer, share_exact, write_texts
+
+SIDE = 32  # pixels
+SIZES = {"small": 3, "big": 6}  # from the middle to the edge, in pixels
+COLOURS = {"red": (1, 0, 0), "green": (0, 0.7, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0)}
+SHAPES = {
+    "circle": lambda x, y: x**2 + y**2 <= 1,
+    "square": lambda x, y: np.maximum(abs(x), abs(y)) <= 0.9,
+    "triangle": lambda x, y: (abs(y) <= 1) & (2 * abs(x) <= y + 1),  # its top is at y = -1
+}
+PLACES = {"above": ((16, 8), (16, 24)), "left of": ((8, 16), (24, 16))}  # x and y of the middles
+LONGEST = len("a small red circle left of a big blue square".split()) + 1
+
+Thing = tuple[str, str, str]  # size, colour, shape
+Scene = tuple[Thing, str, Thing]
+
+
+def scenes() -> list[Scene]:
+    """All that can be drawn: 2 × 24 × 24."""
+    things = list(product(SIZES, COLOURS, SHAPES))
+    return list(product(things, PLACES, things))
+
+
+def sentence(scene: Scene) -> str:
+    first, place, second = scene
+    return f"a {' '.join(first)} {place} a {' '.join(second)}"
+
+
+def picture(scene: Scene, random: np.random.Generator) -> np.ndarray:
+    """The scene on a grey ground with noise [SIDE, SIDE, 3]; no two pictures are the same."""
+    first, place, second = scene
+    image = np.full((SIDE, SIDE, 3), 0.5)
+    for (size, colour, shape), middle in zip((first, second), PLACES[place], strict=True):
+        x, y = middle + random.integers(-1, 2, 2)
+        across, down = np.meshgrid(np.arange(SIDE) - x, np.arange(SIDE) - y)
+        image[SHAPES[shape](across / SIZES[size], down / SIZES[size])] = COLOURS[colour]
+    return (image + random.normal(0, 0.1, image.shape)).astype("float32")
+
+
+class Captioner(Writer):
+    """A convolutional network that sees, and an LSTM that tells."""
+
+    def __init__(self, symbols: int, units: int) -> None:
+        super().__init__()
+        self.cnn = keras.Sequential(
+            [
+                keras.layers.Conv2D(16, 3, strides=2, activation="relu"),
+                keras.layers.Conv2D(32, 3, strides=2, activation="relu"),
+                keras.layers.Conv2D(64, 3, strides=2, activation="relu"),
+                keras.layers.Flatten(),
+                keras.layers.Dense(units),
+            ]
+        )
+        self.to_vectors = keras.layers.Embedding(symbols, units, mask_zero=True)
+        self.lstm = LSTM(units, return_sequences=True, return_state=True)
+        self.to_logits = keras.layers.Dense(symbols)
+
+    def read(self, source):
+        """The LSTM's states, each [B, units], once it has read the picture as if it were a word."""
+        seen = self.cnn(source)
+        _, *state = self.lstm(seen[:, None])
+        return state
+
+    def write(self, written, state):
+        hidden, *state = self.lstm(self.to_vectors(written), initial_state=state)
+        return self.to_logits(hidden), state

@@ -1,0 +1,99 @@
+"""Dates as people write them -> 1998-03-05, with and without attention.
+
+D. Bahdanau, K. Cho and Y. Bengio, "Neural Machine Translation by Jointly Learning to Align and
+Translate", ICLR 2015 (arXiv:1409.0473): an encoder that passes one vector of fixed size to the decoder
+(I. Sutskever, O. Vinyals and Q. V. Le 2014, arXiv:1409.3215) falls behind as sentences grow longer;
+a decoder that looks back at every place of the sentence does not. Here a date stands somewhere in a
+sentence of other words:
+
+    our train came on monday, march 5th, 1998 under snow        ->  1998-03-05
+
+Both networks (attention.py) learn from sentences with up to `--words` words around the date, and
+are tested with more and more of them, up to three times as many, on days that they never saw.
+
+    pip install '.[examples]'
+    python examples/dates.py --picture attention.png
+
+What to expect: EXPECT
+"""
+
+import time
+from datetime import date
+from pathlib import Path
+
+import click
+import numpy as np
+from attention import SCORES, EncoderDecoder
+from common import fix_seed, print_figures
+from sequences import Symbols, share_exact, shifted, write_texts
+
+MONTHS = (
+    "january february march april may june july august september october november december"
+).split()
+WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+ORDINALS = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
+FORMATS = (
+    "{d} {month} {y}",
+    "{d} {short} {y}",
+    "{d}{th} of {month}, {y}",
+    "the {d}{th} of {month} {y}",
+    "{month} {d}, {y}",
+    "{month} {d}{th}, {y}",
+    "{short} {d} {y}",
+    "{weekday}, {d} {month} {y}",
+    "{weekday}, {month} {d}{th}, {y}",
+    "{d}-{short}-{y}",
+    "{d}.{m}.{y}",  # with dots the day comes first,
+    "{m}/{d}/{y}",  # with slashes the month
+)
+WORDS = (
+    "our train came late and we went home under snow before the old king had sold his two red ships "
+    "to a man from another town who asked for bread wine salt or some good rope but paid nothing"
+).split()
+FIRST = date(1900, 1, 1).toordinal()
+DAYS = date(2100, 1, 1).toordinal() - FIRST
+LIMIT = len("1998-03-05") + 1
+
+
+def as_written(day: date, form: str) -> str:
+    """The day in one of the `FORMATS`."""
+    month = MONTHS[day.month - 1]
+    th = ORDINALS.get(day.day, "th")
+    weekday = WEEKDAYS[day.weekday()]
+    numbers = {"d": day.day, "m": day.month, "y": day.year}
+    return form.format(**numbers, month=month, short=month[:3], th=th, weekday=weekday)
+
+
+def sentence(day: date, words: int, random: np.random.Generator) -> str:
+    """The day in a format drawn at random, somewhere among this number of other words."""
+    others = [str(word) for word in random.choice(WORDS, words)]
+    written = as_written(day, FORMATS[random.integers(len(FORMATS))])
+    others.insert(random.integers(words + 1), written)
+    return " ".join(others)
+
+
+def split_days(learnt: int, tested: int, random: np.random.Generator) -> tuple[list, list]:
+    """Days to learn from and days to be tested on, none of them in both."""
+    if learnt + tested > DAYS:
+        raise click.ClickException(
+            f"there are {DAYS:,} days from 1900 to 2099: ask for fewer with --days"
+        )
+    days = [date.fromordinal(FIRST + int(n)) for n in random.permutation(DAYS)[: learnt + tested]]
+    return days[:learnt], days[learnt:]
+
+
+def draw(model: EncoderDecoder, symbols: Symbols, text: str, path: Path) -> None:
+    """A picture of the attention: a column for each character read, a row for each one written."""
+    from matplotlib.figure import Figure
+
+    source = symbols.encode([text])
+    (answer,) = write_texts(model, symbols, source, limit=LIMIT)
+    (weights,) = model.weights_of_attention(source, shifted(symbols.encode([answer])))
+    figure = Figure(figsize=(2 + len(text) / 5, 4), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(text) + 1), [*text.replace(" ", "␣"), "end"])
+    axes.set_yticks(range(len(answer) + 1), [*answer, "end"])
+    axes.set(xlabel="read", ylabel="written")
+    figure.colorbar(image, label="weight")
+    figure.savefig(path)
