@@ -34,7 +34,8 @@ SHAPES = {
     "triangle": lambda x, y: (abs(y) <= 1) & (2 * abs(x) <= y + 1),  # its top is at y = -1
 }
 PLACES = {"above": ((16, 8), (16, 24)), "left of": ((8, 16), (24, 16))}  # x and y of the middles
-LONGEST = len("a small red circle left of a big blue square".split()) + 1
+LIMIT = 20  # words; the longest sentence has 10
+TESTED = 1000
 
 Thing = tuple[str, str, str]  # size, colour, shape
 Scene = tuple[Thing, str, Thing]
@@ -89,3 +90,73 @@ class Captioner(Writer):
     def write(self, written, state):
         hidden, *state = self.lstm(self.to_vectors(written), initial_state=state)
         return self.to_logits(hidden), state
+
+
+def split_scenes(held_out: int, random: np.random.Generator) -> tuple[list[Scene], list[Scene]]:
+    """Scenes to learn from, and scenes to be tested on."""
+    shuffled = [scenes()[i] for i in random.permutation(len(scenes()))]
+    if not 0 < held_out < len(shuffled):
+        raise click.UsageError(f"--held-out: from 1 to {len(shuffled) - 1:,} of the sentences")
+    return shuffled[held_out:], shuffled[:held_out]
+
+
+def draw(
+    choices: list[Scene], count: int, random: np.random.Generator
+) -> tuple[np.ndarray, list[str]]:
+    """Pictures [count, SIDE, SIDE, 3] of scenes drawn at random, and their sentences."""
+    drawn = [choices[i] for i in random.integers(len(choices), size=count)]
+    return np.stack([picture(scene, random) for scene in drawn]), [sentence(s) for s in drawn]
+
+
+def most_similar(learnt: np.ndarray, asked: np.ndarray) -> list[int]:
+    """For each picture asked for, the number of the one learnt whose pixels are closest."""
+    learnt, asked = learnt.reshape(len(learnt), -1), asked.reshape(len(asked), -1)
+    return ((learnt**2).sum(axis=1) - 2 * asked @ learnt.T).argmin(axis=1).tolist()
+
+
+def share_of_words(written: list[str], right: list[str]) -> float:
+    """How many words of the right sentences are written at their place."""
+    pairs = [(a.split(), b.split()) for a, b in zip(written, right, strict=True)]
+    hits = sum(x == y for a, b in pairs for x, y in zip(a, b, strict=False))
+    return hits / sum(len(b) for _, b in pairs)
+
+
+@click.command()
+@click.option("--pictures", default=4000, show_default=True, help="Pictures to learn from.")
+@click.option(
+    "--held-out", default=200, show_default=True, help="Sentences never learnt, of 1,152."
+)
+@click.option("--units", default=128, show_default=True, help="Units of the LSTM.")
+@click.option("--epochs", default=10, show_default=True, help="Passes over the pictures.")
+@click.option("--seed", default=1, show_default=True, help="Of the pictures and first weights.")
+def main(pictures: int, held_out: int, units: int, epochs: int, seed: int) -> None:
+    """Say what is drawn on pictures."""
+    fix_seed(seed)
+    random = np.random.default_rng(seed)
+    learnt, tested = split_scenes(held_out, random)
+    source, sentences = draw(learnt, pictures, random)
+    asked, right = draw(tested, TESTED, random)
+    symbols = Symbols(sentence(scene).split() for scene in scenes())
+    targets = symbols.encode([text.split() for text in sentences])
+    model = Captioner(symbols.size, units)
+    model.learn(source, targets, epochs=epochs, batch_size=32, learning_rate=2e-3)
+    answers = {
+        "network": write_texts(model, symbols, asked, limit=LIMIT, between=" "),
+        "baseline: the sentence of the most similar picture learnt": [
+            sentences[i] for i in most_similar(source, asked)
+        ],
+        "baseline: the most frequent sentence": [max(sentences, key=sentences.count)] * TESTED,
+    }
+    for wrong, text in list(zip(answers["network"], right, strict=True))[:3]:
+        click.echo(f"written: {wrong}\n  right: {text}")
+    print_figures(
+        f"{TESTED:,} pictures of sentences held out: sentences exact, and words right",
+        [
+            (name, f"{share_exact(texts, right):6.1%}  {share_of_words(texts, right):6.1%}")
+            for name, texts in answers.items()
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
