@@ -7,9 +7,9 @@ NeurIPS 2014 (arXiv:1409.3215): one LSTM reads, a second one starts from its las
     h, c   = LSTM_1(x_1 … x_S)                the sum, read to its end
     p_t    = softmax(W LSTM_2(y_<t; h, c))    the next character of the answer
 
-Nobody tells the network how long the answer is: it writes until it writes the end symbol. The papers
-found that it helps to reverse the input, so that what is read last (here the first digits) is close
-to what is written first; `--no-reverse` shows how it goes without.
+Nobody tells the network how long the answer is: it writes until it writes the end symbol. Both
+papers found that it helps to reverse the input, so that what is written first does not depend on
+what was read long before; `--no-reverse` shows how it goes without.
 
     python examples/addition.py
     python examples/addition.py --no-reverse
@@ -50,7 +50,7 @@ class EncoderDecoder(Writer):
 
 
 def draw_sums(count: int, random: np.random.Generator) -> np.ndarray:
-    """Pairs of numbers from 0 to 999 [count, 2]: no pair comes twice, in this or the other order."""
+    """Pairs of numbers from 0 to 999 [count, 2]; none comes twice, not in the other order either."""
     pairs = np.stack(np.triu_indices(1000), axis=1)
     if count > len(pairs):
         raise click.ClickException(

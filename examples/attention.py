@@ -36,14 +36,15 @@ class EncoderDecoder(Writer):
         half = GRU(units // 2, return_sequences=True, return_state=True)
         self.encoder = keras.layers.Bidirectional(half)
         self.decoder = GRU(units, return_sequences=True, return_state=True)
-        self.score = SCORES[attention]() if attention else None
-        self.queries = keras.layers.Dense(units, use_bias=False)
-        self.keys = keras.layers.Dense(units, use_bias=False)
-        self.combine = keras.layers.Dense(units, activation="tanh")
         self.to_logits = keras.layers.Dense(symbols)
+        self.score = SCORES[attention]() if attention else None
+        if attention:
+            self.queries = keras.layers.Dense(units, use_bias=False)
+            self.keys = keras.layers.Dense(units, use_bias=False)
+            self.combine = keras.layers.Dense(units, activation="tanh")
 
     def read(self, source):
-        """The decoder's first state [B, U], the outputs [B, S, U], and where they are no padding."""
+        """The decoder's first state [B, U], the outputs [B, S, U], and where those are no padding."""
         outputs, forward, backward = self.encoder(self.to_vectors(source))
         return [keras.ops.concatenate([forward, backward], -1), outputs, source != PAD]
 

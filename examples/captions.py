@@ -1,7 +1,7 @@
 """Pictures of drawn shapes -> "a small red circle above a big blue square".
 
-O. Vinyals, A. Toshev, S. Bengio and D. Erhan, "Show and Tell: A Neural Image Caption Generator", CVPR
-2015 (arXiv:1411.4555): one picture in, a sentence of any length out.
+O. Vinyals, A. Toshev, S. Bengio and D. Erhan, "Show and Tell: A Neural Image Caption Generator",
+CVPR 2015 (arXiv:1411.4555): one picture in, a sentence of any length out.
 
     x_-1 = CNN(picture)                 the picture is the first "word" that the LSTM reads
     x_t  = E s_t                        then come the words of the sentence
@@ -15,7 +15,6 @@ combinations. To describe them it has to name what it sees, not to look up what 
 What to expect: EXPECT
 """
 
-import time
 from itertools import product
 
 import click

@@ -1,15 +1,16 @@
 """Dates as people write them -> 1998-03-05, with and without attention.
 
 D. Bahdanau, K. Cho and Y. Bengio, "Neural Machine Translation by Jointly Learning to Align and
-Translate", ICLR 2015 (arXiv:1409.0473): an encoder that passes one vector of fixed size to the decoder
-(I. Sutskever, O. Vinyals and Q. V. Le 2014, arXiv:1409.3215) falls behind as sentences grow longer;
-a decoder that looks back at every place of the sentence does not. Here a date stands somewhere in a
-sentence of other words:
+Translate", ICLR 2015 (arXiv:1409.0473): an encoder that hands one vector of fixed size to the
+decoder (I. Sutskever, O. Vinyals and Q. V. Le 2014, arXiv:1409.3215) falls behind as sentences grow
+longer; a decoder that looks back at each place of the sentence does not. Here a date stands
+somewhere in a sentence of other words:
 
-    our train came on monday, march 5th, 1998 under snow        ->  1998-03-05
+    home snow monday, march 5th, 1998 under ships   ->   1998-03-05
 
-Both networks (attention.py) learn from sentences with up to `--words` words around the date, and
-are tested with more and more of them, up to three times as many, on days that they never saw.
+Both networks (they are in attention.py, with the equations) learn from sentences with up to
+`--words` words around the date. They are tested on days that they never saw, with up to three times
+as many words.
 
     pip install '.[examples]'
     python examples/dates.py --picture attention.png
@@ -17,8 +18,8 @@ are tested with more and more of them, up to three times as many, on days that t
 What to expect: EXPECT
 """
 
-import time
 from datetime import date
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -27,10 +28,9 @@ from attention import SCORES, EncoderDecoder
 from common import fix_seed, print_figures
 from sequences import Symbols, share_exact, shifted, write_texts
 
-MONTHS = (
-    "january february march april may june july august september october november december"
-).split()
-WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+MONTHS = ["january", "february", "march", "april", "may", "june"]
+MONTHS += ["july", "august", "september", "october", "november", "december"]
+WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 ORDINALS = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
 FORMATS = (
     "{d} {month} {y}",
@@ -46,10 +46,10 @@ FORMATS = (
     "{d}.{m}.{y}",  # with dots the day comes first,
     "{m}/{d}/{y}",  # with slashes the month
 )
-WORDS = (
-    "our train came late and we went home under snow before the old king had sold his two red ships "
-    "to a man from another town who asked for bread wine salt or some good rope but paid nothing"
-).split()
+OTHER_WORDS = (
+    "our train came late and we went home under snow before the old king had sold his two red ships"
+    " to a man from another town who asked for bread wine salt or some good rope but paid nothing"
+)
 FIRST = date(1900, 1, 1).toordinal()
 DAYS = date(2100, 1, 1).toordinal() - FIRST
 LIMIT = len("1998-03-05") + 1
@@ -66,7 +66,7 @@ def as_written(day: date, form: str) -> str:
 
 def sentence(day: date, words: int, random: np.random.Generator) -> str:
     """The day in a format drawn at random, somewhere among this number of other words."""
-    others = [str(word) for word in random.choice(WORDS, words)]
+    others = [str(word) for word in random.choice(OTHER_WORDS.split(), words)]
     written = as_written(day, FORMATS[random.integers(len(FORMATS))])
     others.insert(random.integers(words + 1), written)
     return " ".join(others)
@@ -126,7 +126,7 @@ def main(
         n: [sentence(day, n, random) for day in tested] for n in range(0, 3 * words + 1, words)
     }
     right = [day.isoformat() for day in tested]
-    symbols = Symbols([*texts, *sum(tests.values(), []), *right])
+    symbols = Symbols([*texts, *chain(*tests.values()), *right])
     source, targets = symbols.encode(texts), symbols.encode([day.isoformat() for day in learnt])
     shares = {}
     for kind in (None, attention):

@@ -1,14 +1,14 @@
 """Rewriting words as pairs show it, with beam search: cry -> cried, or whatever a file has.
 
 C. Kirov and R. Cotterell, "Recurrent Neural Networks in Linguistic Theory: Revisiting Pinker and
-Prince (1988) and the Past Tense Debate", TACL 2018 (arXiv:1807.04783): an encoder and a decoder with
-attention learn the past tense of English verbs, with rules and exceptions. Beam search is that of
-I. Sutskever, O. Vinyals and Q. V. Le 2014 (arXiv:1409.3215); it is in sequences.py, the network in
-attention.py.
+Prince (1988) and the Past Tense Debate", TACL 2018 (arXiv:1807.04783): an encoder and a decoder
+with attention learn the past tense of English verbs, its rules and its exceptions. The network is
+in attention.py. Beam search (I. Sutskever, O. Vinyals and Q. V. Le 2014, arXiv:1409.3215) is in
+sequences.py: it keeps the likeliest beginnings of an answer, and not one alone.
 
-Without a file the pairs are verbs of one syllable that nobody has heard (glip, scrake), put into the
-past tense by the rules of English spelling, and the irregular verbs (sing, go) as exceptions. Those
-verbs are all learnt; held out are made-up ones. So the rules have to be found, and `--ask` shows how
+Without a file the pairs are verbs of one syllable, most of which nobody has ever heard (glip,
+scrake), put into the past tense by the rules of English spelling, and irregular verbs (sing, go) as
+exceptions. Regular verbs are held out: to write them the rules have to be found. `--ask` shows how
 sure the network is of them: is it splinged, or splang as in sing?
 
 With a file, each line has a text, a tab, and what it becomes: another spelling, script or form.
@@ -32,32 +32,32 @@ from sequences import Symbols, search, share_exact, write_texts
 Pairs = list[tuple[str, str]]
 
 ONSETS = (
-    "b bl br c cl cr d dr f fl fr g gl gr h j k l m n p pl pr r s sc scr sh sk sl sm sn sp spl spr "
-    "st str sw t th tr tw v w wh z"
-).split()
+    "b bl br c cl cr d dr f fl fr g gl gr h j k l m n p pl pr r s sc scr sh sk sl sm sn sp spl spr"
+    " st str sw t th tr tw v w wh z"
+)
 RHYMES = (
-    "ab ace ack ade ag ail ain ake all am amp an ance and ank ap ape ar are ark art ash ast atch ate "
-    "aw ay aze each ead eak eal eam ear eat eck eed eel eep elt em end ent ess est et ib ice ick ide "
-    "ift ig ill im ime imp in ine ing ink int ip ipe ire ish isp it itch ize oad oan oat ob ock od og "
-    "oke old oll olt omp one oom oot op ope ord ore ot out ove ow ox oy ub uck udge ug uff ull um ump "
-    "un unt up urn ush uss ust ut uzz y"
-).split()
+    "ab ace ack ade ag ail ain ake all am amp an ance and ank ap ape ar are ark art ash ast atch ate"
+    " aw ay aze each ead eak eal eam ear eat eck eed eel eep elt em end ent ess est et ib ice ick"
+    " ide ift ig ill im ime imp in ine ing ink int ip ipe ire ish isp it itch ize oad oan oat ob ock"
+    " od og oke old oll olt omp one oom oot op ope ord ore ot out ove ow ox oy ub uck udge ug uff"
+    " ull um ump un unt up urn ush uss ust ut uzz y"
+)
 IRREGULAR = """
-    bear:bore beat:beat bend:bent bet:bet bid:bid bind:bound bite:bit bleed:bled blow:blew break:broke
-    breed:bred bring:brought build:built burst:burst buy:bought cast:cast catch:caught choose:chose
-    cling:clung come:came cost:cost creep:crept cut:cut deal:dealt dig:dug do:did draw:drew
-    drink:drank drive:drove eat:ate fall:fell feed:fed feel:felt fight:fought find:found fling:flung
-    fly:flew freeze:froze get:got give:gave go:went grind:ground grow:grew hang:hung have:had
-    hear:heard hide:hid hit:hit hold:held hurt:hurt keep:kept kneel:knelt know:knew lay:laid lead:led
-    leave:left lend:lent let:let lie:lay lose:lost make:made mean:meant meet:met pay:paid put:put
-    quit:quit read:read ride:rode ring:rang rise:rose run:ran say:said see:saw seek:sought sell:sold
-    send:sent set:set shake:shook shed:shed shine:shone shoot:shot shrink:shrank shut:shut sing:sang
-    sink:sank sit:sat slay:slew sleep:slept slide:slid sling:slung slit:slit speak:spoke speed:sped
-    spend:spent spin:spun spit:spat split:split spread:spread spring:sprang stand:stood steal:stole
-    stick:stuck sting:stung stink:stank stride:strode strike:struck string:strung strive:strove
-    swear:swore sweep:swept swim:swam swing:swung take:took teach:taught tear:tore tell:told
-    think:thought throw:threw thrust:thrust tread:trod wake:woke wear:wore weave:wove weep:wept
-    win:won wind:wound wring:wrung write:wrote
+    bear:bore beat:beat bend:bent bet:bet bid:bid bind:bound bite:bit bleed:bled blow:blew
+    break:broke breed:bred bring:brought build:built burst:burst buy:bought cast:cast catch:caught
+    choose:chose cling:clung come:came cost:cost creep:crept cut:cut deal:dealt dig:dug do:did
+    draw:drew drink:drank drive:drove eat:ate fall:fell feed:fed feel:felt fight:fought find:found
+    fling:flung fly:flew freeze:froze get:got give:gave go:went grind:ground grow:grew hang:hung
+    have:had hear:heard hide:hid hit:hit hold:held hurt:hurt keep:kept kneel:knelt know:knew
+    lay:laid lead:led leave:left lend:lent let:let lie:lay lose:lost make:made mean:meant meet:met
+    pay:paid put:put quit:quit read:read ride:rode ring:rang rise:rose run:ran say:said see:saw
+    seek:sought sell:sold send:sent set:set shake:shook shed:shed shine:shone shoot:shot
+    shrink:shrank shut:shut sing:sang sink:sank sit:sat slay:slew sleep:slept slide:slid
+    sling:slung slit:slit speak:spoke speed:sped spend:spent spin:spun spit:spat split:split
+    spread:spread spring:sprang stand:stood steal:stole stick:stuck sting:stung stink:stank
+    stride:strode strike:struck string:strung strive:strove swear:swore sweep:swept swim:swam
+    swing:swung take:took teach:taught tear:tore tell:told think:thought throw:threw thrust:thrust
+    tread:trod wake:woke wear:wore weave:wove weep:wept win:won wind:wound wring:wrung write:wrote
 """
 EXCEPTIONS = [tuple(pair.split(":")) for pair in IRREGULAR.split()]
 ONE_VOWEL = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]")
@@ -76,7 +76,9 @@ def past_tense(verb: str) -> str:
 
 def regular_pairs() -> Pairs:
     """All verbs of `ONSETS` and `RHYMES` but the irregular ones, with their past tenses."""
-    verbs = {onset + rhyme for onset, rhyme in product(ONSETS, RHYMES)} - dict(EXCEPTIONS).keys()
+    verbs = {onset + rhyme for onset, rhyme in product(ONSETS.split(), RHYMES.split())} - dict(
+        EXCEPTIONS
+    ).keys()
     return [(verb, past_tense(verb)) for verb in sorted(verbs)]
 
 
@@ -116,6 +118,13 @@ def show_beam(model: EncoderDecoder, symbols: Symbols, text: str, **options) -> 
     click.echo(f"{text} -> " + ", ".join(f"{way} {share:.1%}" for way, share in ways))
 
 
+def share_right(model: EncoderDecoder, symbols: Symbols, pairs: Pairs, **options) -> str:
+    """How many of the pairs are rewritten without a mistake."""
+    texts, right = zip(*pairs, strict=True)
+    written = write_texts(model, symbols, symbols.encode(texts), **options)
+    return f"{share_exact(written, right):.1%}"
+
+
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--held-out", default=500, show_default=True, help="Texts to be tested on.")
@@ -147,15 +156,9 @@ def main(
     limit = 2 * become.shape[1]  # far beyond the longest: it has to stop by itself
     for text in ask or [text for text, _ in tested[:5]]:
         show_beam(model, symbols, text, limit=limit, width=width)
-
-    def share(pairs: Pairs, width: int) -> str:
-        texts, right = zip(*pairs, strict=True)
-        source = symbols.encode(texts)
-        return f"{share_exact(write_texts(model, symbols, source, limit=limit, width=width), right):.1%}"
-
     figures = [
-        ("greedy", share(tested, 1)),
-        (f"a beam of {width}", share(tested, width)),
+        ("greedy", share_right(model, symbols, tested, limit=limit)),
+        (f"a beam of {width}", share_right(model, symbols, tested, limit=limit, width=width)),
         ("baseline: the text as it is", f"{share_exact(*zip(*tested, strict=True)):.1%}"),
     ]
     if not file:
@@ -163,7 +166,10 @@ def main(
         figures += [
             ('baseline: always add "ed"', f"{ed:.1%}"),
             ("published: regular verbs held out (Kirov & Cotterell)", "98.9%"),
-            (f"the {len(EXCEPTIONS)} irregular verbs, which were learnt", share(EXCEPTIONS, width)),
+            (
+                f"the {len(EXCEPTIONS)} irregular verbs, which were learnt",
+                share_right(model, symbols, EXCEPTIONS, limit=limit),
+            ),
         ]
     print_figures(
         f"Share of {len(tested):,} held-out pairs that are right to the last character", figures

@@ -42,7 +42,7 @@ class Symbols:
 
 
 def shifted(targets: np.ndarray) -> np.ndarray:
-    """What the decoder has before it when it predicts `targets` [B, T]: START, and all but the last."""
+    """What the decoder has read when it predicts `targets` [B, T]: START, then all but the last."""
     start = np.full_like(targets[:, :1], START)
     return np.concatenate([start, targets[:, :-1]], axis=1)
 
