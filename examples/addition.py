@@ -21,8 +21,9 @@ import click
 import keras
 import numpy as np
 from common import fix_seed, print_figures
-from keras.layers import LSTM
 from sequences import Symbols, Writer, share_exact, write_texts
+
+from charrnn.layers import LSTM
 
 LIMIT = len("1998") + 1  # 999 + 999, and the end symbol
 SHOWN = 5
@@ -50,7 +51,7 @@ class EncoderDecoder(Writer):
 
 
 def draw_sums(count: int, random: np.random.Generator) -> np.ndarray:
-    """Pairs of numbers from 0 to 999 [count, 2]; none comes twice, not in the other order either."""
+    """Pairs of numbers from 0 to 999 [count, 2]; none comes twice, nor in the other order."""
     pairs = np.stack(np.triu_indices(1000), axis=1)
     if count > len(pairs):
         raise click.ClickException(

@@ -11,8 +11,9 @@ Luong, Pham & Manning 2015 (arXiv:1508.04025) put it, after the decoder's recurr
 """
 
 import keras
-from keras.layers import GRU
 from sequences import PAD, Writer
+
+from charrnn.layers import GRU
 
 SCORES = {
     "luong": keras.layers.Attention,  # (Q h_t) · (K m_s): the score that they call general
@@ -44,7 +45,7 @@ class EncoderDecoder(Writer):
             self.combine = keras.layers.Dense(units, activation="tanh")
 
     def read(self, source):
-        """The decoder's first state [B, U], the outputs [B, S, U], and where those are no padding."""
+        """The decoder's first state [B, U], the outputs [B, S, U], and where those are text."""
         outputs, forward, backward = self.encoder(self.to_vectors(source))
         return [keras.ops.concatenate([forward, backward], -1), outputs, source != PAD]
 

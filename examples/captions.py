@@ -21,8 +21,9 @@ import click
 import keras
 import numpy as np
 from common import fix_seed, print_figures
-from keras.layers import LSTM
 from sequences import Symbols, Writer, share_exact, write_texts
+
+from charrnn.layers import LSTM
 
 SIDE = 32  # pixels
 SIZES = {"small": 3, "big": 6}  # from the middle to the edge, in pixels

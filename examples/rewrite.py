@@ -32,15 +32,15 @@ from sequences import Symbols, search, share_exact, write_texts
 Pairs = list[tuple[str, str]]
 
 ONSETS = (
-    "b bl br c cl cr d dr f fl fr g gl gr h j k l m n p pl pr r s sc scr sh sk sl sm sn sp spl spr"
-    " st str sw t th tr tw v w wh z"
+    "b bl br c cl cr d dr f fl fr g gl gr h j k l m n p pl pr r s sc scr sh sk sl sm sn sp spl"
+    " spr st str sw t th tr tw v w wh z"
 )
 RHYMES = (
-    "ab ace ack ade ag ail ain ake all am amp an ance and ank ap ape ar are ark art ash ast atch ate"
-    " aw ay aze each ead eak eal eam ear eat eck eed eel eep elt em end ent ess est et ib ice ick"
-    " ide ift ig ill im ime imp in ine ing ink int ip ipe ire ish isp it itch ize oad oan oat ob ock"
-    " od og oke old oll olt omp one oom oot op ope ord ore ot out ove ow ox oy ub uck udge ug uff"
-    " ull um ump un unt up urn ush uss ust ut uzz y"
+    "ab ace ack ade ag ail ain ake all am amp an ance and ank ap ape ar are ark art ash ast atch"
+    " ate aw ay aze each ead eak eal eam ear eat eck eed eel eep elt em end ent ess est et ib ice"
+    " ick ide ift ig ill im ime imp in ine ing ink int ip ipe ire ish isp it itch ize oad oan oat"
+    " ob ock od og oke old oll olt omp one oom oot op ope ord ore ot out ove ow ox oy ub uck udge"
+    " ug uff ull um ump un unt up urn ush uss ust ut uzz y"
 )
 IRREGULAR = """
     bear:bore beat:beat bend:bent bet:bet bid:bid bind:bound bite:bit bleed:bled blow:blew
