@@ -78,7 +78,7 @@ def nearest_answers(learnt: np.ndarray, asked: np.ndarray) -> list[str]:
 @click.option("--held-out", default=2000, show_default=True, help="Sums to be tested on.")
 @click.option("--reverse/--no-reverse", default=True, show_default=True, help="Read backward.")
 @click.option("--units", default=128, show_default=True, help="Units of each LSTM.")
-@click.option("--epochs", default=12, show_default=True, help="Passes over the sums.")
+@click.option("--epochs", default=8, show_default=True, help="Passes over the sums.")
 @click.option("--seed", default=1, show_default=True, help="Of the sums and the first weights.")
 def main(sums: int, held_out: int, reverse: bool, units: int, epochs: int, seed: int) -> None:
     """Add numbers of three digits, character by character."""
@@ -88,7 +88,7 @@ def main(sums: int, held_out: int, reverse: bool, units: int, epochs: int, seed:
     symbols = Symbols(read + right)
     source, targets = symbols.encode(read), symbols.encode(right)
     model = EncoderDecoder(symbols.size, units)
-    model.learn(source[:sums], targets[:sums], epochs=epochs, batch_size=256, learning_rate=5e-3)
+    model.learn(source[:sums], targets[:sums], epochs=epochs, batch_size=256, learning_rate=8e-3)
     written = write_texts(model, symbols, source[sums:], limit=LIMIT)
     for (a, b), answer in list(zip(pairs[sums:], written, strict=True))[:SHOWN]:
         click.echo(f"{a} + {b} = {answer}" + ("" if answer == str(a + b) else "  (wrong)"))

@@ -10,6 +10,7 @@ Luong, Pham & Manning 2015 (arXiv:1508.04025) put it, after the decoder's recurr
     p_t  = softmax(W tanh(C [c_t; h_t]))
 """
 
+import click
 import keras
 from sequences import PAD, Writer
 
@@ -19,6 +20,17 @@ SCORES = {
     "luong": keras.layers.Attention,  # (Q h_t) · (K m_s): the score that they call general
     "bahdanau": keras.layers.AdditiveAttention,  # v · tanh(Q h_t + K m_s)
 }
+
+
+def _even(context: click.Context, option: click.Parameter, units: int) -> int:
+    if units % 2:
+        raise click.BadParameter("an even number: the encoder has half of them in each direction.")
+    return units
+
+
+units_option = click.option(
+    "--units", default=128, show_default=True, callback=_even, help="Units of the network; even."
+)
 
 
 class EncoderDecoder(Writer):

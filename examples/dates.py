@@ -24,8 +24,8 @@ from pathlib import Path
 
 import click
 import numpy as np
-from attention import SCORES, EncoderDecoder
-from common import fix_seed, print_figures
+from attention import SCORES, EncoderDecoder, units_option
+from common import fix_seed, picture_option, print_figures
 from sequences import Symbols, share_exact, shifted, write_texts
 
 MONTHS = ["january", "february", "march", "april", "may", "june"]
@@ -104,9 +104,9 @@ def draw(model: EncoderDecoder, symbols: Symbols, text: str, path: Path) -> None
 @click.option("--held-out", default=1000, show_default=True, help="Days to be tested on.")
 @click.option("--words", default=4, show_default=True, help="Most words around a date learnt.")
 @click.option("--attention", default="luong", show_default=True, type=click.Choice(list(SCORES)))
-@click.option("--units", default=128, show_default=True, help="Units of encoder and decoder; even.")
+@units_option
 @click.option("--epochs", default=8, show_default=True, help="Passes over the days.")
-@click.option("--picture", type=click.Path(path_type=Path), help="File for the attention: x.png.")
+@picture_option
 @click.option("--seed", default=1, show_default=True, help="Of the sentences and first weights.")
 def main(
     days: int,

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import click
 import numpy as np
-from attention import EncoderDecoder
+from attention import EncoderDecoder, units_option
 from common import fix_seed, print_figures
 from sequences import Symbols, search, share_exact, write_texts
 
@@ -90,13 +90,13 @@ def read_pairs(path: Path) -> Pairs:
         raise click.ClickException(
             f"{path} cannot be read as a text in UTF-8 ({error}); name another file"
         ) from error
-    pairs = [tuple(line.split("\t")) for line in lines if line]
-    for number, pair in enumerate(pairs, 1):
+    pairs = {number: tuple(line.split("\t")) for number, line in enumerate(lines, 1) if line}
+    for number, pair in pairs.items():
         if len(pair) != 2 or not all(pair):
             raise click.ClickException(
-                f"{path}, pair {number}: write a text, one tab, and what the text becomes"
+                f"{path}, line {number}: write a text, one tab, and what the text becomes"
             )
-    return pairs
+    return list(pairs.values())
 
 
 def split_pairs(pairs: Pairs, held_out: int, random: np.random.Generator) -> tuple[Pairs, Pairs]:
@@ -130,7 +130,7 @@ def share_right(model: EncoderDecoder, symbols: Symbols, pairs: Pairs, **options
 @click.option("--held-out", default=500, show_default=True, help="Texts to be tested on.")
 @click.option("--width", default=5, show_default=True, help="Texts in the beam.")
 @click.option("--ask", multiple=True, help="A text to be rewritten; may be given several times.")
-@click.option("--units", default=128, show_default=True, help="Units of the network; even.")
+@units_option
 @click.option("--epochs", default=12, show_default=True, help="Passes over the pairs.")
 @click.option("--seed", default=1, show_default=True, help="Of what is held out and the weights.")
 def main(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import keras
 import numpy as np
 
+GROUP = 500  # texts that are written at once
 PAD, START, END = 0, 1, 2
 """Fills a row up to the length of the longest; comes before a text; comes after it."""
 
@@ -68,14 +69,14 @@ class Writer(keras.Model):
         source, written = inputs
         return self.write(written, self.read(source))[0]
 
-    def learn(self, source, targets, *, epochs, batch_size, learning_rate, **options) -> None:
+    def learn(self, source, targets, *, epochs, batch_size, learning_rate) -> None:
         """Train on targets [B, T]; the learning rate falls to zero, as half a cosine."""
         steps = epochs * -(-len(targets) // batch_size)
         rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD)
         self.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss)
         data = (source, shifted(targets)), targets
-        self.fit(*data, epochs=epochs, batch_size=batch_size, verbose=2, **options)
+        self.fit(*data, epochs=epochs, batch_size=batch_size, verbose=2)
 
 
 def search(
@@ -136,10 +137,10 @@ def continuations(totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def write_texts(
     model: Writer, symbols: Symbols, source: np.ndarray, *, between: str = "", **options
 ) -> list[str]:
-    """The likeliest text for each row of the source, 500 rows at a time; options as `search`."""
+    """The likeliest text for each row of the source; options as `search`."""
     texts = []
-    for start in range(0, len(source), 500):
-        found, _ = search(model, source[start : start + 500], **options)
+    for start in range(0, len(source), GROUP):
+        found, _ = search(model, source[start : start + GROUP], **options)
         texts += symbols.decode(found[:, 0], between)
     return texts
 
