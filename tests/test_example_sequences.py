@@ -1,6 +1,6 @@
 """Symbols, the state of a network that writes, beam search and attention of the examples."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import keras
 import numpy as np
@@ -122,7 +122,7 @@ def test_a_beam_as_wide_as_all_texts_finds_the_likeliest(model, symbols, source)
     every = [
         t
         for t in every
-        if all(a not in (END, PAD) or b == PAD for a, b in zip(t, t[1:], strict=False))
+        if all(a not in (END, PAD) or b == PAD for a, b in pairwise(t))
     ]
     every = np.array([t for t in every if t[0] != PAD], "int32")
     (best, *_), scores = sequences.search(model, source[:1], limit=3, width=symbols.size**3)
