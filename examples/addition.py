@@ -78,7 +78,7 @@ def nearest_answers(learnt: np.ndarray, asked: np.ndarray) -> list[str]:
 @click.option("--held-out", default=2000, show_default=True, help="Sums to be tested on.")
 @click.option("--reverse/--no-reverse", default=True, show_default=True, help="Read backward.")
 @click.option("--units", default=128, show_default=True, help="Units of each LSTM.")
-@click.option("--epochs", default=8, show_default=True, help="Passes over the sums.")
+@click.option("--epochs", default=6, show_default=True, help="Passes over the sums.")
 @click.option("--seed", default=1, show_default=True, help="Of the sums and the first weights.")
 def main(sums: int, held_out: int, reverse: bool, units: int, epochs: int, seed: int) -> None:
     """Add numbers of three digits, character by character."""

@@ -96,24 +96,33 @@ def search(
     Returns:
         Texts [B, W, T], the likeliest first, and their log-probabilities [B, W] in nats.
     """
-    size, state = len(source), model.read(source)
-    texts = np.full((size, width, 1), START, "int32")
-    scores = np.full((size, width), -np.inf)
+    rows = np.arange(len(source))[:, None]
+    texts = np.full((len(source), width, 1), START, "int32")
+    scores = np.full((len(source), width), -np.inf)
     scores[:, 0] = 0  # at first all places hold the same empty text: use one of them
-    state = [keras.ops.repeat(part, width, axis=0) for part in state]
-    while texts.shape[2] <= limit and not (done := ended(texts)).all():
-        logits, state = model.write(texts[:, :, -1].reshape(-1, 1), state)
-        log_p = keras.ops.convert_to_numpy(keras.ops.log_softmax(logits[:, 0]))
-        log_p = log_p.reshape(size, width, -1)
-        log_p[done] = np.where(np.arange(log_p.shape[2]) == PAD, 0, -np.inf)  # nothing after END
+    state = [keras.ops.repeat(part, width, axis=0) for part in model.read(source)]
+    while texts.shape[2] <= limit and not ended(texts).all():
+        log_p, state = next_log_p(model, texts, state)
         totals = scores[:, :, None] + log_p
         place, symbol = continuations(totals)
-        rows = np.arange(size)[:, None]
-        texts = np.concatenate([texts[rows, place], symbol[:, :, None]], axis=2)
         scores = totals[rows, place, symbol]
+        texts = np.concatenate([texts[rows, place], symbol[:, :, None]], axis=2)
         state = [keras.ops.take(part, (rows * width + place).ravel(), axis=0) for part in state]
     order = np.argsort(-scores, axis=1, kind="stable")
-    return np.take_along_axis(texts, order[:, :, None], 1)[:, :, 1:], -np.sort(-scores, axis=1)
+    return texts[rows, order, 1:], scores[rows, order]
+
+
+def next_log_p(model: Writer, texts: np.ndarray, state: list) -> tuple[np.ndarray, list]:
+    """The log-probabilities [B, W, V] of the symbols after each text [B, W, T], and the new state.
+
+    After END comes PAD, which costs nothing. Before it come neither PAD nor START.
+    """
+    logits, state = model.write(texts[:, :, -1].reshape(-1, 1), state)
+    log_p = keras.ops.convert_to_numpy(keras.ops.log_softmax(logits[:, 0]))
+    log_p = log_p.reshape(*texts.shape[:2], -1).astype(float)
+    log_p[:, :, [PAD, START]] = -np.inf
+    log_p[ended(texts)] = np.where(np.arange(log_p.shape[2]) == PAD, 0, -np.inf)
+    return log_p, state
 
 
 def ended(texts: np.ndarray) -> np.ndarray:
