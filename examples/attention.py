@@ -12,6 +12,7 @@ Luong, Pham & Manning 2015 (arXiv:1508.04025) put it, after the decoder's recurr
 
 import click
 import keras
+from common import POSITIVE
 from sequences import PAD, Writer
 
 from charrnn.layers import GRU
@@ -29,7 +30,12 @@ def _even(context: click.Context, option: click.Parameter, units: int) -> int:
 
 
 units_option = click.option(
-    "--units", default=128, show_default=True, callback=_even, help="Units of the network; even."
+    "--units",
+    default=128,
+    type=POSITIVE,
+    show_default=True,
+    callback=_even,
+    help="Units of the network; even.",
 )
 
 

@@ -6,6 +6,9 @@ from pathlib import Path
 import click
 import keras
 
+POSITIVE = click.IntRange(min=1)
+"""The type of an option that is a size or a number of things."""
+
 
 def fix_seed(seed: int) -> None:
     """The same numbers in every run: for Python, NumPy and Keras."""

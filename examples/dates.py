@@ -25,7 +25,7 @@ from pathlib import Path
 import click
 import numpy as np
 from attention import SCORES, EncoderDecoder, units_option
-from common import fix_seed, picture_option, print_figures
+from common import POSITIVE, fix_seed, picture_option, print_figures
 from sequences import Symbols, share_exact, shifted, write_texts
 
 MONTHS = ["january", "february", "march", "april", "may", "june"]
@@ -100,12 +100,18 @@ def draw(model: EncoderDecoder, symbols: Symbols, text: str, path: Path) -> None
 
 
 @click.command()
-@click.option("--days", default=20_000, show_default=True, help="Days to learn from.")
-@click.option("--held-out", default=1000, show_default=True, help="Days to be tested on.")
-@click.option("--words", default=4, show_default=True, help="Most words around a date learnt.")
+@click.option(
+    "--days", default=20_000, type=POSITIVE, show_default=True, help="Days to learn from."
+)
+@click.option(
+    "--held-out", default=1000, type=POSITIVE, show_default=True, help="Days to be tested on."
+)
+@click.option(
+    "--words", default=4, type=POSITIVE, show_default=True, help="Most words around a date learnt."
+)
 @click.option("--attention", default="luong", show_default=True, type=click.Choice(list(SCORES)))
 @units_option
-@click.option("--epochs", default=8, show_default=True, help="Passes over the days.")
+@click.option("--epochs", default=8, type=POSITIVE, show_default=True, help="Passes over the days.")
 @picture_option
 @click.option("--seed", default=1, show_default=True, help="Of the sentences and first weights.")
 def main(

@@ -26,7 +26,7 @@ from pathlib import Path
 import click
 import numpy as np
 from attention import EncoderDecoder, units_option
-from common import fix_seed, print_figures
+from common import POSITIVE, fix_seed, print_figures
 from sequences import Symbols, search, share_exact, write_texts
 
 Pairs = list[tuple[str, str]]
@@ -107,7 +107,7 @@ def split_pairs(pairs: Pairs, held_out: int, random: np.random.Generator) -> tup
             f"there are {len(texts):,} different texts to rewrite, and {held_out:,} of them "
             "would be held out: ask for fewer with --held-out"
         )
-    tested = {str(text) for text in random.permutation(texts)[:held_out]}
+    tested = {texts[i] for i in random.permutation(len(texts))[:held_out]}
     return [p for p in pairs if p[0] not in tested], [p for p in pairs if p[0] in tested]
 
 
@@ -127,11 +127,15 @@ def share_right(model: EncoderDecoder, symbols: Symbols, pairs: Pairs, **options
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--held-out", default=500, show_default=True, help="Texts to be tested on.")
-@click.option("--width", default=5, show_default=True, help="Texts in the beam.")
+@click.option(
+    "--held-out", default=500, type=POSITIVE, show_default=True, help="Texts to be tested on."
+)
+@click.option("--width", default=5, type=POSITIVE, show_default=True, help="Texts in the beam.")
 @click.option("--ask", multiple=True, help="A text to be rewritten; may be given several times.")
 @units_option
-@click.option("--epochs", default=12, show_default=True, help="Passes over the pairs.")
+@click.option(
+    "--epochs", default=12, type=POSITIVE, show_default=True, help="Passes over the pairs."
+)
 @click.option("--seed", default=1, show_default=True, help="Of what is held out and the weights.")
 def main(
     file: Path | None,
