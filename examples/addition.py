@@ -20,7 +20,7 @@ What to expect: EXPECT
 import click
 import keras
 import numpy as np
-from common import POSITIVE, fix_seed, print_figures
+from common import fix_seed, number_option, print_figures
 from sequences import Symbols, Writer, share_exact, write_texts
 
 from charrnn.layers import LSTM
@@ -74,15 +74,11 @@ def nearest_answers(learnt: np.ndarray, asked: np.ndarray) -> list[str]:
 
 
 @click.command()
-@click.option(
-    "--sums", default=100_000, type=POSITIVE, show_default=True, help="Sums to learn from."
-)
-@click.option(
-    "--held-out", default=2000, type=POSITIVE, show_default=True, help="Sums to be tested on."
-)
+@number_option("--sums", 100_000, "Sums to learn from.")
+@number_option("--held-out", 2000, "Sums to be tested on.")
 @click.option("--reverse/--no-reverse", default=True, show_default=True, help="Read backward.")
-@click.option("--units", default=128, type=POSITIVE, show_default=True, help="Units of each LSTM.")
-@click.option("--epochs", default=6, type=POSITIVE, show_default=True, help="Passes over the sums.")
+@number_option("--units", 128, "Units of each LSTM.")
+@number_option("--epochs", 6, "Passes over the sums.")
 @click.option("--seed", default=1, show_default=True, help="Of the sums and the first weights.")
 def main(sums: int, held_out: int, reverse: bool, units: int, epochs: int, seed: int) -> None:
     """Add numbers of three digits, character by character."""

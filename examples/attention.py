@@ -12,7 +12,6 @@ Luong, Pham & Manning 2015 (arXiv:1508.04025) put it, after the decoder's recurr
 
 import click
 import keras
-from common import POSITIVE
 from sequences import PAD, Writer
 
 from charrnn.layers import GRU
@@ -23,20 +22,12 @@ SCORES = {
 }
 
 
-def _even(context: click.Context, option: click.Parameter, units: int) -> int:
+def check_even(units: int) -> None:
+    """An error of the command line if the units cannot be halved for the two directions."""
     if units % 2:
-        raise click.BadParameter("an even number: the encoder has half of them in each direction.")
-    return units
-
-
-units_option = click.option(
-    "--units",
-    default=128,
-    type=POSITIVE,
-    show_default=True,
-    callback=_even,
-    help="Units of the network; even.",
-)
+        raise click.UsageError(
+            "--units must be even: the encoder has half of them in each direction"
+        )
 
 
 class EncoderDecoder(Writer):

@@ -20,7 +20,7 @@ from itertools import product
 import click
 import keras
 import numpy as np
-from common import POSITIVE, fix_seed, print_figures
+from common import fix_seed, number_option, print_figures
 from sequences import Symbols, Writer, share_exact, write_texts
 
 from charrnn.layers import LSTM
@@ -122,16 +122,10 @@ def share_of_words(written: list[str], right: list[str]) -> float:
 
 
 @click.command()
-@click.option(
-    "--pictures", default=4000, type=POSITIVE, show_default=True, help="Pictures to learn from."
-)
-@click.option(
-    "--held-out", default=200, show_default=True, help="Sentences never learnt, of 1,152."
-)
-@click.option("--units", default=128, type=POSITIVE, show_default=True, help="Units of the LSTM.")
-@click.option(
-    "--epochs", default=10, type=POSITIVE, show_default=True, help="Passes over the pictures."
-)
+@number_option("--pictures", 4000, "Pictures to learn from.")
+@number_option("--held-out", 200, "Sentences never learnt, of 1,152.")
+@number_option("--units", 128, "Units of the LSTM.")
+@number_option("--epochs", 10, "Passes over the pictures.")
 @click.option("--seed", default=1, show_default=True, help="Of the pictures and first weights.")
 def main(pictures: int, held_out: int, units: int, epochs: int, seed: int) -> None:
     """Say what is drawn on pictures."""

@@ -1,13 +1,10 @@
 """What the examples share: a fixed seed, and the table of figures at the end."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 import keras
-
-POSITIVE = click.IntRange(min=1)
-"""The type of an option that is a size or a number of things."""
 
 
 def fix_seed(seed: int) -> None:
@@ -26,6 +23,13 @@ def print_figures(measure: str, figures: Sequence[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in figures)
     for name, figure in figures:
         click.echo(f"  {name:<{width}}  {figure}")
+
+
+def number_option(name: str, default: int, text: str) -> Callable:
+    """A command-line option that takes a number from 1 on, with its line of help."""
+    return click.option(
+        name, default=default, type=click.IntRange(min=1), show_default=True, help=text
+    )
 
 
 def _writable(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:

@@ -24,8 +24,8 @@ from pathlib import Path
 
 import click
 import numpy as np
-from attention import SCORES, EncoderDecoder, units_option
-from common import POSITIVE, fix_seed, picture_option, print_figures
+from attention import SCORES, EncoderDecoder, check_even
+from common import fix_seed, number_option, picture_option, print_figures
 from sequences import Symbols, share_exact, shifted, write_texts
 
 MONTHS = ["january", "february", "march", "april", "may", "june"]
@@ -100,18 +100,12 @@ def draw(model: EncoderDecoder, symbols: Symbols, text: str, path: Path) -> None
 
 
 @click.command()
-@click.option(
-    "--days", default=20_000, type=POSITIVE, show_default=True, help="Days to learn from."
-)
-@click.option(
-    "--held-out", default=1000, type=POSITIVE, show_default=True, help="Days to be tested on."
-)
-@click.option(
-    "--words", default=4, type=POSITIVE, show_default=True, help="Most words around a date learnt."
-)
+@number_option("--days", 20_000, "Days to learn from.")
+@number_option("--held-out", 1000, "Days to be tested on.")
+@number_option("--words", 4, "Most words around a date learnt.")
 @click.option("--attention", default="luong", show_default=True, type=click.Choice(list(SCORES)))
-@units_option
-@click.option("--epochs", default=8, type=POSITIVE, show_default=True, help="Passes over the days.")
+@number_option("--units", 128, "Units of the encoder and of the decoder; even.")
+@number_option("--epochs", 8, "Passes over the days.")
 @picture_option
 @click.option("--seed", default=1, show_default=True, help="Of the sentences and first weights.")
 def main(
@@ -125,6 +119,7 @@ def main(
     seed: int,
 ) -> None:
     """Find the date in a sentence and write it as 1998-03-05, with and without attention."""
+    check_even(units)
     random = np.random.default_rng(seed)
     learnt, tested = split_days(days, held_out, random)
     texts = [sentence(day, random.integers(words + 1), random) for day in learnt]

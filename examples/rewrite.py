@@ -25,8 +25,8 @@ from pathlib import Path
 
 import click
 import numpy as np
-from attention import EncoderDecoder, units_option
-from common import POSITIVE, fix_seed, print_figures
+from attention import EncoderDecoder, check_even
+from common import fix_seed, number_option, print_figures
 from sequences import Symbols, search, share_exact, write_texts
 
 Pairs = list[tuple[str, str]]
@@ -127,15 +127,11 @@ def share_right(model: EncoderDecoder, symbols: Symbols, pairs: Pairs, **options
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--held-out", default=500, type=POSITIVE, show_default=True, help="Texts to be tested on."
-)
-@click.option("--width", default=5, type=POSITIVE, show_default=True, help="Texts in the beam.")
+@number_option("--held-out", 500, "Texts to be tested on.")
+@number_option("--width", 5, "Texts in the beam.")
 @click.option("--ask", multiple=True, help="A text to be rewritten; may be given several times.")
-@units_option
-@click.option(
-    "--epochs", default=12, type=POSITIVE, show_default=True, help="Passes over the pairs."
-)
+@number_option("--units", 128, "Units of the encoder and of the decoder; even.")
+@number_option("--epochs", 12, "Passes over the pairs.")
 @click.option("--seed", default=1, show_default=True, help="Of what is held out and the weights.")
 def main(
     file: Path | None,
@@ -147,6 +143,7 @@ def main(
     seed: int,
 ) -> None:
     """Learn to rewrite from the pairs of FILE, or from English verbs and their past tenses."""
+    check_even(units)
     fix_seed(seed)
     pairs = read_pairs(file) if file else regular_pairs()
     learnt, tested = split_pairs(pairs, held_out, np.random.default_rng(seed))
