@@ -1,5 +1,7 @@
 """What examples/captions.py draws and says."""
 
+import re
+
 import numpy as np
 import pytest
 from click import UsageError
@@ -85,4 +87,4 @@ def test_it_runs(monkeypatch):
     shown = run_example("captions", "--pictures", "32", "--units", "4", "--epochs", "1")
     assert "8 pictures of sentences held out" in shown
     assert "\n  network " in shown
-    assert "most similar picture learnt       0.0%" in shown
+    assert re.search(r"picture learnt +0\.0%", shown)  # no sentence held out is one of them
