@@ -70,11 +70,13 @@ class Captioner(Writer):
         super().__init__()
         self.cnn = keras.Sequential(
             [
+                keras.layers.Rescaling(4, offset=-2),
                 keras.layers.Conv2D(16, 3, strides=2, activation="relu"),
                 keras.layers.Conv2D(32, 3, strides=2, activation="relu"),
                 keras.layers.Conv2D(64, 3, strides=2, activation="relu"),
                 keras.layers.Flatten(),
                 keras.layers.Dense(units),
+                keras.layers.LayerNormalization(),  # large beside the words, so that it is heard
             ]
         )
         self.to_vectors = keras.layers.Embedding(symbols, units, mask_zero=True)
@@ -137,7 +139,7 @@ def main(pictures: int, held_out: int, units: int, epochs: int, seed: int) -> No
     symbols = Symbols(sentence(scene).split() for scene in scenes())
     targets = symbols.encode([text.split() for text in sentences])
     model = Captioner(symbols.size, units)
-    model.learn(source, targets, epochs=epochs, batch_size=32, learning_rate=2e-3)
+    model.learn(source, targets, epochs=epochs, batch_size=32, learning_rate=3e-3)
     answers = {
         "network": write_texts(model, symbols, asked, limit=LIMIT, between=" "),
         "baseline: the sentence of the most similar picture learnt": [

@@ -90,29 +90,29 @@ def test_padding_does_not_change_what_is_written(model, source):
         assert texts[0] == pytest.approx(texts[1], abs=1e-5)
 
 
-def test_a_beam_of_one_is_greedy(model, source):
-    (texts, _), state = sequences.search(model, source, limit=LIMIT), model.read(source)
+def test_a_beam_of_one_is_greedy(attentive, source):
+    (texts, _), state = sequences.search(attentive, source, limit=LIMIT), attentive.read(source)
     written = np.full((len(source), 1), START)
     for t in range(texts.shape[2]):
-        logits, state = model.write(written, state)
+        logits, state = attentive.write(written, state)
         written = END + keras.ops.convert_to_numpy(logits)[:, :, END:].argmax(-1)
         on = ~(texts[:, 0, :t] == END).any(axis=1)
         assert (texts[on, 0, t] == written[on, 0]).all()
 
 
-@pytest.mark.parametrize("width", [1, 2, 3, 8])
-def test_log_probabilities_are_those_of_the_texts(width, model, source):
-    texts, scores = sequences.search(model, source, limit=LIMIT, width=width)
+@pytest.mark.parametrize("width", [1, 4])
+def test_log_probabilities_are_those_of_the_texts(width, attentive, source):
+    texts, scores = sequences.search(attentive, source, limit=LIMIT, width=width)
     for place in range(width):
-        right = log_p_of(model, source, texts[:, place])
+        right = log_p_of(attentive, source, texts[:, place])
         found = np.isfinite(scores[:, place])
         assert scores[found, place] == pytest.approx(right[found], abs=1e-4)
 
 
-@pytest.mark.parametrize("width", [2, 3, 5, 12])
-def test_a_beam_never_finds_less_than_greedy(width, model, source):
-    _, greedy = sequences.search(model, source, limit=LIMIT)
-    _, scores = sequences.search(model, source, limit=LIMIT, width=width)
+@pytest.mark.parametrize("width", [2, 5])
+def test_a_beam_never_finds_less_than_greedy(width, attentive, source):
+    _, greedy = sequences.search(attentive, source, limit=LIMIT)
+    _, scores = sequences.search(attentive, source, limit=LIMIT, width=width)
     assert (scores[:, 0] >= greedy[:, 0] - 1e-6).all()
     assert (np.diff(scores[np.isfinite(scores).all(axis=1)], axis=1) <= 0).all()
 
@@ -123,17 +123,17 @@ def is_text(row):
     return START not in row and PAD not in row[:length] and not any(row[length:])
 
 
-def test_a_beam_as_wide_as_all_texts_finds_the_likeliest(model, symbols, source):
+def test_a_beam_as_wide_as_all_texts_finds_the_likeliest(attentive, symbols, source):
     every = np.array(list(product(range(symbols.size), repeat=3)), "int32")
     every = every[[is_text(row) for row in every.tolist()]]
-    (best, *_), scores = sequences.search(model, source[:1], limit=3, width=symbols.size**3)
-    log_p = log_p_of(model, np.repeat(source[:1], len(every), axis=0), every)
+    (best, *_), scores = sequences.search(attentive, source[:1], limit=3, width=symbols.size**3)
+    log_p = log_p_of(attentive, np.repeat(source[:1], len(every), axis=0), every)
     assert scores[0, 0] == pytest.approx(log_p.max(), abs=1e-4)
     assert (best[0] == every[log_p.argmax()]).all()
 
 
-def test_texts_of_a_beam_differ(model, source):
-    texts, scores = sequences.search(model, source, limit=LIMIT, width=6)
+def test_texts_of_a_beam_differ(attentive, source):
+    texts, scores = sequences.search(attentive, source, limit=LIMIT, width=6)
     for beam, found in zip(texts, np.isfinite(scores), strict=True):
         assert len({tuple(text) for text in beam[found]}) == found.sum()
 
@@ -146,22 +146,22 @@ def wants(model, symbol):
 
 
 @pytest.mark.parametrize("width", [1, 3])
-def test_nothing_is_written_after_the_end(width, model, source):
-    texts, _ = sequences.search(model, source, limit=8, width=width)
+def test_nothing_is_written_after_the_end(width, attentive, source):
+    texts, _ = sequences.search(attentive, source, limit=8, width=width)
     for text in texts.reshape(-1, texts.shape[2]):
         after = np.cumsum(text == END) - (text == END) > 0
         assert (text[after] == PAD).all()
 
 
-def test_writing_stops_when_all_texts_have_ended(model, source):
-    wants(model, END)
-    assert (sequences.search(model, source, limit=9)[0] == END).all()
-    assert sequences.search(model, source, limit=9)[0].shape == (3, 1, 1)
+def test_writing_stops_when_all_texts_have_ended(attentive, source):
+    wants(attentive, END)
+    assert (sequences.search(attentive, source, limit=9)[0] == END).all()
+    assert sequences.search(attentive, source, limit=9)[0].shape == (3, 1, 1)
 
 
-def test_writing_stops_at_the_limit(model, source):
-    wants(model, 3)
-    texts, _ = sequences.search(model, source, limit=9)
+def test_writing_stops_at_the_limit(attentive, source):
+    wants(attentive, 3)
+    texts, _ = sequences.search(attentive, source, limit=9)
     assert texts.shape == (3, 1, 9)
 
 
@@ -192,11 +192,11 @@ def test_the_network_reads_its_context_where_it_looks(attentive, source):
     assert keras.ops.convert_to_numpy(context) == pytest.approx(right, abs=1e-5)
 
 
-def test_padding_costs_nothing_in_training(model, source):
+def test_padding_costs_nothing_in_training(attentive, source):
     """Half as many rows, and padded targets: the mean loss is that of the symbols alone."""
-    model.learn(source, source, epochs=1, batch_size=3, learning_rate=0.0)
-    loss = model.evaluate((source, sequences.shifted(source)), source, verbose=0)
-    mean = -log_p_of(model, source, source).sum() / (source != PAD).sum()
+    attentive.learn(source, source, epochs=1, batch_size=3, learning_rate=0.0)
+    loss = attentive.evaluate((source, sequences.shifted(source)), source, verbose=0)
+    mean = -log_p_of(attentive, source, source).sum() / (source != PAD).sum()
     assert loss == pytest.approx(mean, rel=1e-4)
 
 
