@@ -50,6 +50,7 @@ def test_who_looks_up_gives_the_answer_of_the_most_similar_sum():
     assert addition.nearest_answers(learnt, np.array([[499, 5], [12, 19]])) == ["503", "30"]
 
 
+@pytest.mark.filterwarnings("ignore:Even though")  # eagerly: but for what reads the data
 @pytest.mark.usefixtures("eagerly")
 def test_it_runs():
     shown = run_example("addition", *TINY)

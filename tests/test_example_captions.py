@@ -81,6 +81,7 @@ def test_words_are_counted_at_their_places():
     assert captions.share_of_words(["a b c", "d"], ["a x c", "d e"]) == 3 / 5
 
 
+@pytest.mark.filterwarnings("ignore:Even though")  # eagerly: but for what reads the data
 @pytest.mark.usefixtures("eagerly")
 def test_it_runs(monkeypatch):
     monkeypatch.setattr(captions, "TESTED", 8)

@@ -93,6 +93,7 @@ def test_units_are_even():
     assert "even" in result.output.splitlines()[-1]
 
 
+@pytest.mark.filterwarnings("ignore:Even though")  # eagerly: but for what reads the data
 @pytest.mark.usefixtures("eagerly")
 def test_it_runs_and_draws(tmp_path):
     shown = run_example("dates", *TINY, "--picture", "map.png")

@@ -91,6 +91,7 @@ def test_a_text_with_unknown_characters_is_not_rewritten():
     assert "no pair has the character 'ï' of --ask" in result.output
 
 
+@pytest.mark.filterwarnings("ignore:Even though")  # eagerly: but for what reads the data
 @pytest.mark.usefixtures("eagerly")
 def test_it_runs_on_english_verbs(monkeypatch):
     monkeypatch.setattr(rewrite, "RHYMES", "ip ake")
@@ -102,6 +103,7 @@ def test_it_runs_on_english_verbs(monkeypatch):
     assert "the 2 irregular verbs" in shown
 
 
+@pytest.mark.filterwarnings("ignore:Even though")  # eagerly: but for what reads the data
 @pytest.mark.usefixtures("eagerly")
 def test_it_runs_on_the_pairs_of_a_file():
     pairs = [(f"{a}our{b}", f"{a}or{b}") for a in "bcdfgh" for b in "stwz"] + [("o", "o")]

@@ -15,33 +15,49 @@ LIMIT = 4
 pytestmark = pytest.mark.usefixtures("eagerly")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def symbols():
     return sequences.Symbols(TEXTS)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def source(symbols):
     """Three texts of different lengths [3, 5]."""
     return symbols.encode(TEXTS)
 
 
+@pytest.fixture(scope="module")
+def models(symbols, source):
+    """Networks with weights at random, large enough that they have their likes."""
+    kinds = (None, "luong", "bahdanau")
+    models = {kind: attention.EncoderDecoder(symbols.size, 6, kind) for kind in kinds}
+    random = np.random.default_rng(3)
+    for model in models.values():
+        model([source, source])
+        model.set_weights([random.normal(size=weight.shape) for weight in model.weights])
+    return models
+
+
 @pytest.fixture(params=[None, "luong", "bahdanau"])
-def model(request, symbols, source):
-    """A network with weights at random, large enough that it has its likes."""
-    return untrained(attention.EncoderDecoder(symbols.size, 6, request.param), source)
+def model(request, models):
+    return models[request.param]
 
 
 @pytest.fixture
-def attentive(symbols, source):
-    return untrained(attention.EncoderDecoder(symbols.size, 6, "luong"), source)
+def attentive(models):
+    return models["luong"]
 
 
-def untrained(model, source):
-    model([source, source])
-    random = np.random.default_rng(3)
-    model.set_weights([random.normal(size=weight.shape) for weight in model.weights])
-    return model
+@pytest.fixture
+def wants(attentive):
+    """A function that makes the network always write one symbol."""
+    kernel, bias = attentive.to_logits.get_weights()
+
+    def want(symbol):
+        attentive.to_logits.set_weights([0 * kernel, 100 * (np.arange(len(bias)) == symbol) - 50])
+
+    yield want
+    attentive.to_logits.set_weights([kernel, bias])
 
 
 def log_p_of(model, source, texts):
@@ -138,13 +154,6 @@ def test_texts_of_a_beam_differ(attentive, source):
         assert len({tuple(text) for text in beam[found]}) == found.sum()
 
 
-def wants(model, symbol):
-    """Make the network write this symbol always."""
-    bias = np.full(model.to_logits.bias.shape, -50.0)
-    bias[symbol] = 50
-    model.to_logits.set_weights([0 * model.to_logits.kernel, bias])
-
-
 @pytest.mark.parametrize("width", [1, 3])
 def test_nothing_is_written_after_the_end(width, attentive, source):
     texts, _ = sequences.search(attentive, source, limit=8, width=width)
@@ -153,14 +162,14 @@ def test_nothing_is_written_after_the_end(width, attentive, source):
         assert (text[after] == PAD).all()
 
 
-def test_writing_stops_when_all_texts_have_ended(attentive, source):
-    wants(attentive, END)
+def test_writing_stops_when_all_texts_have_ended(wants, attentive, source):
+    wants(END)
     assert (sequences.search(attentive, source, limit=9)[0] == END).all()
     assert sequences.search(attentive, source, limit=9)[0].shape == (3, 1, 1)
 
 
-def test_writing_stops_at_the_limit(attentive, source):
-    wants(attentive, 3)
+def test_writing_stops_at_the_limit(wants, attentive, source):
+    wants(3)
     texts, _ = sequences.search(attentive, source, limit=9)
     assert texts.shape == (3, 1, 9)
 
@@ -173,8 +182,8 @@ def test_texts_are_written_in_groups_as_alone(attentive, symbols, source, monkey
 
 
 @pytest.mark.parametrize("score", ["luong", "bahdanau"])
-def test_the_weights_of_attention_sum_to_one_and_padding_has_none(score, symbols, source):
-    model = untrained(attention.EncoderDecoder(symbols.size, 6, score), source)
+def test_the_weights_of_attention_sum_to_one_and_padding_has_none(score, models, source):
+    model = models[score]
     weights = model.weights_of_attention(source, sequences.shifted(source))
     assert weights.shape == (3, 5, 5)
     assert weights.sum(axis=2) == pytest.approx(1)
@@ -192,8 +201,8 @@ def test_the_network_reads_its_context_where_it_looks(attentive, source):
     assert keras.ops.convert_to_numpy(context) == pytest.approx(right, abs=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:Even though")  # eagerly: but for what reads the data
 def test_padding_costs_nothing_in_training(attentive, source):
-    """Half as many rows, and padded targets: the mean loss is that of the symbols alone."""
     attentive.learn(source, source, epochs=1, batch_size=3, learning_rate=0.0)
     loss = attentive.evaluate((source, sequences.shifted(source)), source, verbose=0)
     mean = -log_p_of(attentive, source, source).sum() / (source != PAD).sum()
