@@ -100,9 +100,9 @@ def draw(model: EncoderDecoder, symbols: Symbols, text: str, path: Path) -> None
 
 
 @click.command()
-@number_option("--days", 20_000, "Days to learn from.")
+@number_option("--days", 10_000, "Days to learn from.")
 @number_option("--held-out", 1000, "Days to be tested on.")
-@number_option("--words", 4, "Most words around a date learnt.")
+@number_option("--words", 3, "Most words around a date learnt.")
 @click.option("--attention", default="luong", show_default=True, type=click.Choice(list(SCORES)))
 @number_option("--units", 128, "Units of the encoder and of the decoder; even.")
 @number_option("--epochs", 8, "Passes over the days.")
