@@ -15,7 +15,9 @@ as many words.
     pip install '.[examples]'
     python examples/dates.py --picture attention.png
 
-What to expect: EXPECT
+What to expect: about two minutes for both (AMD EPYC, 2 cores). With attention all of the held-out
+dates are exact, with one vector a third of them. How many other words there are changes neither
+figure: the gates learn to pass over them. What the one vector does not hold yet is the date itself.
 """
 
 from datetime import date
@@ -92,7 +94,7 @@ def draw(model: EncoderDecoder, symbols: Symbols, text: str, path: Path) -> None
     figure = Figure(figsize=(2 + len(text) / 5, 4), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(text) + 1), [*text.replace(" ", "␣"), "end"])
+    axes.set_xticks(range(len(text) + 1), [*text.replace(" ", "␣"), "\nend"])
     axes.set_yticks(range(len(answer) + 1), [*answer, "end"])
     axes.set(xlabel="read", ylabel="written")
     figure.colorbar(image, label="weight")
