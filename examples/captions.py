@@ -127,7 +127,7 @@ def share_of_words(written: list[str], right: list[str]) -> float:
 @number_option("--pictures", 4000, "Pictures to learn from.")
 @number_option("--held-out", 200, "Sentences never learnt, of 1,152.")
 @number_option("--units", 128, "Units of the LSTM.")
-@number_option("--epochs", 10, "Passes over the pictures.")
+@number_option("--epochs", 24, "Passes over the pictures.")
 @click.option("--seed", default=1, show_default=True, help="Of the pictures and first weights.")
 def main(pictures: int, held_out: int, units: int, epochs: int, seed: int) -> None:
     """Say what is drawn on pictures."""

@@ -61,7 +61,6 @@ IRREGULAR = """
     tread:trod wake:woke wear:wore weave:wove weep:wept win:won wind:wound wring:wrung write:wrote
 """
 EXCEPTIONS = [tuple(pair.split(":")) for pair in IRREGULAR.split()]
-TIMES = 5  # how often each of them is met in an epoch: irregular verbs are the frequent ones
 ONE_VOWEL = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]")
 
 
@@ -149,7 +148,7 @@ def main(
     fix_seed(seed)
     pairs = read_pairs(file) if file else regular_pairs()
     learnt, tested = split_pairs(pairs, held_out, np.random.default_rng(seed))
-    learnt += [] if file else TIMES * EXCEPTIONS
+    learnt += [] if file else EXCEPTIONS
     symbols = Symbols(text for pair in learnt + tested for text in pair)
     if unknown := {*"".join(ask)} - {*symbols.known}:
         raise click.UsageError(f"no pair has the character {min(unknown)!r} of --ask")
