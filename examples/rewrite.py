@@ -17,7 +17,10 @@ With a file, each line has a text, a tab, and what it becomes: another spelling,
     python examples/rewrite.py pairs.tsv
 
 What to expect: about a minute (AMD EPYC, 2 cores). All 500 regular verbs held out are right, with
-a beam and without; always adding "ed" would be right for 60 %.
+a beam and without; always adding "ed" would be right for 60 %. Few of the irregular verbs are known
+by heart (7 %), since each is met once an epoch, but they have left their mark:
+
+    spling -> splinged 81.2%, splung 11.7%, splang 2.3%, spling 1.6%, splought 0.7%
 """
 
 import re
@@ -169,7 +172,7 @@ def main(
             ('baseline: always add "ed"', f"{ed:.1%}"),
             ("published: regular verbs held out (Kirov & Cotterell)", "98.9%"),
             (
-                f"the {len(EXCEPTIONS)} irregular verbs, which were learnt",
+                f"the {len(EXCEPTIONS)} irregular verbs, met in training",
                 share_right(model, symbols, EXCEPTIONS, limit=limit),
             ),
         ]
