@@ -95,7 +95,9 @@ def test_units_are_even():
 
 @pytest.mark.filterwarnings("ignore:Even though")  # eagerly: but for what reads the data
 @pytest.mark.usefixtures("eagerly")
-def test_it_runs_and_draws(tmp_path):
+def test_it_runs_and_draws(tmp_path, monkeypatch):
+    monkeypatch.setattr(dates, "FORMATS", ("{d}.{m}.{y}",))
+    monkeypatch.setattr(dates, "OTHER_WORDS", "a in")
     shown = run_example("dates", *TINY, "--picture", "map.png")
     assert "Share of 4 held-out dates" in shown
     assert "\n  3 words around the date (not learnt) " in shown
