@@ -12,9 +12,9 @@ combinations. To describe them it has to name what it sees, not to look up what 
 
     python examples/captions.py
 
-What to expect: about a minute and a half (AMD EPYC, 2 cores). After 10 of the 24 epochs 80.0 % of
-1,000 pictures of held-out sentences are described without a mistake, and 97.8 % of the words are
-right; the sentence of the most similar picture learnt has 87.2 % of the words, and is never right.
+What to expect: about a minute and a half (AMD EPYC, 2 cores). Of 1,000 pictures of held-out
+sentences 98.1 % are described without a mistake, and 99.8 % of all words are right. The sentence of
+the most similar picture learnt has 87.2 % of the words, and is never right as a whole.
 """
 
 from itertools import product
