@@ -1,4 +1,4 @@
-"""What the examples share: seed, training of a classifier, lines of a file, table of figures."""
+"""What the examples share: options, seed, training of a classifier, table of figures."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -88,3 +88,29 @@ def print_figures(measure: str, figures: Sequence[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in figures)
     for name, figure in figures:
         click.echo(f"  {name:<{width}}  {figure}")
+
+
+def number_option(name: str, default: int, text: str) -> Callable:
+    """A command-line option that takes a number from 1 on, with its line of help."""
+    return click.option(
+        name, default=default, type=click.IntRange(min=1), show_default=True, help=text
+    )
+
+
+def _writable(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
+    """The path, if a picture can be written there: known before the training, not after it."""
+    if path is None:
+        return None
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise click.BadParameter(f"{path} ends in none of .png, .svg, .pdf.")
+    if not path.parent.is_dir():
+        raise click.BadParameter(f"the folder {path.parent} does not exist; make it first.")
+    return path
+
+
+picture_option = click.option(
+    "--picture",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    callback=_writable,
+    help="Draw a picture into this file: .png, .svg or .pdf.",
+)
