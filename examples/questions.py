@@ -1,0 +1,157 @@
+"""Questions about a small story, answered from memory.
+
+The stories are made after Jason Weston et al., "Towards AI-complete question answering: a set of
+prerequisite toy tasks" (2015), tasks 1 to 3. The network is that of Sainbayar Sukhbaatar et al.,
+"End-to-end memory networks" (2015), with a GRU that reads the lines:
+
+    mary went to the kitchen        Each line of the story becomes a vector: the memory. The question
+    john took the milk              becomes a vector too. It looks at the memory with attention, and
+    mary moved to the garden        what it finds is added to it; then it looks again. Each look is
+    where is mary                   a hop. After the last hop, a dense layer names the place.
+
+Task 1 asks where somebody is: one line says it. Task 2 asks where a thing is: one line says who took
+it, another where they went. Task 3 asks where a thing was before it came to a place.
+"""
+
+import random
+
+import click
+import keras
+import numpy as np
+from common import fix_seed, picture_option, print_figures
+from keras.layers import GRU, LSTM, Attention, Dense, Embedding
+from matplotlib.figure import Figure
+
+PEOPLE = ["mary", "john", "daniel", "sandra"]
+PLACES = ["bathroom", "bedroom", "garden", "hallway", "kitchen", "office"]
+THINGS = ["apple", "football", "milk"]
+GO = ["went to the", "moved to the", "journeyed to the", "travelled to the"]
+TAKE = ["took the", "got the", "grabbed the", "picked up the"]
+DROP = ["dropped the", "left the", "discarded the", "put down the"]
+ASK = ["where is", "where was the", "before the"]
+PHRASES = PEOPLE + PLACES + THINGS + GO + TAKE + DROP + ASK
+WORDS = ["", *sorted({word for phrase in PHRASES for word in phrase.split()})]
+LINES = {1: 10, 2: 14, 3: 18}  # the most lines of a story of each task
+WIDTH = 7  # the most words of a line
+
+
+class Story:
+    """A story that grows line by line, and the truth about it."""
+
+    def __init__(self, chance):
+        self.chance, self.lines, self.holder = chance, [], {}
+        self.been = {name: [] for name in PEOPLE + THINGS}  # the places of each, in turn
+
+    def say(self, who, phrases, what):
+        self.lines.append(f"{who} {self.chance.choice(phrases)} {what}")
+
+    def in_hands(self, who):
+        return [thing for thing in THINGS if self.holder.get(thing) == who]
+
+    def go(self, who):
+        place = self.chance.choice([p for p in PLACES if [p] != self.been[who][-1:]])
+        for name in [who, *self.in_hands(who)]:
+            self.been[name].append(place)
+        self.say(who, GO, place)
+
+    def take(self, who):
+        here = self.been[who][-1:]
+        free = [t for t in THINGS if t not in self.holder and self.been[t][-1:] in ([], here)]
+        if here and free:
+            thing = self.chance.choice(free)
+            self.been[thing] = self.been[thing] or here
+            self.holder[thing] = who
+            self.say(who, TAKE, thing)
+
+    def drop(self, who):
+        if self.in_hands(who):
+            thing = self.chance.choice(self.in_hands(who))
+            del self.holder[thing]
+            self.say(who, DROP, thing)
+
+    def ask(self, task):
+        """A question and its answer; None where the story answers no question of the task."""
+        names = [n for n in (PEOPLE if task == 1 else THINGS) if len(self.been[n]) > (task == 3)]
+        if not names:
+            return None
+        name = self.chance.choice(names)
+        been = self.been[name]
+        if task < 3:
+            return f"where is {'the ' if task == 2 else ''}{name}", been[-1]
+        at = self.chance.choice([i for i in range(1, len(been)) if been[i] not in been[i + 1 :]])
+        return f"where was the {name} before the {been[at]}", been[at - 1]
+
+
+def make_stories(task, count, chance):
+    """Distinct stories of a task: (lines, question, answer)."""
+    acts = [Story.go] if task == 1 else [Story.go, Story.go, Story.take, Story.drop]
+    made = {}
+    while len(made) < count:
+        story, length = Story(chance), chance.randint(2, LINES[task])
+        while len(story.lines) < length:
+            chance.choice(acts)(story, chance.choice(PEOPLE))
+        if asked := story.ask(task):
+            made[tuple(story.lines), asked[0]] = asked[1]
+    return [(*told, answer) for told, answer in made.items()]
+
+
+def to_arrays(stories):
+    """Ids of the words: stories [B, lines, words] and questions [B, words]; and of the answers [B]."""
+    told = np.zeros((len(stories), max(LINES.values()), WIDTH), "int32")
+    asked = np.zeros((len(stories), WIDTH), "int32")
+    for b, (lines, question, _) in enumerate(stories):
+        for row, line in [*zip(told[b], lines), (asked[b], question)]:
+            row[: len(line.split())] = [WORDS.index(word) for word in line.split()]
+    return [told, asked], np.array([PLACES.index(answer) for _, _, answer in stories])
+
+
+def inputs():
+    return keras.Input((max(LINES.values()), WIDTH), dtype="int32"), keras.Input((WIDTH,), dtype="int32")
+
+
+def memory_network(units, hops):
+    """The network that answers, and one that shows where it looked: [B, hops, lines]."""
+    told, asked = inputs()
+    read = keras.Sequential([Embedding(len(WORDS), units, mask_zero=True), GRU(units)])
+    lines = keras.ops.reshape(read(keras.ops.reshape(told, (-1, WIDTH))), (-1, told.shape[1], units))
+    is_line = keras.ops.any(told != 0, axis=-1)  # false where the story is over
+    age = keras.ops.flip(keras.ops.cumsum(keras.ops.flip(is_line, 1), 1), 1)  # the last line's is 1
+
+    def remember():
+        return Dense(units)(lines) + Embedding(told.shape[1] + 1, units)(age)
+
+    state, keys, looks = keras.ops.expand_dims(read(asked), 1), remember(), []
+    for _ in range(hops):
+        values = remember()
+        found, look = Attention()(
+            [state, values, keys], mask=[None, is_line], return_attention_scores=True
+        )
+        state, keys = state + found, values
+        looks.append(look)
+    answer = Dense(len(PLACES))(state[:, 0])
+    return keras.Model([told, asked], answer), keras.Model([told, asked], keras.ops.concatenate(looks, 1))
+
+
+def reader(units):
+    """The baseline: an LSTM reads the story and then the question, word by word."""
+    told, asked = inputs()
+    words = keras.ops.concatenate([keras.ops.reshape(told, (-1, told.shape[1] * WIDTH)), asked], 1)
+    state = LSTM(units)(Embedding(len(WORDS), units, mask_zero=True)(words))
+    return keras.Model([told, asked], Dense(len(PLACES))(state))
+
+
+def train(model, stories, epochs, rate=0.003):
+    (told, asked), answers = to_arrays(stories)
+    steps = epochs * -(-len(answers) // 64)
+    schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
+    model.compile(
+        keras.optimizers.Adam(schedule, clipnorm=1.0),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    model.fit([told, asked], answers, batch_size=64, epochs=epochs, verbose=2)
+
+
+def accuracy(model, stories):
+    arrays, answers = to_arrays(stories)
+    return np.mean(model.predict(arrays, verbose=0).argmax(-1) == answers)
