@@ -32,7 +32,7 @@ ASK = ["where is", "where was the", "before the"]
 PHRASES = PEOPLE + PLACES + THINGS + GO + TAKE + DROP + ASK
 WORDS = ["", *sorted({word for phrase in PHRASES for word in phrase.split()})]
 LINES = {1: 10, 2: 14, 3: 18}  # the most lines of a story of each task
-WIDTH = 7  # the most words of a line
+LONGEST = 5, 7  # the most words of a line, and of a question
 
 
 class Story:
@@ -97,8 +97,8 @@ def make_stories(task, count, chance):
 
 def to_arrays(stories):
     """Ids of the words: stories [B, lines, words] and questions [B, words]; and of the answers [B]."""
-    told = np.zeros((len(stories), max(LINES.values()), WIDTH), "int32")
-    asked = np.zeros((len(stories), WIDTH), "int32")
+    told = np.zeros((len(stories), max(LINES.values()), LONGEST[0]), "int32")
+    asked = np.zeros((len(stories), LONGEST[1]), "int32")
     for b, (lines, question, _) in enumerate(stories):
         for row, line in [*zip(told[b], lines), (asked[b], question)]:
             row[: len(line.split())] = [WORDS.index(word) for word in line.split()]
@@ -106,14 +106,15 @@ def to_arrays(stories):
 
 
 def inputs():
-    return keras.Input((max(LINES.values()), WIDTH), dtype="int32"), keras.Input((WIDTH,), dtype="int32")
+    shapes = (max(LINES.values()), LONGEST[0]), (LONGEST[1],)
+    return [keras.Input(shape, dtype="int32") for shape in shapes]
 
 
 def memory_network(units, hops):
     """The network that answers, and one that shows where it looked: [B, hops, lines]."""
     told, asked = inputs()
     read = keras.Sequential([Embedding(len(WORDS), units, mask_zero=True), GRU(units)])
-    lines = keras.ops.reshape(read(keras.ops.reshape(told, (-1, WIDTH))), (-1, told.shape[1], units))
+    lines = keras.ops.reshape(read(keras.ops.reshape(told, (-1, LONGEST[0]))), (-1, told.shape[1], units))
     is_line = keras.ops.any(told != 0, axis=-1)  # false where the story is over
     age = keras.ops.flip(keras.ops.cumsum(keras.ops.flip(is_line, 1), 1), 1)  # the last line's is 1
 
@@ -135,7 +136,7 @@ def memory_network(units, hops):
 def reader(units):
     """The baseline: an LSTM reads the story and then the question, word by word."""
     told, asked = inputs()
-    words = keras.ops.concatenate([keras.ops.reshape(told, (-1, told.shape[1] * WIDTH)), asked], 1)
+    words = keras.ops.concatenate([keras.ops.reshape(told, (-1, told.shape[1] * told.shape[2])), asked], 1)
     state = LSTM(units)(Embedding(len(WORDS), units, mask_zero=True)(words))
     return keras.Model([told, asked], Dense(len(PLACES))(state))
 
