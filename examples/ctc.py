@@ -29,6 +29,7 @@ SYMBOLS = "- " + "".join(MORSE)  # symbol 0 is the blank, symbol 1 the space bet
 RATE = 4000  # samples a second
 FRAME = 80  # samples a frame: 20 ms
 BANDS = slice(6, 26)  # of 50 Hz each: 300 to 1300 Hz
+STEP = 3  # frames a time step of the network
 SECONDS = 6
 
 
@@ -57,21 +58,21 @@ def send(text, unit, uneven, pitch, noise, chance):
 
 
 def hear(samples):
-    """The loudness of each band, frame by frame [T, bands]: logarithms, less their mean."""
+    """The loudness in the band of the tone [T, STEP]: logarithms, less their mean."""
     frames = samples.reshape(-1, FRAME) * np.hanning(FRAME)
-    power = np.abs(np.fft.rfft(frames)[:, BANDS]) ** 2
-    loudness = np.log(power + 0.1)
-    return (loudness - loudness.mean()).astype("float32")
+    loudness = np.log(np.abs(np.fft.rfft(frames)[:, BANDS]) ** 2 + 0.1)
+    tone = loudness[:, loudness.mean(0).argmax()]
+    return (tone - tone.mean()).reshape(-1, STEP).astype("float32")
 
 
 def record(count, chance):
-    """Recordings [B, T, bands] of random words, and what was sent: texts, units, levels of noise."""
+    """Recordings [B, T, STEP] of random words, and what was sent: texts, units, levels of noise."""
     sounds, texts, units, noises = [], [], [], []
     while len(texts) < count:
         text = "".join(chance.choice([*MORSE], chance.integers(3, 9)))
         cut = chance.integers(2, len(text))
         text = f"{text[:cut]} {text[cut:]}".strip()
-        unit, noise = chance.uniform(0.04, 0.08), chance.uniform(0.1, 2)
+        unit, noise = chance.uniform(0.04, 0.08), chance.uniform(0.1, 1.5)
         if len(key(text)) * unit > 0.85 * SECONDS:
             continue
         sounds.append(hear(send(text, unit, 0.1, chance.uniform(400, 1200), noise, chance)))
@@ -87,15 +88,21 @@ def to_labels(texts):
     return ids
 
 
-def network(frames, bands, units):
-    """Logits [B, T / 2, symbols]: two frames are a time step."""
+def network(units):
+    """Logits [B, T, symbols] for recordings [B, T, STEP]."""
     return keras.Sequential([
-        keras.Input((frames, bands)),
-        keras.layers.Reshape((frames // 2, 2 * bands)),
+        keras.Input((None, STEP)),
         Bidirectional(LSTM(units, return_sequences=True)),
         Bidirectional(LSTM(units, return_sequences=True)),
         Dense(len(SYMBOLS)),
     ])
+
+
+def train(model, sounds, texts, epochs, rate=0.01):
+    steps = epochs * -(-len(texts) // 32)
+    schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
+    model.compile(keras.optimizers.Adam(schedule, clipnorm=1.0), keras.losses.CTC())
+    model.fit(sounds, to_labels(texts), batch_size=32, epochs=epochs, verbose=2)
 
 
 def fold(path):
@@ -111,8 +118,7 @@ def decode(logits, strategy):
 
 def read_by_rule(loudness, unit):
     """The baseline: thresholds of loudness and length. It is told the sender's speed."""
-    power = np.exp(loudness)
-    tone = power[:, power.mean(0).argmax()]
+    tone = np.exp(loudness.ravel())
     down = tone > tone.max() / 4
     text, letter = "", ""
     codes = {code: c for c, code in MORSE.items()}
@@ -137,3 +143,26 @@ def distance(a, b):
 
 def error_rate(read, sent):
     return sum(map(distance, read, sent)) / sum(map(len, sent))
+
+
+@click.command()
+@click.option("--recordings", default=3000, show_default=True, type=click.IntRange(1), help="To train on.")
+@click.option("--epochs", default=10, show_default=True, type=click.IntRange(1), help="Passes over them.")
+@click.option("--units", default=64, show_default=True, type=click.IntRange(1), help="Of a layer, in each direction.")
+@click.option("--held-out", default=300, show_default=True, type=click.IntRange(1), help="Recordings to test on.")
+@click.option("--seed", default=0, show_default=True, help="Same seed, same result.")
+def main(recordings, epochs, units, held_out, seed):
+    """Learn to read Morse code from noisy recordings, which are generated."""
+    fix_seed(seed)
+    chance = np.random.default_rng(seed)
+    sounds, texts, _, _ = record(recordings, chance)
+    heard, sent, speeds, noises = record(held_out, chance)
+    model = network(sounds, units)
+    train(model, sounds, texts, epochs)
+    logits = model.predict(heard, verbose=0)
+    show_path(logits[0], sent[0])
+    read = {
+        "by thresholds, told the speed": [*map(read_by_rule, heard, speeds)],
+        "CTC, greedy": decode(logits, "greedy"),
+        "CTC, beam search": decode(logits, "beam_search"),
+    }

@@ -113,15 +113,16 @@ def inputs():
 def memory_network(units, hops):
     """The network that answers, and one that shows where it looked: [B, hops, lines]."""
     told, asked = inputs()
-    read = keras.Sequential([Embedding(len(WORDS), units, mask_zero=True), GRU(units)])
-    lines = keras.ops.reshape(read(keras.ops.reshape(told, (-1, LONGEST[0]))), (-1, told.shape[1], units))
+    words, reader = Embedding(len(WORDS), units, mask_zero=True), GRU(units)
+    lines = reader(words(keras.ops.reshape(told, (-1, LONGEST[0]))))  # every line of the batch
+    lines = keras.ops.reshape(lines, (-1, told.shape[1], units))
     is_line = keras.ops.any(told != 0, axis=-1)  # false where the story is over
     age = keras.ops.flip(keras.ops.cumsum(keras.ops.flip(is_line, 1), 1), 1)  # the last line's is 1
 
     def remember():
         return Dense(units)(lines) + Embedding(told.shape[1] + 1, units)(age)
 
-    state, keys, looks = keras.ops.expand_dims(read(asked), 1), remember(), []
+    state, keys, looks = keras.ops.expand_dims(reader(words(asked)), 1), remember(), []
     for _ in range(hops):
         values = remember()
         found, look = Attention()(

@@ -108,6 +108,12 @@ def accuracy(forms, ids, pieces):
     return f"{np.mean(right):.2%}"
 
 
+def sentence(pieces):
+    """From where to where a sentence goes: the first that begins after another one's end."""
+    ends = [i for i, piece in enumerate(pieces) if piece == ". "] + [len(pieces) - 1] * 2
+    return ends[0] + 1, ends[1] + 1
+
+
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--units", default=128, show_default=True, type=click.IntRange(1), help="Units that read forward, and as many backward.")
@@ -129,16 +135,17 @@ def main(files, units, epochs, window, characters, seed):
     forms = Forms(seen)
     restored = {"each character's most frequent form": forms.counts.argmax(1)[forms.to_inputs(held_out)]}
     for name, layer in {
-        "reading forward only": LSTM(2 * units, return_sequences=True),
+        "reading forward only": LSTM(round(1.4 * units), return_sequences=True),  # as many weights
         "reading forward and backward": Bidirectional(LSTM(units, return_sequences=True)),
     }.items():
         click.echo(f"\nTrain the network {name}")
         model = network(forms, layer)
         train(model, forms, seen, window, epochs)
         restored[name] = restore(model, forms, held_out, window)
-    click.echo("\nlost      " + "".join(map(bare, held_out[:window])))
-    click.echo("restored  " + forms.to_text(restored[name][:window], held_out[:window]))
-    click.echo("true      " + "".join(held_out[:window]))
+    shown = slice(*sentence(held_out))
+    click.echo("\nlost      " + "".join(map(bare, held_out[shown])))
+    click.echo("restored  " + forms.to_text(restored[name][shown], held_out[shown]))
+    click.echo("true      " + "".join(held_out[shown]))
     print_figures(
         f"Restored rightly, of {len(held_out)} held-out characters",
         [(name, accuracy(forms, ids, held_out)) for name, ids in restored.items()],
