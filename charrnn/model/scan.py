@@ -20,12 +20,15 @@ from charrnn.model.backend import tf
 from charrnn.model.by_hand import ByHand, InColumns, columns_pay
 from charrnn.model.by_tape import ByTape
 from charrnn.model.linear import linear_scan
+from charrnn.model.masking import Masked
 from charrnn.model.ops import TensorOps
 from charrnn.model.steps import Parts, Step, time_steps
 from charrnn.types import State, Tensor, Weights
 
 
-def scan_cell(cell: Cell, z: Tensor, weights: Weights, state: State) -> tuple[Tensor, State]:
+def scan_cell(
+    cell: Cell, z: Tensor, weights: Weights, state: State, mask: "Tensor | None" = None
+) -> tuple[Tensor, State]:
     """A cell run over all time steps.
 
     Args:
@@ -33,18 +36,24 @@ def scan_cell(cell: Cell, z: Tensor, weights: Weights, state: State) -> tuple[Te
         z: The input products x_t W, [T, B, G].
         weights: The cell's weights, prepared, with its bias and without its kernel.
         state: The state before, [B, U] each part.
+        mask: bool [T, B], false at the steps that leave a sequence's state as it was; by default
+            there are none.
 
     Returns:
-        The outputs [T, B, U] and the state after the last time step.
+        The outputs [T, B, U], each the first part of a step's state, and the state after the
+        last time step.
     """
     if isinstance(cell, Linear):
         a, b = cell.coefficients(TensorOps(), z + weights["bias"])
+        if mask is not None:
+            a, b = tf.where(mask[..., None], a, 1), tf.where(mask[..., None], b, 0)
         outputs = linear_scan(a, b, state[0])
         return outputs, (outputs[-1],)
 
     @tf.custom_gradient
     def differentiable(z: Tensor, state: Parts, *values: Tensor) -> tuple[Parts, Callable]:
         step = choose_step(cell, z)(cell, z, dict(zip(weights, values, strict=True)))
+        step = step if mask is None else Masked(step, mask)
         history, saved, last = run_forward(step, transposed(step, state))
 
         def gradient(d_outputs: Tensor, *d_last: Tensor) -> Parts:
