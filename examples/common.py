@@ -1,6 +1,7 @@
-"""What the examples share: a fixed seed, and the table of figures at the end."""
+"""What the examples share: a fixed seed, an option for a picture, and the table of figures at the end."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 import keras
@@ -22,3 +23,22 @@ def print_figures(measure: str, figures: Sequence[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in figures)
     for name, figure in figures:
         click.echo(f"  {name:<{width}}  {figure}")
+
+
+def _writable(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
+    """The path, if a picture can be written there: known before the training, not after it."""
+    if path is None:
+        return None
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise click.BadParameter(f"{path} ends in none of .png, .svg, .pdf.")
+    if not path.parent.is_dir():
+        raise click.BadParameter(f"the folder {path.parent} does not exist; make it first.")
+    return path
+
+
+picture_option = click.option(
+    "--picture",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    callback=_writable,
+    help="Draw a picture into this file: .png, .svg or .pdf.",
+)

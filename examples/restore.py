@@ -21,7 +21,9 @@ import keras
 import numpy as np
 import regex
 from common import fix_seed, print_figures
-from keras.layers import LSTM, Bidirectional, Dense, Embedding
+from keras.layers import Bidirectional, Dense, Embedding
+
+from charrnn.layers import LSTM
 
 HELD_OUT = 0.1  # this share of the text, its end, is for testing
 
