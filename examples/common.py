@@ -1,4 +1,4 @@
-"""What the examples share: a fixed seed, an option for a picture, and the table of figures at the end."""
+"""What the examples share: a fixed seed, where pictures go, the table of figures at the end."""
 
 from collections.abc import Sequence
 from pathlib import Path

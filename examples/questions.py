@@ -2,15 +2,17 @@
 
 The stories are made after Jason Weston et al., "Towards AI-complete question answering: a set of
 prerequisite toy tasks" (2015), tasks 1 to 3. The network is that of Sainbayar Sukhbaatar et al.,
-"End-to-end memory networks" (2015), with a GRU that reads the lines:
+"End-to-end memory networks" (2015), with a GRU to read the lines:
 
-    mary went to the kitchen        Each line of the story becomes a vector: the memory. The question
-    john took the milk              becomes a vector too. It looks at the memory with attention, and
-    mary moved to the garden        what it finds is added to it; then it looks again. Each look is
-    where is mary                   a hop. After the last hop, a dense layer names the place.
+    mary went to the kitchen      Each line of the story becomes a vector: the memory. The question
+    john took the milk            becomes a vector too. It looks at the memory with attention, and
+    mary moved to the garden      what it finds is added to it; then it looks again. Each look is a
+    where is mary                 hop. After the last hop, a dense layer names the place.
 
 Task 1 asks where somebody is: one line says it. Task 2 asks where a thing is: one line says who took
 it, another where they went. Task 3 asks where a thing was before it came to a place.
+
+What to expect: EXPECT
 """
 
 import random
@@ -98,11 +100,11 @@ def make_stories(task, count, chance):
 
 
 def to_arrays(stories):
-    """Ids of the words: stories [B, lines, words] and questions [B, words]; and of the answers [B]."""
+    """Ids of words, stories [B, lines, words] and questions [B, words]; ids of answers [B]."""
     told = np.zeros((len(stories), max(LINES.values()), LONGEST[0]), "int32")
     asked = np.zeros((len(stories), LONGEST[1]), "int32")
     for b, (lines, question, _) in enumerate(stories):
-        for row, line in [*zip(told[b], lines), (asked[b], question)]:
+        for row, line in [*zip(told[b], lines, strict=False), (asked[b], question)]:
             row[: len(line.split())] = [WORDS.index(word) for word in line.split()]
     return [told, asked], np.array([PLACES.index(answer) for _, _, answer in stories])
 
@@ -132,19 +134,21 @@ def memory_network(units, hops):
         )
         state, keys = state + found, values
         looks.append(look)
-    answer = Dense(len(PLACES))(state[:, 0])
-    return keras.Model([told, asked], answer), keras.Model([told, asked], keras.ops.concatenate(looks, 1))
+    answer, looks = Dense(len(PLACES))(state[:, 0]), keras.ops.concatenate(looks, 1)
+    return keras.Model([told, asked], answer), keras.Model([told, asked], looks)
 
 
 def reader(units):
     """The baseline: an LSTM reads the story and then the question, word by word."""
     told, asked = inputs()
-    words = keras.ops.concatenate([keras.ops.reshape(told, (-1, told.shape[1] * told.shape[2])), asked], 1)
+    words = keras.ops.concatenate(
+        [keras.ops.reshape(told, (-1, told.shape[1] * told.shape[2])), asked], 1
+    )
     state = LSTM(units)(Embedding(len(WORDS), units, mask_zero=True)(words))
     return keras.Model([told, asked], Dense(len(PLACES))(state))
 
 
-def train(model, stories, epochs, rate=0.003):
+def train(model, stories, epochs, rate=0.01):
     (told, asked), answers = to_arrays(stories)
     steps = epochs * -(-len(answers) // 64)
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
@@ -171,7 +175,8 @@ def draw(shows, stories, path):
     """Where each hop looked, in one story of each task: a picture, written to a file."""
     looks = shows.predict(to_arrays(stories)[0], verbose=0)
     figure = Figure(figsize=(4 * len(stories), 5), layout="constrained")
-    for plot, (lines, question, answer), look in zip(figure.subplots(1, len(stories)), stories, looks):
+    plots = figure.subplots(1, len(stories))
+    for plot, (lines, question, answer), look in zip(plots, stories, looks, strict=True):
         plot.imshow(look[:, : len(lines)].T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         plot.set_xticks(range(len(look)), [f"hop {hop}" for hop in range(1, len(look) + 1)])
         plot.set_yticks(range(len(lines)), lines)
@@ -180,11 +185,11 @@ def draw(shows, stories, path):
 
 
 @click.command()
-@click.option("--stories", default=5000, show_default=True, type=click.IntRange(1), help="Of each task, to train on.")
-@click.option("--held-out", default=500, show_default=True, type=click.IntRange(1), help="Of each task, to test on.")
-@click.option("--epochs", default=12, show_default=True, type=click.IntRange(1), help="Passes over them.")
-@click.option("--units", default=32, show_default=True, type=click.IntRange(1), help="Numbers of a vector.")
-@click.option("--seed", default=0, show_default=True, help="Same seed, same result.")
+@click.option("--stories", default=5000, type=click.IntRange(1), help="Of each task [5000].")
+@click.option("--held-out", default=500, type=click.IntRange(1), help="And to test on [500].")
+@click.option("--epochs", default=12, type=click.IntRange(1), help="Passes over them [12].")
+@click.option("--units", default=32, type=click.IntRange(1), help="Numbers of a vector [32].")
+@click.option("--seed", default=0, help="Same seed, same result [0].")
 @picture_option
 def main(stories, held_out, epochs, units, seed, picture):
     """Learn to answer questions about generated stories."""

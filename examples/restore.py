@@ -1,15 +1,16 @@
 """Capitals, accents and spaces put back into a text that lost them.
 
-Mike Schuster and Kuldip K. Paliwal, "Bidirectional recurrent neural networks" (1997). Input and output
-are synced: for each character that is left, the network names the form that it had, together with the
-space after it, if there was one.
+Mike Schuster and Kuldip K. Paliwal, "Bidirectional recurrent neural networks" (1997). Input and
+output are synced: for each character that is left, the network names the form that it had, together
+with the space after it, if there was one.
 
-    lost      n o u s i r o n s a l e c o l e .
-    restored  N o u s␣i r o n s␣à␣l ' é c o l e .
+    lost      n o u s  i r o n s  a  l a m e r .
+    restored  N o u s␣ i r o n s␣ à␣ l a␣ m e r .
 
-Whether a word ends after this letter depends on the letters that come next. One recurrent layer
-reads the text forward, another backward, and the output layer sees both. A network that only reads
-forward has to guess.
+Whether a word ends after a letter, the letters tell that come next. So one recurrent layer reads the
+text forward, another backward, and the output layer sees both.
+
+What to expect: EXPECT
 """
 
 from pathlib import Path
@@ -29,17 +30,20 @@ HELD_OUT = 0.1  # this share of the text, its end, is for testing
 
 
 def python_help():
-    """The text of Python's own help(), which every installation has: its sentences, without tables."""
-    paragraphs = [paragraph for topic in topics.values() for paragraph in topic.split("\n\n")]
+    """The sentences of Python's own help(), which every installation has."""
+    paragraphs = "\n\n".join(topics.values()).split("\n\n")
     return " ".join(p for p in paragraphs if p[:1].isupper() and p.endswith("."))
 
 
 def read_files(paths):
     """The files' text, one after the other."""
-    try:
-        return "\n".join(path.read_text(encoding="utf-8") for path in paths)
-    except UnicodeDecodeError as error:
-        raise click.ClickException(f"A file is not UTF-8 text ({error}): save it as UTF-8.") from error
+    texts = []
+    for path in paths:
+        try:
+            texts.append(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise click.ClickException(f"{path} is not UTF-8 text; save it as UTF-8.") from error
+    return "\n".join(texts)
 
 
 def cut(text):
@@ -86,6 +90,14 @@ def network(forms, layer):
     return keras.Sequential([Embedding(len(forms.bares), 64), layer, Dense(len(forms.pieces))])
 
 
+def layers(units):
+    """What reads the text: forward only, or in both directions with about as many weights."""
+    return {
+        "forward only": LSTM(round(1.4 * units), return_sequences=True),
+        "forward and backward": Bidirectional(LSTM(units, return_sequences=True)),
+    }
+
+
 def train(model, forms, pieces, length, epochs):
     inputs, targets = forms.to_inputs(pieces), forms.to_targets(pieces)
     steps = epochs * -(-len(pieces) // (32 * length))
@@ -94,7 +106,8 @@ def train(model, forms, pieces, length, epochs):
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    model.fit(windows(inputs, length), windows(targets, length), batch_size=32, epochs=epochs, verbose=2)
+    rows = windows(inputs, length), windows(targets, length)
+    model.fit(*rows, batch_size=32, epochs=epochs, verbose=2)
 
 
 def restore(model, forms, pieces, length):
@@ -118,11 +131,13 @@ def sentence(pieces):
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--units", default=128, show_default=True, type=click.IntRange(1), help="Units that read forward, and as many backward.")
-@click.option("--epochs", default=8, show_default=True, type=click.IntRange(1), help="Passes over the text.")
-@click.option("--window", default=100, show_default=True, type=click.IntRange(1), help="Characters that are read together.")
-@click.option("--characters", default=10**9, type=click.IntRange(1), help="Take only so many characters of the text.")
-@click.option("--seed", default=0, show_default=True, help="Same seed, same result.")
+@click.option("--units", default=128, type=click.IntRange(1), help="In each direction [128].")
+@click.option("--epochs", default=8, type=click.IntRange(1), help="Passes over the text [8].")
+@click.option(
+    "--window", default=100, type=click.IntRange(1), help="Characters read at once [100]."
+)
+@click.option("--characters", default=10**9, type=click.IntRange(1), help="Take so many [all].")
+@click.option("--seed", default=0, help="Same seed, same result [0].")
 def main(files, units, epochs, window, characters, seed):
     """Put capitals, accents and spaces back into FILES; without any, into the text of Python's help."""
     fix_seed(seed)
@@ -135,12 +150,9 @@ def main(files, units, epochs, window, characters, seed):
             "name a longer text, or a smaller --window."
         )
     forms = Forms(seen)
-    restored = {"each character's most frequent form": forms.counts.argmax(1)[forms.to_inputs(held_out)]}
-    for name, layer in {
-        "reading forward only": LSTM(round(1.4 * units), return_sequences=True),  # as many weights
-        "reading forward and backward": Bidirectional(LSTM(units, return_sequences=True)),
-    }.items():
-        click.echo(f"\nTrain the network {name}")
+    restored = {"most frequent form": forms.counts.argmax(1)[forms.to_inputs(held_out)]}
+    for name, layer in layers(units).items():
+        click.echo(f"\nReading {name}")
         model = network(forms, layer)
         train(model, forms, seen, window, epochs)
         restored[name] = restore(model, forms, held_out, window)
