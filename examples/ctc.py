@@ -165,12 +165,12 @@ def error_rates(read, sent, noises):
     return " ".join(f"{rate:>7.1%}" for rate in rates)
 
 
-@click.command()
-@click.option("--recordings", default=3000, type=click.IntRange(1), help="To train on [3000].")
-@click.option("--held-out", default=300, type=click.IntRange(2), help="To test on [300].")
-@click.option("--epochs", default=10, type=click.IntRange(1), help="Passes over them [10].")
-@click.option("--units", default=48, type=click.IntRange(1), help="In each direction [48].")
-@click.option("--seed", default=0, help="Same seed, same result [0].")
+@click.command(context_settings={"show_default": True})
+@click.option("--recordings", default=3000, type=click.IntRange(1), help="To train on.")
+@click.option("--held-out", default=300, type=click.IntRange(2), help="To test on.")
+@click.option("--epochs", default=10, type=click.IntRange(1), help="Passes over them.")
+@click.option("--units", default=48, type=click.IntRange(1), help="In each direction.")
+@click.option("--seed", default=0, help="Same seed, same result.")
 def main(recordings, held_out, epochs, units, seed):
     """Learn to read Morse code from generated recordings."""
     fix_seed(seed)

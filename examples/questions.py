@@ -9,8 +9,8 @@ prerequisite toy tasks" (2015), tasks 1 to 3. The network is that of Sainbayar S
     mary moved to the garden      what it finds is added to it; then it looks again. Each look is a
     where is mary                 hop. After the last hop, a dense layer names the place.
 
-Task 1 asks where somebody is: one line says it. Task 2 asks where a thing is: one line says who took
-it, another where they went. Task 3 asks where a thing was before it came to a place.
+Task 1 asks where somebody is: one line says it. Task 2 asks where a thing is: one line says who
+took it, another where they went. Task 3 asks where a thing was before it came to a place.
 
 What to expect: EXPECT
 """
@@ -184,12 +184,12 @@ def draw(shows, stories, path):
     figure.savefig(path, dpi=150)
 
 
-@click.command()
-@click.option("--stories", default=5000, type=click.IntRange(1), help="Of each task [5000].")
-@click.option("--held-out", default=500, type=click.IntRange(1), help="And to test on [500].")
-@click.option("--epochs", default=12, type=click.IntRange(1), help="Passes over them [12].")
-@click.option("--units", default=32, type=click.IntRange(1), help="Numbers of a vector [32].")
-@click.option("--seed", default=0, help="Same seed, same result [0].")
+@click.command(context_settings={"show_default": True})
+@click.option("--stories", default=5000, type=click.IntRange(1), help="Of each task.")
+@click.option("--held-out", default=500, type=click.IntRange(1), help="And to test on.")
+@click.option("--epochs", default=12, type=click.IntRange(1), help="Passes over them.")
+@click.option("--units", default=32, type=click.IntRange(1), help="Numbers of a vector.")
+@click.option("--seed", default=0, help="Same seed, same result.")
 @picture_option
 def main(stories, held_out, epochs, units, seed, picture):
     """Learn to answer questions about generated stories."""
@@ -199,11 +199,10 @@ def main(stories, held_out, epochs, units, seed, picture):
     seen = [story for made in told.values() for story in made[held_out:]]
     tests = [made[:held_out] for made in told.values()]
     figures = [("the most frequent answer", [most_frequent(test) for test in tests])]
-    for name, (model, shows) in {
-        "LSTM, the story word by word": (reader(units), None),
-        "memory, 1 hop": memory_network(units, 1),
-        "memory, 3 hops": memory_network(units, 3),
-    }.items():
+    hops_1, _ = memory_network(units, 1)
+    hops_3, shows = memory_network(units, 3)
+    networks = {"LSTM": reader(units), "memory, 1 hop": hops_1, "memory, 3 hops": hops_3}
+    for name, model in networks.items():
         click.echo(f"\n{name}")
         train(model, seen, epochs)
         figures.append((name, [accuracy(model, test) for test in tests]))

@@ -7,8 +7,8 @@ with the space after it, if there was one.
     lost      n o u s  i r o n s  a  l a m e r .
     restored  N o u s␣ i r o n s␣ à␣ l a␣ m e r .
 
-Whether a word ends after a letter, the letters tell that come next. So one recurrent layer reads the
-text forward, another backward, and the output layer sees both.
+The letters that come next tell whether a word ends here. So one recurrent layer reads the text
+forward, another backward, and the output layer sees both.
 
 What to expect: EXPECT
 """
@@ -58,7 +58,7 @@ def bare(piece):
 
 
 class Forms:
-    """The ids of bare characters and of their forms, and how often each form occurs. 0: not known."""
+    """Ids of bare characters and of their forms (0: not known), and how often each form occurs."""
 
     def __init__(self, pieces):
         self.pieces = ["", *sorted(set(pieces))]
@@ -129,17 +129,17 @@ def sentence(pieces):
     return ends[0] + 1, ends[1] + 1
 
 
-@click.command()
+@click.command(context_settings={"show_default": True})
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--units", default=128, type=click.IntRange(1), help="In each direction [128].")
-@click.option("--epochs", default=8, type=click.IntRange(1), help="Passes over the text [8].")
+@click.option("--units", default=128, type=click.IntRange(1), help="In each direction.")
+@click.option("--epochs", default=8, type=click.IntRange(1), help="Passes over the text.")
 @click.option(
     "--window", default=100, type=click.IntRange(1), help="Characters read at once [100]."
 )
-@click.option("--characters", default=10**9, type=click.IntRange(1), help="Take so many [all].")
-@click.option("--seed", default=0, help="Same seed, same result [0].")
+@click.option("--characters", type=click.IntRange(1), help="Take so many, not all.")
+@click.option("--seed", default=0, help="Same seed, same result.")
 def main(files, units, epochs, window, characters, seed):
-    """Put capitals, accents and spaces back into FILES; without any, into the text of Python's help."""
+    """Put capitals, accents and spaces back into FILES, or into the text of Python's help."""
     fix_seed(seed)
     pieces = cut((read_files(files) if files else python_help())[:characters])
     split = int(len(pieces) * (1 - HELD_OUT))
