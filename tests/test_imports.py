@@ -29,7 +29,7 @@ LAYERS = (
     ("charrnn.summary",),
     ("charrnn.outputs",),
     ("charrnn.model",),
-    ("charrnn.evaluation", "charrnn.dynamic"),
+    ("charrnn.evaluation", "charrnn.dynamic", "charrnn.layers"),
     ("charrnn.sampling",),
     ("charrnn.text_model", "charrnn.recording", "charrnn.inspection"),
     ("charrnn.training", "charrnn.language_model"),
@@ -214,7 +214,12 @@ def test_light_modules_import_nothing_heavy(module: str) -> None:
 
 
 def test_the_search_does_find_what_is_heavy() -> None:
-    for module in ("charrnn.model.network", "charrnn.training.begin", "charrnn.sampling.graph"):
+    for module in (
+        "charrnn.model.network",
+        "charrnn.layers",
+        "charrnn.training.begin",
+        "charrnn.sampling.graph",
+    ):
         assert way_to_heavy(module)[-1] in {"tensorflow", "keras"}
     assert way_to_heavy("charrnn.cli.progress")[-1] == "tqdm"
     assert set(light()) >= {

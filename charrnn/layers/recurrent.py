@@ -4,7 +4,8 @@ from typing import Any
 
 from charrnn.cells import CELLS, RECURRENT_KERNEL, Cell
 from charrnn.errors import ConfigError
-from charrnn.layers.running import Plan, runner
+from charrnn.layers.plan import Inputs, Plan
+from charrnn.layers.running import run
 from charrnn.layers.weights import ROLES, as_in_keras, role, specify
 from charrnn.model.backend import keras, tf
 from charrnn.model.network import Clipped
@@ -107,6 +108,10 @@ class RNN(keras.layers.Layer):
         self.activation, self.recurrent_activation = named(activation), named(recurrent_activation)
         self._cell_class = find_cell(cell)
         self._made = self._cell_class(self.activation, self.recurrent_activation)
+        check_sizes(units, dropout=dropout, recurrent_dropout=recurrent_dropout)
+        if recurrent_dropout and RECURRENT_KERNEL not in self._made.weights(1, units):
+            why = f"the cell {cell} has no recurrent kernel to drop from"
+            raise ConfigError(why, {"recurrent_dropout": recurrent_dropout}, way_out="leave it out")
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
@@ -176,8 +181,10 @@ class RNN(keras.layers.Layer):
         x = tf.cast(sequences, self._dtype)
         state = self._start(x, initial_state)
         x, weights = self._dropped(x, self._weights(x.shape[-1]), training)
-        run = runner(self._plan())
-        outputs, after = run(x, only(mask, sequences_mask), state, weights)
+        taken = only(mask, sequences_mask)
+        taken = None if taken is None else tf.cast(taken, tf.bool)
+        inputs = Inputs(x, taken, state, weights)
+        outputs, after = run(self._plan(), inputs, bool(training))
         if self.stateful:
             self._carried.assign(after)
         outputs, *after = (tf.cast(each, self.compute_dtype) for each in (outputs, *after))
@@ -291,9 +298,17 @@ class Carried:
 
 
 def only(*masks: Any) -> "Tensor | None":
-    """The first mask there is, as bool."""
-    given = [each for each in keras.tree.flatten(masks) if each is not None]
-    return tf.cast(given[0], tf.bool) if given else None
+    """The first mask there is."""
+    return next((each for each in keras.tree.flatten(masks) if each is not None), None)
+
+
+def check_sizes(units: int, **rates: float) -> None:
+    """ConfigError where the units or a rate of dropout are out of range."""
+    if not isinstance(units, int) or units < 1:
+        raise ConfigError("it must be a whole number above zero", {"units": units})
+    for name, rate in rates.items():
+        if not 0 <= rate < 1:
+            raise ConfigError("it must be at least 0 and below 1", {name: rate})
 
 
 def named(activation: Any) -> str | None:

@@ -1,76 +1,105 @@
-"""A cell run over a batch of sequences, compiled, whatever the program around it is.
+"""A layer's cell, run over a batch by compiled functions, whatever the program around it is.
 
-The scan is fast only where XLA compiles it. So a layer calls a compiled function of its own:
-TensorFlow compiles it, and its gradient, once for each shape.
+The scan is fast only where XLA compiles it. So a layer calls compiled functions of its own, one
+forward and one backward: each is compiled once for each shape.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
+from typing import Any
 
-from charrnn.cells import Cell
+from charrnn.layers.cudnn import on_cudnn, run_on_cudnn
+from charrnn.layers.halves import batch_size, either, halves_of, joined, nothing_like
+from charrnn.layers.plan import Inputs, Plan
+from charrnn.layers.sequences import backward, forward
 from charrnn.model.backend import tf
-from charrnn.model.ops import TensorOps
-from charrnn.model.scan import scan_cell
 from charrnn.types import State, Tensor
 
 
-class Plan(NamedTuple):
-    """How a layer runs its cell. Layers with the same plan share what is compiled."""
+def run(plan: Plan, inputs: Inputs, training: bool) -> tuple[Tensor, State]:
+    """The outputs [B, T, U], or the last one [B, U], and the state after.
 
-    cell: type[Cell]
-    choices: tuple[str | None, str | None]
-    """The cell's activation and recurrent activation."""
-    return_sequences: bool
-    go_backwards: bool
-    zero_output_for_mask: bool
+    What the gradient needs is kept in training alone; elsewhere a gradient, should one be asked
+    for, runs the forward loop again.
+    """
+    if on_cudnn(plan):
+        return run_on_cudnn(plan, inputs)
+    names, parts = list(inputs.weights), len(inputs.state)
+
+    @tf.custom_gradient
+    def differentiable(*tensors: Tensor) -> tuple[tuple[Tensor, ...], Callable]:
+        x, *rest = map(tf.stop_gradient, tensors)  # or a tape would look into what is compiled
+        state, weights = tuple(rest[:parts]), dict(zip(names, rest[parts:], strict=True))
+        given = Inputs(x, inputs.mask, state, weights)
+        outputs, after, kept = grouped(run_forward, plan, training)(given)
+
+        def gradient(d_outputs: Tensor, *d_after: Tensor) -> list[Tensor]:
+            again = kept if training else grouped(run_forward, plan, True)(given)[2]
+            d = grouped(run_backward, plan)(given, again, d_outputs, d_after)
+            return [d.x, *d.state, *(d.weights[name] for name in names)]
+
+        return (outputs, *after), gradient
+
+    outputs, *after = differentiable(inputs.x, *inputs.state, *inputs.weights.values())
+    return outputs, tuple(after)
 
 
-Runner = Callable[[Tensor, "Tensor | None", State, Mapping[str, Tensor]], tuple[Tensor, State]]
-"""From x [B, T, D], a mask [B, T] or None, the state and the weights to outputs and new state."""
+def run_forward(plan: Plan, keep: bool, inputs: Inputs) -> tuple[Tensor, State, Any]:
+    """`forward`, of both halves of the batch side by side where that is faster."""
+    run = compiled(forward, plan, keep)
+
+    def whole() -> tuple[Tensor, State, Any]:
+        outputs, after, kept = run(inputs)
+        return outputs, after, (kept, nothing_like(kept))
+
+    def halves() -> tuple[Tensor, State, Any]:
+        (outputs, after, kept), (more, more_after, more_kept) = map(run, inputs.halves())
+        return joined(outputs, more), joined(after, more_after), (kept, more_kept)
+
+    return in_halves_or_whole(inputs, halves, whole)
+
+
+def run_backward(
+    plan: Plan, inputs: Inputs, kept: Any, d_outputs: Tensor, d_after: State
+) -> Inputs:
+    """`backward`, in halves where the way forward was."""
+    run = compiled(backward, plan)
+
+    def whole() -> Inputs:
+        result: Inputs = run(inputs, kept[0], d_outputs, d_after)
+        return result
+
+    def halves() -> Inputs:
+        cut = zip(inputs.halves(), kept, halves_of(d_outputs), halves_of(d_after), strict=True)
+        one, other = (run(*each) for each in cut)
+        weights = {name: each + other.weights[name] for name, each in one.weights.items()}
+        return Inputs(joined(one.x, other.x), None, joined(one.state, other.state), weights)
+
+    return in_halves_or_whole(inputs, halves, whole)
+
+
+def in_halves_or_whole(inputs: Inputs, halves: Callable, whole: Callable) -> Any:
+    """What the faster of the two returns."""
+    return either(batch_size(inputs.x), inputs.state[0].shape[1], halves, whole)
 
 
 @cache
-def runner(plan: Plan) -> Runner:
-    """The compiled function of a plan."""
-
-    def run(
-        x: Tensor, mask: "Tensor | None", state: State, weights: Mapping[str, Tensor]
-    ) -> tuple[Tensor, State]:
-        return run_sequences(plan, x, mask, state, weights)
-
-    compiled: Runner = tf.function(run, jit_compile=True, autograph=False, reduce_retracing=True)
-    return compiled
+def grouped(function: Callable, *fixed: Any) -> Callable:
+    """A function of this module, as a graph whose compiled parts run side by side."""
+    return as_function(function, fixed, jit_compile=False)
 
 
-def run_sequences(
-    plan: Plan, x: Tensor, mask: "Tensor | None", state: State, weights: Mapping[str, Tensor]
-) -> tuple[Tensor, State]:
-    """The outputs [B, T, U], or the last one [B, U], and the state after."""
-    cell, ops = plan.cell(*plan.choices), TensorOps()
-    prepared = cell.prepare(ops, weights)
-    x, mask = in_time(plan, x), None if mask is None else in_time(plan, mask)
-    z = ops.matmul(x, prepared.pop("kernel"))
-    outputs, after = scan_cell(cell, z, prepared, state, mask)
-    if mask is not None:
-        outputs = masked_outputs(plan, outputs, mask)
-    if plan.return_sequences:
-        return tf.transpose(outputs, [1, 0, 2]), after
-    return after[0] if mask is None else outputs[-1], after
+@cache
+def compiled(function: Callable, *fixed: Any) -> Callable:
+    """A function of this module, compiled by XLA."""
+    return as_function(function, fixed, jit_compile=True)
 
 
-def in_time(plan: Plan, x: Tensor) -> Tensor:
-    """Sequences [B, T, …] with time first, in the order in which they are read."""
-    x = tf.transpose(x, [1, 0, *range(2, len(x.shape))])
-    return tf.reverse(x, [0]) if plan.go_backwards else x
+def as_function(function: Callable, fixed: tuple, **options: Any) -> Callable:
+    """TensorFlow's form of a function with its first arguments fixed."""
 
+    def traced(*tensors: Any) -> Any:
+        return function(*fixed, *tensors)
 
-def masked_outputs(plan: Plan, outputs: Tensor, mask: Tensor) -> Tensor:
-    """Outputs [T, B, U] as Keras has them: at a masked step the one before, zero if there is none.
-
-    Without an output before, the scan gives that of the initial state.
-    """
-    shown = mask
-    if not plan.zero_output_for_mask:
-        shown = tf.cumsum(tf.cast(mask, tf.int32), 0) > 0
-    return tf.where(shown[..., None], outputs, tf.zeros((), outputs.dtype))
+    result: Callable = tf.function(traced, autograph=False, reduce_retracing=True, **options)
+    return result

@@ -8,7 +8,6 @@ import numpy as np
 from charrnn.cells import Cell, Weight
 from charrnn.types import Tensor
 
-
 ROLES = ("kernel", "recurrent", "bias")
 
 

@@ -19,21 +19,28 @@ Gradient = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
 
 def linear_scan(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
     """h [T, B, U] from a and b [T, B, U] and the state before, [B, U]."""
-    by_prefix = a.shape[0] is not None and has_gpu()
-    recur = by_prefix_sums if by_prefix else step_by_step
 
     @tf.custom_gradient
     def differentiable(a: Tensor, b: Tensor, first: Tensor) -> tuple[Tensor, Gradient]:
-        h = recur(a, b, first)
-
-        def gradient(d_h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            next_a = tf.concat([a[1:], tf.zeros_like(a[:1])], 0)
-            g = tf.reverse(recur(tf.reverse(next_a, [0]), tf.reverse(d_h, [0]), first * 0), [0])
-            return g * tf.concat([first[None], h[:-1]], 0), g, a[0] * g[0]
-
-        return h, gradient
+        h = choose_way(a)(a, b, first)
+        return h, lambda d_h: linear_gradient(a, h, first, d_h)
 
     return differentiable(a, b, first)
+
+
+def linear_gradient(
+    a: Tensor, h: Tensor, first: Tensor, d_h: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of a, of b and of the state before, from that of h [T, B, U]."""
+    next_a = tf.concat([a[1:], tf.zeros_like(a[:1])], 0)
+    back = choose_way(a)(tf.reverse(next_a, [0]), tf.reverse(d_h, [0]), first * 0)
+    g = tf.reverse(back, [0])
+    return g * tf.concat([first[None], h[:-1]], 0), g, a[0] * g[0]
+
+
+def choose_way(a: Tensor) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """The faster of the two ways for a [T, B, U]."""
+    return by_prefix_sums if a.shape[0] is not None and has_gpu() else step_by_step
 
 
 def step_by_step(a: Tensor, b: Tensor, h: Tensor) -> Tensor:

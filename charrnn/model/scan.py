@@ -19,11 +19,14 @@ from charrnn.cells import Cell, Differentiated, Linear
 from charrnn.model.backend import tf
 from charrnn.model.by_hand import ByHand, InColumns, columns_pay
 from charrnn.model.by_tape import ByTape
-from charrnn.model.linear import linear_scan
+from charrnn.model.linear import linear_gradient, linear_scan
 from charrnn.model.masking import Masked
 from charrnn.model.ops import TensorOps
 from charrnn.model.steps import Parts, Step, time_steps
 from charrnn.types import State, Tensor, Weights
+
+Kept = tuple[Parts, Parts]
+"""What the backward loop wants to see again: every state, and what the step saved."""
 
 
 def scan_cell(
@@ -44,28 +47,122 @@ def scan_cell(
         last time step.
     """
     if isinstance(cell, Linear):
-        a, b = cell.coefficients(TensorOps(), z + weights["bias"])
-        if mask is not None:
-            a, b = tf.where(mask[..., None], a, 1), tf.where(mask[..., None], b, 0)
+        a, b = linear_coefficients(cell, z, weights, mask)
         outputs = linear_scan(a, b, state[0])
         return outputs, (outputs[-1],)
 
     @tf.custom_gradient
     def differentiable(z: Tensor, state: Parts, *values: Tensor) -> tuple[Parts, Callable]:
-        step = choose_step(cell, z)(cell, z, dict(zip(weights, values, strict=True)))
-        step = step if mask is None else Masked(step, mask)
-        history, saved, last = run_forward(step, transposed(step, state))
+        step = make_step(cell, z, dict(zip(weights, values, strict=True)), mask)
+        outputs, last, *kept = forward(step, state)
 
         def gradient(d_outputs: Tensor, *d_last: Tensor) -> Parts:
-            d_outputs, d_last = step.transpose(d_outputs), transposed(step, d_last)
-            d_state, own, summed = run_backward(step, history, saved, d_outputs, d_last)
-            d_z, d_weights = step.gradients(history, own, summed)
-            return d_z, transposed(step, d_state), *(d_weights[name] for name in weights)
+            d_z, d_state, d_weights = backward(step, *kept, d_outputs, d_last)
+            return d_z, d_state, *(d_weights[name] for name in weights)
 
-        return (step.transpose(history[0])[1:], *transposed(step, last)), gradient
+        return (outputs, *last), gradient
 
     outputs, *last = differentiable(z, state, *weights.values())
     return outputs, tuple(last)
+
+
+def scan_forward(
+    cell: Cell, z: Tensor, weights: Weights, state: State, mask: "Tensor | None" = None
+) -> tuple[Tensor, State, Kept]:
+    """`scan_cell` without its gradient: what `scan_backward` wants to see again comes third.
+
+    The two halves are for a caller that compiles each on its own.
+    """
+    if isinstance(cell, Linear):
+        outputs, last = scan_cell(cell, z, weights, state, mask)
+        return outputs, last, ((), (outputs,))
+    outputs, last, *kept = forward(make_step(cell, z, weights, mask), state)
+    return outputs, last, tuple(kept)
+
+
+def scan_backward(
+    cell: Cell,
+    z: Tensor,
+    weights: Weights,
+    state: State,
+    mask: "Tensor | None",
+    kept: Kept,
+    d_outputs: Tensor,
+    d_last: State,
+) -> tuple[Tensor, State, Weights]:
+    """The gradients of z, of the state before and of the weights by name.
+
+    Args:
+        cell: As for `scan_cell`, and so are the next four.
+        z: [T, B, G].
+        weights: By name.
+        state: [B, U] each part.
+        mask: bool [T, B], or None.
+        kept: The third result of `scan_forward`.
+        d_outputs: The gradient of the outputs, [T, B, U].
+        d_last: The gradient of the state after, [B, U] each part.
+    """
+    if isinstance(cell, Linear):
+        _, (outputs,) = kept
+        return linear_backward(cell, z, weights, state, mask, outputs, d_outputs, d_last)
+    step = make_step(cell, z, weights, mask)
+    step.forward(0, transposed(step, state))  # by which it learns which products there are
+    return backward(step, *kept, d_outputs, d_last)
+
+
+def make_step(cell: Cell, z: Tensor, weights: Weights, mask: "Tensor | None") -> Step:
+    """The step that the loops call."""
+    step = choose_step(cell, z)(cell, z, weights)
+    return step if mask is None else Masked(step, mask)
+
+
+def forward(step: Step, state: State) -> tuple[Tensor, State, Parts, Parts]:
+    """The outputs, the last state, every state and what the step saves."""
+    history, saved, last = run_forward(step, transposed(step, state))
+    return step.transpose(history[0])[1:], transposed(step, last), history, saved
+
+
+def backward(
+    step: Step, history: Parts, saved: Parts, d_outputs: Tensor, d_last: State
+) -> tuple[Tensor, State, Weights]:
+    """The gradients of z, of the state before and of the weights by name."""
+    d_outputs, d_last = step.transpose(d_outputs), transposed(step, d_last)
+    d_state, own, summed = run_backward(step, history, saved, d_outputs, d_last)
+    d_z, d_weights = step.gradients(history, own, summed)
+    return d_z, transposed(step, d_state), d_weights
+
+
+def linear_coefficients(
+    cell: Linear, z: Tensor, weights: Weights, mask: "Tensor | None"
+) -> tuple[Tensor, Tensor]:
+    """a and b [T, B, U] of every time step: 1 and 0 at those that leave the state as it was."""
+    a, b = cell.coefficients(TensorOps(), z + weights["bias"])
+    if mask is None:
+        return a, b
+    taken = mask[..., None]
+    return tf.where(taken, a, tf.ones((), a.dtype)), tf.where(taken, b, tf.zeros((), b.dtype))
+
+
+def linear_backward(
+    cell: Linear,
+    z: Tensor,
+    weights: Weights,
+    state: State,
+    mask: "Tensor | None",
+    outputs: Tensor,
+    d_outputs: Tensor,
+    d_last: State,
+) -> tuple[Tensor, State, Weights]:
+    """`scan_backward` of a linear cell: its coefficients are computed again."""
+    with tf.GradientTape() as tape:
+        tape.watch((z, weights))
+        a, b = linear_coefficients(cell, z, weights, mask)
+    d_outputs = tf.concat([d_outputs[:-1], d_outputs[-1:] + d_last[0]], 0)
+    d_a, d_b, d_first = linear_gradient(a, outputs, state[0], d_outputs)
+    d_z, d_weights = tape.gradient(
+        (a, b), (z, weights), (d_a, d_b), unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )
+    return d_z, (d_first,), d_weights
 
 
 def choose_step(cell: Cell, z: Tensor) -> type[Step]:
