@@ -2,7 +2,7 @@
 
 Alex Graves et al., "Connectionist temporal classification: labelling unsegmented sequence data with
 recurrent neural networks" (2006). To learn from, there are recordings and the texts that were sent,
-nothing in between. At each time step, the network names a symbol: a letter, the space or the blank
+nothing in between. At each time step, the network names a symbol: a letter or the blank
 (here "-"). Such a path becomes a text when its repeats are folded and its blanks are taken away:
 
     ---s--oo---ss--  ->  sos            ---e---e---  ->  ee
@@ -27,24 +27,24 @@ from charrnn.layers import LSTM
 CODES = """.- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. --
 -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.."""
 MORSE = dict(zip("abcdefghijklmnopqrstuvwxyz", CODES.split(), strict=True))
-SYMBOLS = "- " + "".join(MORSE)  # symbol 0 is the blank, symbol 1 the space between words
+SYMBOLS = "-" + "".join(MORSE)  # symbol 0 is the blank
 RATE = 4000  # samples a second
 FRAME = 80  # samples a frame: 20 ms
 BANDS = slice(6, 26)  # of 50 Hz each: 300 to 1300 Hz
-STEP = 3  # frames a time step of the network
-SECONDS = 6
+STEP = 2  # frames a time step of the network
+SECONDS = 5
 PUBLISHED = [
     ("published, on speech (TIMIT): best path", "  31.5%"),
     ("published, on speech (TIMIT): prefix search", "  30.5%"),
 ]
-NOISE = 1.2  # the most: the standard deviation of samples whose tone goes from -1 to 1
+NOISE = 1.0  # the most: the standard deviation of samples whose tone goes from -1 to 1
 
 
 def key(text):
     """When the key is down ("1") and up ("0"), unit by unit."""
     marks = {".": "10", "-": "1110"}
     letters = {c: "".join(marks[mark] for mark in code) + "00" for c, code in MORSE.items()}
-    return "".join({**letters, " ": "0000"}[c] for c in text).rstrip("0")
+    return "".join(letters[c] for c in text).rstrip("0")
 
 
 def send(text, unit, uneven, pitch, noise, chance):
@@ -68,20 +68,17 @@ def hear(samples):
     """The amplitude in the band of the tone, frame by frame, STEP frames a time step [T, STEP]."""
     frames = samples.reshape(-1, FRAME) * np.hanning(FRAME)
     amplitude = np.abs(np.fft.rfft(frames)[:, BANDS])
-    tone = amplitude[:, amplitude.mean(0).argmax()]
+    tone = amplitude[:, (amplitude**2).mean(0).argmax()]
     return ((tone - tone.mean()) / tone.std()).reshape(-1, STEP).astype("float32")
 
 
-def some_text(chance):
-    """Two words of one to four letters each, drawn at random: no network can guess them."""
-    words = ["".join(chance.choice([*MORSE], chance.integers(1, 5))) for _ in range(2)]
-    return " ".join(words)
-
-
 def record(count, chance):
-    """Recordings [B, T, STEP], and what was sent: the texts, their units, the levels of noise."""
-    texts = [some_text(chance) for _ in range(count)]
-    units = np.array([chance.uniform(0.04, min(0.08, 5 / len(key(text)))) for text in texts])
+    """Recordings [B, T, STEP], and what was sent: the texts, their units, the levels of noise.
+
+    A text is one to five letters, drawn at random: no network can guess them.
+    """
+    texts = ["".join(chance.choice([*MORSE], chance.integers(1, 6))) for _ in range(count)]
+    units = np.array([chance.uniform(0.05, min(0.1, 4.5 / len(key(text)))) for text in texts])
     pitches, noises = chance.uniform(400, 1200, count), chance.uniform(0.1, NOISE, count)
     sent = zip(texts, units, pitches, noises, strict=True)
     sounds = [
@@ -110,11 +107,11 @@ def network(units):
     )
 
 
-def train(model, sounds, texts, epochs, rate=0.01):
-    steps = epochs * -(-len(texts) // 32)
+def train(model, sounds, texts, epochs, rate=0.005):
+    steps = epochs * -(-len(texts) // 16)
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
     model.compile(keras.optimizers.Adam(schedule, clipnorm=1.0), keras.losses.CTC())
-    model.fit(sounds, to_labels(texts), batch_size=32, epochs=epochs, verbose=2)
+    model.fit(sounds, to_labels(texts), batch_size=16, epochs=epochs, verbose=2)
 
 
 def fold(path):
@@ -139,8 +136,8 @@ def read_by_rule(sound, unit):
         if is_down:
             letter += "-" if units > 2 else "."
         elif units > 2:
-            text, letter = text + codes.get(letter, "") + (" " if units > 5 else ""), ""
-    return (text + codes.get(letter, "")).strip()
+            text, letter = text + codes.get(letter, ""), ""
+    return text + codes.get(letter, "")
 
 
 def distance(a, b):
@@ -166,9 +163,9 @@ def error_rates(read, sent, noises):
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--recordings", default=3000, type=click.IntRange(1), help="To train on.")
-@click.option("--held-out", default=300, type=click.IntRange(2), help="To test on.")
-@click.option("--epochs", default=10, type=click.IntRange(1), help="Passes over them.")
+@click.option("--recordings", default=3200, type=click.IntRange(1), help="To train on.")
+@click.option("--held-out", default=320, type=click.IntRange(2), help="To test on.")
+@click.option("--epochs", default=8, type=click.IntRange(1), help="Passes over them.")
 @click.option("--units", default=48, type=click.IntRange(1), help="In each direction.")
 @click.option("--seed", default=0, help="Same seed, same result.")
 def main(recordings, held_out, epochs, units, seed):

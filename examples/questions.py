@@ -185,8 +185,8 @@ def draw(shows, stories, path):
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--stories", default=5000, type=click.IntRange(1), help="Of each task.")
-@click.option("--held-out", default=500, type=click.IntRange(1), help="And to test on.")
+@click.option("--stories", default=5120, type=click.IntRange(1), help="Of each task.")
+@click.option("--held-out", default=512, type=click.IntRange(1), help="And to test on.")
 @click.option("--epochs", default=12, type=click.IntRange(1), help="Passes over them.")
 @click.option("--units", default=32, type=click.IntRange(1), help="Numbers of a vector.")
 @click.option("--seed", default=0, help="Same seed, same result.")

@@ -7,6 +7,10 @@ import pytest
 from click.testing import CliRunner
 from examples_in_hand import load_example, run_example
 
+pytestmark = [
+    pytest.mark.usefixtures("eagerly"),
+    pytest.mark.filterwarnings("ignore:Even though the `tf.config"),
+]
 questions = load_example("questions")
 TINY = ("--stories", "8", "--held-out", "4", "--epochs", "1", "--units", "4")
 

