@@ -138,12 +138,10 @@ def memory_network(units, hops):
     return keras.Model([told, asked], answer), keras.Model([told, asked], looks)
 
 
-def reader(units):
+def lstm_network(units):
     """The baseline: an LSTM reads the story and then the question, word by word."""
     told, asked = inputs()
-    words = keras.ops.concatenate(
-        [keras.ops.reshape(told, (-1, told.shape[1] * told.shape[2])), asked], 1
-    )
+    words = keras.ops.concatenate([keras.layers.Flatten()(told), asked], 1)
     state = LSTM(units)(Embedding(len(WORDS), units, mask_zero=True)(words))
     return keras.Model([told, asked], Dense(len(PLACES))(state))
 
@@ -201,7 +199,7 @@ def main(stories, held_out, epochs, units, seed, picture):
     figures = [("the most frequent answer", [most_frequent(test) for test in tests])]
     hops_1, _ = memory_network(units, 1)
     hops_3, shows = memory_network(units, 3)
-    networks = {"LSTM": reader(units), "memory, 1 hop": hops_1, "memory, 3 hops": hops_3}
+    networks = {"LSTM": lstm_network(units), "memory, 1 hop": hops_1, "memory, 3 hops": hops_3}
     for name, model in networks.items():
         click.echo(f"\n{name}")
         train(model, seen, epochs)
