@@ -10,9 +10,8 @@ with the space after it, if there was one.
 The letters that come next tell whether a word ends here. So one recurrent layer reads the text
 forward, another backward, and the output layer sees both.
 
-What to expect: of the characters of Python's help, 96.0 % are restored rightly; reading forward only,
-90 %; by each character's most frequent form, 82.5 %. With keras.layers.LSTM: 96.0 %. Two minutes in
-all (AMD EPYC, 2 cores).
+What to expect, of the characters of Python's help: each one's most frequent form is right for
+82.5 %, a network of keras.layers.LSTM in both directions for 96.0 %. EXPECT
 """
 
 from pathlib import Path
