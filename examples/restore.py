@@ -95,7 +95,7 @@ def network(forms, layer):
 def layers(units):
     """What reads the text: forward only, or in both directions with about as many weights."""
     return {
-        "forward only": LSTM(round(1.4 * units), return_sequences=True),
+        "forward only": LSTM(round(1.5 * units), return_sequences=True),
         "forward and backward": Bidirectional(LSTM(units, return_sequences=True)),
     }
 
