@@ -12,7 +12,9 @@ prerequisite toy tasks" (2015), tasks 1 to 3. The network is that of Sainbayar S
 Task 1 asks where somebody is: one line says it. Task 2 asks where a thing is: one line says who
 took it, another where they went. Task 3 asks where a thing was before it came to a place.
 
-What to expect: EXPECT
+What to expect, right answers to tasks 1, 2 and 3: with one hop 100 %, 40 % and 47 %, with three
+100 %, 91 % and 80 %; an LSTM that reads story and question word by word 46 %, 42 % and 46 %. About
+four minutes where the two cores (AMD EPYC) had other work besides.
 """
 
 import random
