@@ -180,7 +180,7 @@ def draw(shows, stories, path):
         plot.imshow(look[:, : len(lines)].T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         plot.set_xticks(range(len(look)), [f"hop {hop}" for hop in range(1, len(look) + 1)])
         plot.set_yticks(range(len(lines)), lines)
-        plot.set_title(f"{question}? {answer}", fontsize=10)
+        plot.set_title(f"{question}?\n{answer}", fontsize=10, loc="right")
     figure.savefig(path, dpi=150)
 
 
