@@ -13,8 +13,8 @@ searches with a beam for the text whose paths are likely together.
 
 What to expect, label error rates on the quieter and the noisier half of the recordings: 0.2 % and
 0.8 %, with the best path as with the beam; thresholds for dots and dashes make 0.2 % and 41 %. The
-loss stays near 16 for an epoch, while nothing but blanks is named; then the alignment is found. About
-four minutes where the two cores (AMD EPYC) had other work besides.
+alignment is found in the second epoch, where the loss falls at once. About four minutes where the
+two cores (AMD EPYC) had other work besides.
 """
 
 from itertools import groupby
