@@ -66,8 +66,9 @@ def describe_recipe(task: Task, config: Config) -> Iterator[Note]:
         f"the network: {counted(model.layers or 1, 'layer')} of {sizes} {model.cell} cells, batches"
         f" of {config.training.batch_size} × {config.training.seq_length} characters"
     )
-    rates = f"dropout {model.dropout:g}, of the recurrent weights {model.recurrent_dropout:g}"
-    yield Note(f"{rates}, for {often} over the text; any setting that you name is kept")
+    dropout = f"dropout {model.dropout:g}, of the recurrent weights {model.recurrent_dropout:g}"
+    decay = f"weight decay {config.training.weight_decay:g}"
+    yield Note(f"{decay}, {dropout}, for {often} over the text; any setting that you name is kept")
 
 
 def counted_passes(passes: float) -> str:
