@@ -5,8 +5,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
-import keras
 import numpy as np
+
+from charrnn.cli.native import prepared
+
+with prepared():  # TensorFlow, which starts here, says nothing unless it fails
+    import keras
 
 BATCH = 32
 Examples = tuple[np.ndarray, np.ndarray]  # inputs [N, …], and the number of each one's class [N]
@@ -53,7 +57,7 @@ def compare_classifiers(
 def read_lines(path: Path) -> list[str]:
     """The lines of a text file in UTF-8; a click error of one line where it is in another code."""
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise click.ClickException(f"{path} is not in UTF-8; convert it with iconv") from error
 
@@ -97,7 +101,11 @@ def number_option(name: str, default: int, text: str) -> Callable:
     )
 
 
-def _writable(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)  # to read
+PICTURE = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+def to_draw(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
     """The path, if a picture can be written there: known before the training, not after it."""
     if path is None:
         return None
@@ -110,7 +118,7 @@ def _writable(context: click.Context, option: click.Parameter, path: Path | None
 
 picture_option = click.option(
     "--picture",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    callback=_writable,
+    type=PICTURE,
+    callback=to_draw,
     help="Draw a picture into this file: .png, .svg or .pdf.",
 )

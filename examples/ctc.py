@@ -13,16 +13,17 @@ searches with a beam for the text whose paths are likely together.
 
 What to expect, label error rates on the quieter and the noisier half of the recordings: 0.2 % and
 0.8 %, with the best path as with the beam; thresholds for dots and dashes make 0.2 % and 41 %. The
-loss stays near 16 for an epoch, while nothing but blanks is named; then the alignment is found. About
-four minutes where the two cores (AMD EPYC) had other work besides.
+loss stays near 16 for an epoch, while nothing but blanks is named; then the alignment is found.
+About four minutes where the two cores (AMD EPYC) had other work besides.
 """
 
 from itertools import groupby
 
+from common import fix_seed, number_option, print_figures
+
 import click
 import keras
 import numpy as np
-from common import fix_seed, print_figures
 from keras.layers import Bidirectional, Dense
 
 from charrnn.layers import LSTM
@@ -166,10 +167,10 @@ def error_rates(read, sent, noises):
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--recordings", default=4000, type=click.IntRange(1), help="To train on.")
+@number_option("--recordings", 4000, "To train on.")
 @click.option("--held-out", default=320, type=click.IntRange(2), help="To test on.")
-@click.option("--epochs", default=8, type=click.IntRange(1), help="Passes over them.")
-@click.option("--units", default=48, type=click.IntRange(1), help="In each direction.")
+@number_option("--epochs", 8, "Passes over them.")
+@number_option("--units", 48, "In each direction.")
 @click.option("--seed", default=0, help="Same seed, same result.")
 def main(recordings, held_out, epochs, units, seed):
     """Learn to read Morse code from generated recordings."""

@@ -19,10 +19,11 @@ four minutes where the two cores (AMD EPYC) had other work besides.
 
 import random
 
+from common import fix_seed, number_option, picture_option, print_figures
+
 import click
 import keras
 import numpy as np
-from common import fix_seed, picture_option, print_figures
 from keras.layers import Attention, Dense, Embedding
 from matplotlib.figure import Figure
 
@@ -185,10 +186,10 @@ def draw(shows, stories, path):
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--stories", default=5120, type=click.IntRange(1), help="Of each task.")
-@click.option("--held-out", default=512, type=click.IntRange(1), help="And to test on.")
-@click.option("--epochs", default=12, type=click.IntRange(1), help="Passes over them.")
-@click.option("--units", default=32, type=click.IntRange(1), help="Numbers of a vector.")
+@number_option("--stories", 5120, "Of each task.")
+@number_option("--held-out", 512, "And to test on.")
+@number_option("--epochs", 12, "Passes over them.")
+@number_option("--units", 32, "Numbers of a vector.")
 @click.option("--seed", default=0, help="Same seed, same result.")
 @picture_option
 def main(stories, held_out, epochs, units, seed, picture):

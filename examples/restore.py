@@ -10,19 +10,20 @@ with the space after it, if there was one.
 The letters that come next tell whether a word ends here. So one recurrent layer reads the text
 forward, another backward, and the output layer sees both.
 
-What to expect, of the characters of Python's help: each one's most frequent form is right for
-82.5 %, a network of keras.layers.LSTM in both directions for 96.0 %. EXPECT
+What to expect: of the 13,634 held-out characters of Python's help, 82.4 % are right where each gets
+its most frequent form, 90.0 % where the text is read forward only, and 96.2 % where it is read in
+both directions; 96.0 % with keras.layers.LSTM in both. About two minutes (AMD EPYC, 2 cores).
 """
 
-from pathlib import Path
 from pydoc_data.topics import topics
 from unicodedata import combining, normalize
+
+from common import FILE, fix_seed, number_option, print_figures, read_lines
 
 import click
 import keras
 import numpy as np
 import regex
-from common import fix_seed, print_figures
 from keras.layers import Bidirectional, Dense, Embedding
 
 from charrnn.layers import LSTM
@@ -39,13 +40,7 @@ def python_help():
 
 def read_files(paths):
     """The files' text, one after the other."""
-    texts = []
-    for path in paths:
-        try:
-            texts.append(path.read_text(encoding="utf-8"))
-        except UnicodeDecodeError as error:
-            raise click.ClickException(f"{path} is not UTF-8 text; save it as UTF-8.") from error
-    return "\n".join(texts)
+    return "\n".join(line for path in paths for line in read_lines(path))
 
 
 def cut(text):
@@ -132,12 +127,10 @@ def sentence(pieces):
 
 
 @click.command(context_settings={"show_default": True})
-@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--units", default=128, type=click.IntRange(1), help="In each direction.")
-@click.option("--epochs", default=8, type=click.IntRange(1), help="Passes over the text.")
-@click.option(
-    "--window", default=100, type=click.IntRange(1), help="Characters read at once [100]."
-)
+@click.argument("files", nargs=-1, type=FILE)
+@number_option("--units", 128, "In each direction.")
+@number_option("--epochs", 8, "Passes over the text.")
+@number_option("--window", 100, "Characters read at once.")
 @click.option("--characters", type=click.IntRange(1), help="Take so many, not all.")
 @click.option("--seed", default=0, help="Same seed, same result.")
 def main(files, units, epochs, window, characters, seed):

@@ -157,3 +157,10 @@ def write_texts(
 def share_exact(written: Sequence[str], right: Sequence[str]) -> float:
     """How many of the texts are right from the first symbol to the last, as a share."""
     return float(np.mean([a == b for a, b in zip(written, right, strict=True)]))
+
+
+def share_of_words(written: Sequence[str], right: Sequence[str]) -> float:
+    """How many words of the right sentences are written at their place."""
+    pairs = [(a.split(), b.split()) for a, b in zip(written, right, strict=True)]
+    hits = sum(x == y for a, b in pairs for x, y in zip(a, b, strict=False))
+    return hits / sum(len(b) for _, b in pairs)
