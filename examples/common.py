@@ -9,8 +9,10 @@ import numpy as np
 
 from charrnn.cli.native import prepared
 
-with prepared():  # TensorFlow, which starts here, says nothing unless it fails
+with prepared():  # TensorFlow, which starts here, says nothing unless it fails,
     import keras
+    import tensorflow as tf
+tf.get_logger().setLevel("ERROR")  # nor later that it compiles each new network
 
 BATCH = 32
 Examples = tuple[np.ndarray, np.ndarray]  # inputs [N, …], and the number of each one's class [N]
@@ -22,17 +24,28 @@ def fix_seed(seed: int) -> None:
     keras.utils.set_random_seed(seed)
 
 
-def train_classifier(
-    model: keras.Model, learnt: Examples, tested: Examples, epochs: int, rate: float = 3e-3
-) -> float:
-    """Learn from the first examples; return the share of the others whose class is found.
+def train(
+    model: keras.Model,
+    inputs: np.ndarray | Sequence[np.ndarray],
+    targets: np.ndarray,
+    loss: keras.losses.Loss | str,
+    *,
+    epochs: int,
+    batch_size: int = BATCH,
+    learning_rate: float = 5e-3,
+    metrics: Sequence[str] = (),
+) -> None:
+    """Adam, with a rate that falls along a cosine to zero, and gradients clipped to a norm of 1."""
+    steps = epochs * -(-len(targets) // batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    model.compile(keras.optimizers.Adam(rate, clipnorm=1), loss, metrics=[*metrics])
+    model.fit(inputs, targets, batch_size=batch_size, epochs=epochs, verbose=2)
 
-    Adam, with a rate that falls along a cosine to zero, and gradients clipped to a norm of 1.
-    """
-    schedule = keras.optimizers.schedules.CosineDecay(rate, epochs * -(-len(learnt[0]) // BATCH))
-    optimizer = keras.optimizers.Adam(schedule, clipnorm=1)
-    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(*learnt, batch_size=BATCH, epochs=epochs, verbose=2)
+
+def train_classifier(model: keras.Model, learnt: Examples, tested: Examples, epochs: int) -> float:
+    """Learn from the first examples; return the share of the others whose class is found."""
+    loss, metrics = "sparse_categorical_crossentropy", ["accuracy"]
+    train(model, *learnt, loss, epochs=epochs, learning_rate=3e-3, metrics=metrics)
     return model.evaluate(*tested, verbose=0, return_dict=True)["accuracy"]
 
 

@@ -18,7 +18,7 @@ both directions; 96.0 % with keras.layers.LSTM in both. About two minutes (AMD E
 from pydoc_data.topics import topics
 from unicodedata import combining, normalize
 
-from common import FILE, fix_seed, number_option, print_figures, read_lines
+from common import FILE, fix_seed, number_option, print_figures, read_lines, train
 
 import click
 import keras
@@ -95,16 +95,10 @@ def layers(units):
     }
 
 
-def train(model, forms, pieces, length, epochs):
-    inputs, targets = forms.to_inputs(pieces), forms.to_targets(pieces)
-    steps = epochs * -(-len(pieces) // (32 * length))
-    model.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.005, steps), clipnorm=1.0),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    rows = windows(inputs, length), windows(targets, length)
-    model.fit(*rows, batch_size=32, epochs=epochs, verbose=2)
+def learn(model, forms, pieces, length, epochs):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    rows = [windows(ids, length) for ids in (forms.to_inputs(pieces), forms.to_targets(pieces))]
+    train(model, *rows, loss, epochs=epochs, metrics=["accuracy"])
 
 
 def restore(model, forms, pieces, length):
@@ -149,7 +143,7 @@ def main(files, units, epochs, window, characters, seed):
     for name, layer in layers(units).items():
         click.echo(f"\nReading {name}")
         model = network(forms, layer)
-        train(model, forms, seen, window, epochs)
+        learn(model, forms, seen, window, epochs)
         restored[name] = restore(model, forms, held_out, window)
     shown = slice(*sentence(held_out))
     click.echo("\nlost      " + "".join(map(bare, held_out[shown])))
