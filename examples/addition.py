@@ -18,10 +18,11 @@ What to expect: 99.95 % of 2,000 held-out sums are right in every character afte
 (AMD EPYC, 2 cores). Who only looks up the most similar sum that was learnt is right in 11.9 %.
 """
 
+from common import fix_seed, number_option, print_figures
+
 import click
 import keras
 import numpy as np
-from common import fix_seed, number_option, print_figures
 from sequences import Symbols, Writer, share_exact, write_texts
 
 from charrnn.layers import LSTM

@@ -19,11 +19,12 @@ the most similar picture learnt has 87.2 % of the words, and is never right as a
 
 from itertools import product
 
+from common import fix_seed, number_option, print_figures
+
 import click
 import keras
 import numpy as np
-from common import fix_seed, number_option, print_figures
-from sequences import Symbols, Writer, share_exact, write_texts
+from sequences import Symbols, Writer, share_exact, share_of_words, write_texts
 
 from charrnn.layers import LSTM
 
@@ -116,13 +117,6 @@ def most_similar(learnt: np.ndarray, asked: np.ndarray) -> list[int]:
     """For each picture asked for, the number of the one learnt whose pixels are closest."""
     learnt, asked = learnt.reshape(len(learnt), -1), asked.reshape(len(asked), -1)
     return ((learnt**2).sum(axis=1) - 2 * asked @ learnt.T).argmin(axis=1).tolist()
-
-
-def share_of_words(written: list[str], right: list[str]) -> float:
-    """How many words of the right sentences are written at their place."""
-    pairs = [(a.split(), b.split()) for a, b in zip(written, right, strict=True)]
-    hits = sum(x == y for a, b in pairs for x, y in zip(a, b, strict=False))
-    return hits / sum(len(b) for _, b in pairs)
 
 
 @click.command()

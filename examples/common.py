@@ -5,8 +5,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
-import keras
 import numpy as np
+
+from charrnn.cli.native import prepared
+
+with prepared():  # TensorFlow, which starts here, says nothing unless it fails,
+    import keras
+    import tensorflow as tf
+tf.get_logger().setLevel("ERROR")  # nor later that it compiles each new network
 
 BATCH = 32
 Examples = tuple[np.ndarray, np.ndarray]  # inputs [N, …], and the number of each one's class [N]
@@ -18,17 +24,28 @@ def fix_seed(seed: int) -> None:
     keras.utils.set_random_seed(seed)
 
 
-def train_classifier(
-    model: keras.Model, learnt: Examples, tested: Examples, epochs: int, rate: float = 3e-3
-) -> float:
-    """Learn from the first examples; return the share of the others whose class is found.
+def train(
+    model: keras.Model,
+    inputs: np.ndarray | Sequence[np.ndarray],
+    targets: np.ndarray,
+    loss: keras.losses.Loss | str,
+    *,
+    epochs: int,
+    batch_size: int = BATCH,
+    learning_rate: float = 5e-3,
+    metrics: Sequence[str] = (),
+) -> None:
+    """Adam, with a rate that falls along a cosine to zero, and gradients clipped to a norm of 1."""
+    steps = epochs * -(-len(targets) // batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    model.compile(keras.optimizers.Adam(rate, clipnorm=1), loss, metrics=[*metrics])
+    model.fit(inputs, targets, batch_size=batch_size, epochs=epochs, verbose=2)
 
-    Adam, with a rate that falls along a cosine to zero, and gradients clipped to a norm of 1.
-    """
-    schedule = keras.optimizers.schedules.CosineDecay(rate, epochs * -(-len(learnt[0]) // BATCH))
-    optimizer = keras.optimizers.Adam(schedule, clipnorm=1)
-    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(*learnt, batch_size=BATCH, epochs=epochs, verbose=2)
+
+def train_classifier(model: keras.Model, learnt: Examples, tested: Examples, epochs: int) -> float:
+    """Learn from the first examples; return the share of the others whose class is found."""
+    loss, metrics = "sparse_categorical_crossentropy", ["accuracy"]
+    train(model, *learnt, loss, epochs=epochs, learning_rate=3e-3, metrics=metrics)
     return model.evaluate(*tested, verbose=0, return_dict=True)["accuracy"]
 
 
@@ -53,7 +70,7 @@ def compare_classifiers(
 def read_lines(path: Path) -> list[str]:
     """The lines of a text file in UTF-8; a click error of one line where it is in another code."""
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise click.ClickException(f"{path} is not in UTF-8; convert it with iconv") from error
 
@@ -97,7 +114,11 @@ def number_option(name: str, default: int, text: str) -> Callable:
     )
 
 
-def _writable(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)  # to read
+PICTURE = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+def to_draw(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
     """The path, if a picture can be written there: known before the training, not after it."""
     if path is None:
         return None
@@ -110,7 +131,7 @@ def _writable(context: click.Context, option: click.Parameter, path: Path | None
 
 picture_option = click.option(
     "--picture",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    callback=_writable,
+    type=PICTURE,
+    callback=to_draw,
     help="Draw a picture into this file: .png, .svg or .pdf.",
 )

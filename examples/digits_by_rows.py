@@ -22,10 +22,11 @@ What to expect: on two cores of an AMD EPYC, 22 seconds for charrnn's LSTM and 3
 
 from pathlib import Path
 
+from common import FILE, Examples, compare_classifiers, print_figures
+
 import click
 import keras
 import numpy as np
-from common import Examples, compare_classifiers, print_figures
 from digits_dense import dense_network, held_out, small_digits
 
 from charrnn.layers import LSTM
@@ -65,7 +66,7 @@ def network_by_rows(layer: type[keras.layers.Layer], side: int, units: int) -> k
 @click.option(
     "--mnist",
     "file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="mnist.npz.",
 )
 @click.option("--epochs", type=int, help="Passes over the images; 60, and 8 for --mnist.")

@@ -26,10 +26,11 @@ import random
 import tempfile
 from pathlib import Path
 
+from common import Texts, compare_classifiers, encoded, number_option, print_figures, read_lines
+
 import click
 import keras
 import numpy as np
-from common import Texts, compare_classifiers, encoded, print_figures, read_lines
 from faker import Faker
 from sentiment import network
 from sklearn.feature_extraction.text import CountVectorizer
@@ -137,18 +138,18 @@ def naive_bayes(learnt: Texts, tested: Texts) -> float:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Text files, one for each label, with a name on each line.",
 )
-@click.option("--names", "most", default=500, show_default=True, help="Of a language, at most.")
-@click.option("--epochs", default=40, show_default=True, help="Passes of each language model.")
-@click.option("--classifier-epochs", default=12, show_default=True, help="Of the classifiers.")
-@click.option("--units", default=128, show_default=True, help="Units of the classifiers.")
+@number_option("--names", 500, "Of a language, at most.")
+@number_option("--epochs", 40, "Passes of each language model.")
+@number_option("--classifier-epochs", 12, "Of the classifiers.")
+@number_option("--units", 128, "Units of the classifiers.")
 @click.option("--seed", default=1, show_default=True, help="Of the names and the first weights.")
 def main(
-    folder: Path | None, most: int, epochs: int, classifier_epochs: int, units: int, seed: int
+    folder: Path | None, names: int, epochs: int, classifier_epochs: int, units: int, seed: int
 ) -> None:
     """Tell which language a name is from."""
-    names = read_folder(folder, seed) if folder else surnames(most, seed)
-    click.echo("\n".join(f"{label}: {', '.join(some[:6])}, …" for label, some in names.items()))
-    learnt, tested = held_out(names)
+    drawn = read_folder(folder, seed) if folder else surnames(names, seed)
+    click.echo("\n".join(f"{label}: {', '.join(some[:6])}, …" for label, some in drawn.items()))
+    learnt, tested = held_out(drawn)
     figures = [
         ("language models and Bayes", f"{by_bayes(learnt, tested, epochs=epochs, seed=seed):.1%}")
     ]

@@ -10,25 +10,25 @@ with the space after it, if there was one.
 The letters that come next tell whether a word ends here. So one recurrent layer reads the text
 forward, another backward, and the output layer sees both.
 
-What to expect, of the characters of Python's help: each one's most frequent form is right for
-82.4 %, a network that reads forward only for 90.0 %, in both directions for 96.2 %. About three
-minutes where the two cores (AMD EPYC) had other work besides.
+What to expect: of the 13,634 held-out characters of Python's help, 82.4 % are right where each gets
+its most frequent form, 90.0 % where the text is read forward only, and 96.2 % where it is read in
+both directions; 96.0 % with keras.layers.LSTM in both. About two minutes (AMD EPYC, 2 cores).
 """
 
-from pathlib import Path
 from pydoc_data.topics import topics
 from unicodedata import combining, normalize
+
+from common import FILE, fix_seed, number_option, print_figures, read_lines, train
 
 import click
 import keras
 import numpy as np
 import regex
-from common import fix_seed, print_figures
 from keras.layers import Bidirectional, Dense, Embedding
 
 from charrnn.layers import LSTM
 
-STOCK = [("both, keras.layers.LSTM, on an earlier cut of this text", "96.0%")]
+STOCK = [("both, with keras.layers.LSTM, at the defaults", "95.98%")]  # measured once
 HELD_OUT = 0.1  # this share of the text, its end, is for testing
 
 
@@ -40,13 +40,7 @@ def python_help():
 
 def read_files(paths):
     """The files' text, one after the other."""
-    texts = []
-    for path in paths:
-        try:
-            texts.append(path.read_text(encoding="utf-8"))
-        except UnicodeDecodeError as error:
-            raise click.ClickException(f"{path} is not UTF-8 text; save it as UTF-8.") from error
-    return "\n".join(texts)
+    return "\n".join(line for path in paths for line in read_lines(path))
 
 
 def cut(text):
@@ -101,16 +95,10 @@ def layers(units):
     }
 
 
-def train(model, forms, pieces, length, epochs):
-    inputs, targets = forms.to_inputs(pieces), forms.to_targets(pieces)
-    steps = epochs * -(-len(pieces) // (32 * length))
-    model.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.005, steps), clipnorm=1.0),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    rows = windows(inputs, length), windows(targets, length)
-    model.fit(*rows, batch_size=32, epochs=epochs, verbose=2)
+def learn(model, forms, pieces, length, epochs):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    rows = [windows(ids, length) for ids in (forms.to_inputs(pieces), forms.to_targets(pieces))]
+    train(model, *rows, loss, epochs=epochs, metrics=["accuracy"])
 
 
 def restore(model, forms, pieces, length):
@@ -133,12 +121,10 @@ def sentence(pieces):
 
 
 @click.command(context_settings={"show_default": True})
-@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--units", default=128, type=click.IntRange(1), help="In each direction.")
-@click.option("--epochs", default=8, type=click.IntRange(1), help="Passes over the text.")
-@click.option(
-    "--window", default=100, type=click.IntRange(1), help="Characters read at once [100]."
-)
+@click.argument("files", nargs=-1, type=FILE)
+@number_option("--units", 128, "In each direction.")
+@number_option("--epochs", 8, "Passes over the text.")
+@number_option("--window", 100, "Characters read at once.")
 @click.option("--characters", type=click.IntRange(1), help="Take so many, not all.")
 @click.option("--seed", default=0, help="Same seed, same result.")
 def main(files, units, epochs, window, characters, seed):
@@ -157,7 +143,7 @@ def main(files, units, epochs, window, characters, seed):
     for name, layer in layers(units).items():
         click.echo(f"\nReading {name}")
         model = network(forms, layer)
-        train(model, forms, seen, window, epochs)
+        learn(model, forms, seen, window, epochs)
         restored[name] = restore(model, forms, held_out, window)
     shown = slice(*sentence(held_out))
     click.echo("\nlost      " + "".join(map(bare, held_out[shown])))

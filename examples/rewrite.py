@@ -27,10 +27,11 @@ import re
 from itertools import product
 from pathlib import Path
 
+from common import FILE, fix_seed, number_option, print_figures, read_lines
+
 import click
 import numpy as np
 from attention import EncoderDecoder, check_even
-from common import fix_seed, number_option, print_figures
 from sequences import Symbols, search, share_exact, write_texts
 
 Pairs = list[tuple[str, str]]
@@ -88,13 +89,8 @@ def regular_pairs() -> Pairs:
 
 def read_pairs(path: Path) -> Pairs:
     """The pairs of a file; an error of one line where it is none of pairs."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(
-            f"{path} cannot be read as a text in UTF-8 ({error}); name another file"
-        ) from error
-    pairs = {number: tuple(line.split("\t")) for number, line in enumerate(lines, 1) if line}
+    lines = enumerate(read_lines(path), 1)
+    pairs = {number: tuple(line.split("\t")) for number, line in lines if line}
     for number, pair in pairs.items():
         if len(pair) != 2 or not all(pair):
             raise click.ClickException(
@@ -130,7 +126,7 @@ def share_right(model: EncoderDecoder, symbols: Symbols, pairs: Pairs, **options
 
 
 @click.command()
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=FILE)
 @number_option("--held-out", 500, "Texts to be tested on.")
 @number_option("--width", 5, "Texts in the beam.")
 @click.option("--ask", multiple=True, help="A text to be rewritten; may be given several times.")

@@ -25,9 +25,10 @@ always the commoner answer.
 import random
 from pathlib import Path
 
+from common import FILE, Texts, compare_classifiers, encoded, print_figures, read_lines
+
 import click
 import keras
-from common import Texts, compare_classifiers, encoded, print_figures, read_lines
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -126,7 +127,7 @@ def bag(learnt: Texts, tested: Texts, most_words: int) -> float:
 @click.command()
 @click.option(
     "--file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="Labelled texts; a line is a label, a tab and a text.",
 )
 @click.option(

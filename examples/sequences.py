@@ -6,6 +6,8 @@ S time steps of what is read, T time steps of what is written, V symbols, W widt
 
 from collections.abc import Iterable, Sequence
 
+from common import train
+
 import keras
 import numpy as np
 
@@ -69,14 +71,10 @@ class Writer(keras.Model):
         source, written = inputs
         return self.write(written, self.read(source))[0]
 
-    def learn(self, source, targets, *, epochs, batch_size, learning_rate) -> None:
-        """Train on targets [B, T]; the learning rate falls to zero, as half a cosine."""
-        steps = epochs * -(-len(targets) // batch_size)
-        rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    def learn(self, source, targets, **plan) -> None:
+        """Train on targets [B, T]; the plan is that of `train`: epochs, learning_rate, …"""
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD)
-        self.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss)
-        data = (source, shifted(targets)), targets
-        self.fit(*data, epochs=epochs, batch_size=batch_size, verbose=2)
+        train(self, (source, shifted(targets)), targets, loss, **plan)
 
 
 def search(
@@ -157,3 +155,10 @@ def write_texts(
 def share_exact(written: Sequence[str], right: Sequence[str]) -> float:
     """How many of the texts are right from the first symbol to the last, as a share."""
     return float(np.mean([a == b for a, b in zip(written, right, strict=True)]))
+
+
+def share_of_words(written: Sequence[str], right: Sequence[str]) -> float:
+    """How many words of the right sentences are written at their place."""
+    pairs = [(a.split(), b.split()) for a, b in zip(written, right, strict=True)]
+    hits = sum(x == y for a, b in pairs for x, y in zip(a, b, strict=False))
+    return hits / sum(len(b) for _, b in pairs)

@@ -28,11 +28,12 @@ is; the LSTM at 0.001 in both ways.
 
 from pathlib import Path
 
+from common import PICTURE, fix_seed, print_figures, to_draw
+
 import click
 import keras
 import numpy as np
 import tensorflow as tf
-from common import fix_seed, print_figures
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from tqdm import trange
@@ -142,7 +143,7 @@ def draw_cliff(axes: Axes, ways: dict[str, np.ndarray]) -> None:
 
 
 @click.command()
-@click.argument("picture", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+@click.argument("picture", type=PICTURE, callback=to_draw)
 @click.option("--steps", default=100, show_default=True, help="Length of the sequences.")
 @click.option("--updates", default=500, show_default=True, help="Of the weights, in the middle.")
 @click.option("--units", default=32, show_default=True, help="Units of the layers.")
@@ -150,10 +151,6 @@ def draw_cliff(axes: Axes, ways: dict[str, np.ndarray]) -> None:
 def main(picture: Path, steps: int, updates: int, units: int, seed: int) -> None:
     """Draw how gradients vanish and explode, and what clipping does, into the file PICTURE."""
     figure = Figure(figsize=(16, 5), layout="constrained")
-    if picture.suffix[1:] not in figure.canvas.get_supported_filetypes():
-        raise click.UsageError(f"{picture}: name a file that ends with .png, .svg or .pdf")
-    if not picture.parent.is_dir():
-        raise click.UsageError(f"{picture}: make its folder first")
     left, middle, right = figure.subplots(1, 3)
 
     fix_seed(seed)

@@ -91,7 +91,7 @@ def test_it_runs_on_the_files_that_are_named(tmp_path):
 def test_what_cannot_be_read_is_told_in_a_line(tmp_path):
     path = tmp_path / "latin.txt"
     path.write_bytes("Nous irons à l'école.".encode("latin-1"))
-    assert "latin.txt is not UTF-8" in complaint(str(path))
+    assert "latin.txt is not in UTF-8" in complaint(str(path))
     path.write_text("Short.", encoding="utf-8")
     assert "6 characters" in complaint(str(path))
     assert "does not exist" in complaint(str(tmp_path / "missing.txt"))

@@ -65,10 +65,10 @@ def test_it_draws_its_picture_and_prints_its_figures(name, tmp_path):
 def test_a_picture_of_an_unknown_kind_is_refused_before_anything_is_computed(name):
     result = CliRunner().invoke(vanishing.main, [name])
     assert result.exit_code == 2
-    assert f"{name}: name a file that ends with .png" in result.output
+    assert f"{name} ends in none of .png, .svg, .pdf." in result.output
 
 
 def test_a_picture_in_a_folder_that_is_not_there_is_refused():
     result = CliRunner().invoke(vanishing.main, ["nowhere/picture.png"])
     assert result.exit_code == 2
-    assert "make its folder first" in result.output
+    assert "the folder nowhere does not exist; make it first." in result.output
