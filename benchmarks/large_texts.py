@@ -34,6 +34,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 import charrnn
 from charrnn.config import Config, TextConfig
 from charrnn.text.corpus import Corpus, encode_corpus, open_corpus

@@ -10,7 +10,7 @@ from types import TracebackType
 import click
 from tqdm import tqdm
 
-from charrnn.cli.progress import LOG_SECONDS, nats
+from charrnn.cli.progress import nats
 from charrnn.cli.streams import Drawing
 from charrnn.cli.terminal import visible
 from charrnn.cli.wording import option_with, spoken
@@ -67,7 +67,7 @@ class SweepDisplay:
             unit="step",
             leave=False,
             dynamic_ncols=True,
-            mininterval=0.2 if self._screen.isatty() else LOG_SECONDS,
+            disable=not self._screen.isatty(),
         )
 
     @show.register

@@ -3,7 +3,9 @@
 The runs lie in it as others lie in `checkpoints`, so that a list of those stays short.
 """
 
+import contextlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from charrnn.files import write_atomically
 from charrnn.plain import parse
 from charrnn.runs import DEFAULT_ROOT, SWEEP, Run, plain_name
 from charrnn.sweeps.plan import SweepPlan
+from charrnn.text.corpus import IDS_FILE, INFO_FILE
 from charrnn.types import PathLike
 
 ANOTHER = "choose another `name`, or give what it has"
@@ -65,6 +68,32 @@ class SweepFolder:
             raise RunError(
                 f"this sweep has {what} {was}, not {now}", where=self.folder, way_out=ANOTHER
             )
+
+    def share_text(self, run: Run) -> None:
+        """Let a run have its encoded text together with the first run, by a hard link.
+
+        Nothing ever changes such a file. So a sweep's runs take the disk of one text, where the
+        file system has hard links.
+        """
+        first = min(
+            (each for each in self.folder.iterdir() if Run(each).exists), default=run.folder
+        )
+        if first == run.folder or not same_text(first, run.folder):
+            return
+        link = run.folder / f".{IDS_FILE}.part"
+        with contextlib.suppress(OSError):
+            link.unlink(missing_ok=True)
+            os.link(first / IDS_FILE, link)
+            link.replace(run.folder / IDS_FILE)
+
+
+def same_text(first: Path, second: Path) -> bool:
+    """Whether two runs have encoded one text in the same way, each in a file of its own."""
+    try:
+        known = [(each / INFO_FILE).read_bytes() for each in (first, second)]
+        return known[0] == known[1] and not (first / IDS_FILE).samefile(second / IDS_FILE)
+    except OSError:
+        return False
 
 
 def place_of(name: str, root: Path) -> SweepFolder:

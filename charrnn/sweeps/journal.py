@@ -91,7 +91,7 @@ class Journal:
 
     def _new(self, trials: int) -> Claim | None:
         """A new trial; None where there are enough, or no other way is left."""
-        tried = [self._way(each) for each in self._trials() if REPEATS not in each.user_attrs]
+        tried = [self._way(each) for each in self._begun()]
         ways = combinations(self._varied)
         most = trials if ways is None else min(trials, ways)
         if len(tried) >= most:
@@ -149,6 +149,15 @@ class Journal:
         found: list[Any] = self._study.get_trials(deepcopy=False, states=states or None)
         return found
 
+    def _begun(self) -> list[Any]:
+        """The trials that are or were trained, or are to be taken up."""
+        waiting = self._states.WAITING  # a process was killed before it could take its trial
+        return [
+            each
+            for each in self._trials()
+            if each.state != waiting and REPEATS not in each.user_attrs
+        ]
+
     def _state(self, number: int) -> object:
         return self._trials()[number].state
 
@@ -171,8 +180,7 @@ class Journal:
     def results(self) -> list[Result]:
         """What has come of each trial so far."""
         with held(self.place.lock_file):
-            trials = [each for each in self._trials() if REPEATS not in each.user_attrs]
-            return [self.result(each) for each in trials if each.state != self._states.WAITING]
+            return [self.result(each) for each in self._begun()]
 
     def result(self, trial: Any) -> Result:
         """What has come of a trial in the journal."""

@@ -9,7 +9,7 @@ from charrnn.sweeps import ranges
 from charrnn.sweeps.ranges import Varied
 
 NAMES = ("varied", "fixed", "length", "seeds", "fingerprint")
-LEFT_OPEN = "nothing"
+LEFT_OPEN = "left open"
 
 
 @dataclass(frozen=True)

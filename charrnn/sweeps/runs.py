@@ -66,6 +66,7 @@ def note(work: Work, claim: Claim, seed: int, event: Event) -> None:
     if isinstance(event, Started):
         claim.built(event.parameters)
         work.journal.choose(chosen(Run(event.run), open_sizes(work.plan)))
+        work.place.share_text(Run(event.run))
     if isinstance(event, Finished):
         if event.best_loss_nats is None:
             raise CorpusError(

@@ -36,10 +36,15 @@ SECTIONS = {
 }
 """The headings of the help, with the options that are not settings."""
 VALUES = "VALUES"
+LEFT_OUT = ("warm_restart",)
+"""Settings that only a resumed run has."""
 
 
 class SweepCommand(SettingsCommand):
     """A command whose options take a range or several values, where a sweep can vary them."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        return [each for each in super().get_params(ctx) if each.name not in LEFT_OUT]
 
     def _option(self, field: Field, heading: str) -> click.Option:
         if field not in variable() or field.type is bool:
@@ -100,11 +105,11 @@ def sweep_command(
 ) -> None:
     """Try many ways to train on a text, and print a table of them.
 
-    A setting takes a range, as in --units 128..512, or several values, as in --cell lstm,gru;
-    with one value it is the same in all runs. Every way is trained with several seeds; what is
-    behind others is pruned. Run the same command in other terminals, or on other machines that
-    share the folder: they work on one sweep, each on trials of its own. Ctrl-C stops and saves,
-    and the same command goes on. This needs Optuna: pip install 'charrnn[sweep]'.
+    A setting takes a range, as in --units 128..512, or several values that are tried one by one,
+    as in --cell lstm,gru; with one value it is the same in all runs. Every way is trained with
+    several seeds; what is behind others is pruned. Run the same command in other terminals, or on
+    other machines that share the folder: they work on one sweep, each on trials of its own. Ctrl-C
+    stops and saves, and the same command goes on. This needs Optuna: pip install 'charrnn[sweep]'.
     """
     if show is not None:
         show_table(show, checkpoints, form, corpus)
