@@ -10,8 +10,8 @@ from charrnn.sweeps.results import Result
 
 Rows = list[list[str]]
 NOTHING = "-"
-MARKED = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|&~])")
-"""Characters that mean something to Markdown, of which each may have a backslash before it."""
+MARKED = re.compile(r"([\\`*_\[\]<>|&~])")
+"""Characters that mean something to Markdown within a line, and stand after a backslash."""
 LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -89,10 +89,8 @@ def as_csv(results: Sequence[Result]) -> str:
 
 def as_markdown(results: Sequence[Result]) -> str:
     """A table as GitHub and others show it."""
-    first, *rest = cells(results)
-    return "\n".join(
-        map(piped, [[marked(each) for each in first], ["---"] * len(first)])
-    ) + "".join("\n" + piped([marked(cell) for cell in each]) for each in rest)
+    first, *rest = ([marked(cell) for cell in each] for each in cells(results))
+    return "\n".join(map(piped, [first, ["---"] * len(first), *rest]))
 
 
 def piped(row: Sequence[str]) -> str:
@@ -101,13 +99,8 @@ def piped(row: Sequence[str]) -> str:
 
 
 def marked(text: str) -> str:
-    """A text that Markdown shows as it is; numbers and plain words stay as they are."""
-    plain = text.replace("\n", " ")
-    return (
-        plain
-        if re.fullmatch(r"[\w ,.±:-]*", plain) and "_" not in plain
-        else MARKED.sub(r"\\\1", plain)
-    )
+    """A text that Markdown shows as it is."""
+    return MARKED.sub(r"\\\1", text.replace("\n", " "))
 
 
 def as_latex(results: Sequence[Result]) -> str:
