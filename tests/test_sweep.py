@@ -81,7 +81,7 @@ def test_steps_lead_from_one_end_of_a_range_to_the_other(low, more):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"unitss": "1..2"}, "`unitss` '1..2': no such setting; did you mean `units`?"),
+        ({"unitss": "1..2"}, "`unitss`: no such setting; did you mean `units`?"),
         ({"units": "512..128"}, "an empty range; write the smaller number first: 128..512"),
         ({"units": "128.."}, "write a range as 128..512, or several values"),
         ({"units": "1..2..3"}, "write a range as 128..512, or several values"),

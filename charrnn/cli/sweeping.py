@@ -33,7 +33,8 @@ class SweepDisplay:
     """
 
     def __init__(self, checkpoints: Path, form: str) -> None:
-        self._screen, self._bar = Drawing(sys.stderr), None
+        self._screen = Drawing(sys.stderr)
+        self._bar: tqdm | None = None
         self._checkpoints, self._form = checkpoints, form
         self._losses: dict[str, str] = {}
 
@@ -59,7 +60,7 @@ class SweepDisplay:
     @show.register
     def _(self, event: Started) -> None:
         self._losses = {}
-        self._bar: tqdm | None = tqdm(
+        self._bar = tqdm(
             file=self._screen,
             desc="train",
             total=event.end,

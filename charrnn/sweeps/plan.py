@@ -8,6 +8,8 @@ from charrnn.plain import record, table
 from charrnn.sweeps import ranges
 from charrnn.sweeps.ranges import Varied
 
+TRIALS, SEEDS = 20, 3
+"""How many ways a sweep tries, and how many runs each has, where nobody says so."""
 NAMES = ("varied", "fixed", "length", "seeds", "fingerprint")
 LEFT_OPEN = "left open"
 

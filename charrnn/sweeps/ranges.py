@@ -39,7 +39,7 @@ class Range:
 
     def __str__(self) -> str:
         steps = f" in steps of {self.step}" if self.step > 1 else ""
-        return f"{self.low:g}{BETWEEN}{self.high:g}{steps}"
+        return f"{shown(self.low)}{BETWEEN}{shown(self.high)}{steps}"
 
     @property
     def values(self) -> tuple[object, ...] | None:

@@ -22,6 +22,7 @@ from charrnn.cli.usage import NamedChoice
 from charrnn.cli.wording import option
 from charrnn.config import GROUPS, Plan
 from charrnn.config.settings import name_of
+from charrnn.sweeps.plan import SEEDS, TRIALS
 from charrnn.sweeps.ranges import variable
 from charrnn.sweeps.tables import FORMS
 
@@ -81,9 +82,15 @@ def once(options: dict[str, object]) -> dict[str, object]:
 @click.option("-n", "--name", help="Name of the sweep.  [default: that of CORPUS, with -sweep]")
 @checkpoints_option
 @click.option(
-    "--trials", type=int, default=20, show_default=True, help="How many ways to train are tried."
+    "--trials",
+    type=int,
+    default=TRIALS,
+    show_default=True,
+    help="How many ways to train are tried.",
 )
-@click.option("--seeds", type=int, default=3, show_default=True, help="How many runs each way has.")
+@click.option(
+    "--seeds", type=int, default=SEEDS, show_default=True, help="How many runs each way has."
+)
 @click.option("--show", metavar="NAME", help="Print the table of a sweep, and train nothing.")
 @click.option(
     "--format",
