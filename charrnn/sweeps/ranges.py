@@ -1,7 +1,8 @@
 """What a sweep varies: settings with a range, as in 128..512, or with values, as in lstm,gru."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field, asdict, dataclass, fields
+from itertools import islice, product
 from typing import get_args
 
 from charrnn.config import Config, ModelConfig, Plan, TrainingConfig
@@ -12,6 +13,8 @@ BETWEEN = ".."
 """Stands between the ends of a range."""
 FINE = 4
 """A range of whole numbers is cut into steps of at most this share of its lower end: a quarter."""
+TRIED = 500
+"""With so many combinations of the other settings a value is tried before it is refused."""
 DIGITS = 3
 """A real number that is drawn has so many digits."""
 SIZES = ("layers", "units")
@@ -210,15 +213,32 @@ def from_json(data: Mapping[str, object]) -> dict[str, Varied]:
 
 
 def check_each(varied: Mapping[str, Varied], fixed: Mapping[str, object]) -> None:
-    """Raise ConfigError where the ends of a range, or one of its values, cannot go with what is
-    fixed; a sweep then does not begin."""
-    for name, value in ends(varied):
-        Config.of(**{key: each for key, each in {**fixed, name: value}.items() if key != "size"})
+    """Raise ConfigError where the end of a range, or one of the values, goes with nothing that
+    the other settings may be; a sweep then does not begin."""
+    values = {name: ends(each) for name, each in varied.items()}
+    for name, own in values.items():
+        for value in own:
+            ways = product(*{**values, name: (value,)}.values())
+            refuse_all(
+                [{**fixed, **dict(zip(values, way, strict=True))} for way in islice(ways, TRIED)]
+            )
 
 
-def ends(varied: Mapping[str, Varied]) -> Iterator[tuple[str, object]]:
-    """Every value of a choice and both ends of a range, by the setting's name."""
-    for name, each in varied.items():
-        values = (each.low, each.high) if isinstance(each, Range) else each.values
-        for value in values:
-            yield name, int(value) if isinstance(each, Range) and each.step else value  # type: ignore
+def refuse_all(ways: Iterable[Mapping[str, object]]) -> None:
+    """Raise the first one's ConfigError if all ways are impossible."""
+    errors = []
+    for way in ways:
+        try:
+            Config.of(**{name: each for name, each in way.items() if name != "size"})
+        except ConfigError as error:
+            errors.append(error)
+        else:
+            return
+    raise errors[0]
+
+
+def ends(varied: Varied) -> tuple[object, ...]:
+    """Every value of a choice, or both ends of a range."""
+    if isinstance(varied, Choice):
+        return varied.values
+    return tuple(int(each) if varied.step else each for each in (varied.low, varied.high))

@@ -98,9 +98,8 @@ def divided(settings: Mapping[str, object]) -> tuple[dict[str, ranges.Varied], d
         way_out = "give a setting a range, as `units 128..512`, or values, as `cell lstm,gru`"
         raise ConfigError("nothing is varied", way_out=way_out)
     ranges.check_each(varied, fixed)
-    for name, value in ranges.ends(varied):
-        if name == "optimizer":
-            find_optimizer(Config.of(optimizer=value).training)
+    for optimizer in ranges.ends(varied["optimizer"]) if "optimizer" in varied else ():
+        find_optimizer(Config.of(optimizer=optimizer).training)
     if fixed.get("val_fraction") == 0:
         raise ConfigError("a sweep compares validation losses", {"val_fraction": 0.0})
     return varied, {**EVALUATED, **fixed}
