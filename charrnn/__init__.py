@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from charrnn.export.exporting import export_model
     from charrnn.language_model import LanguageModel, evaluate, generate, load
     from charrnn.mixing import Blend, blend
+    from charrnn.sweeps.sweeping import sweep, sweep_results
     from charrnn.training.loop import train
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "export_model",
     "generate",
     "load",
+    "sweep",
+    "sweep_results",
     "train",
 ]
 
@@ -36,6 +39,8 @@ _HOMES = {
     "train": "charrnn.training.loop",
     "load": "charrnn.language_model",
     "blend": "charrnn.mixing",
+    "sweep": "charrnn.sweeps.sweeping",
+    "sweep_results": "charrnn.sweeps.sweeping",
     "generate": "charrnn.language_model",
     "export_model": "charrnn.export.exporting",
     "evaluate": "charrnn.language_model",

@@ -13,6 +13,8 @@ SUFFIX = ".safetensors"
 WHICH = ("best", "last")
 MODEL = f"model{SUFFIX}"
 """The checkpoint in the folder of a model that was handed on: what `export` writes."""
+SWEEP = "sweep.json"
+"""What a sweep is, in the folder that holds its runs."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,14 @@ class Run:
 
 
 def runs_left_out(root: Path) -> Callable[[Path], bool]:
-    """Tells, of a folder, whether it is a run's or the folder of the runs: no text to learn."""
+    """Tells, of a folder, whether it is a run's, a sweep's or the folder of the runs: no text."""
     place = os.path.realpath(root)
-    return lambda folder: Run(folder).exists or os.path.realpath(folder) == place
+
+    def left_out(folder: Path) -> bool:
+        made = Run(folder).exists or (folder / SWEEP).exists()
+        return made or os.path.realpath(folder) == place
+
+    return left_out
 
 
 def runs_below(root: Path) -> list[Run]:

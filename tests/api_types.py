@@ -7,6 +7,8 @@ import numpy as np
 
 import charrnn
 from charrnn.score import Score
+from charrnn.sweeps.events import SweepEvent
+from charrnn.sweeps.results import Result
 from charrnn.training.events import Event
 
 
@@ -30,6 +32,9 @@ def types_of_the_public_api() -> None:
     assert_type(charrnn.export_model("corpus", to="onnx", output="a.onnx").size, int)
     for event in charrnn.train("a.txt", time="2m", units=64):
         assert_type(event, Event)
+    for told in charrnn.sweep("a.txt", cell="lstm,gru", dropout=[0, 0.1], steps=100):
+        assert_type(told, SweepEvent)
+    assert_type(charrnn.sweep_results("a-sweep"), tuple[Result, ...])
     try:
         charrnn.load("nowhere")
     except charrnn.CharrnnError as error:

@@ -34,13 +34,13 @@ LAYERS = (
     ("charrnn.text_model", "charrnn.recording", "charrnn.inspection"),
     ("charrnn.training", "charrnn.language_model"),
     ("charrnn.mixing", "charrnn.curves", "charrnn.export"),
-    ("charrnn.plotting", "charrnn.page"),
+    ("charrnn.plotting", "charrnn.page", "charrnn.sweeps"),
     ("charrnn",),  # what `import charrnn` offers
     ("charrnn.cli",),
     ("charrnn.__main__",),
 )
 """A module imports from its own folder and from the lines above its own; never sideways."""
-HEAVY = ("tensorflow", "keras", "tqdm", "matplotlib")
+HEAVY = ("tensorflow", "keras", "tqdm", "matplotlib", "optuna")
 LIGHT = (
     "charrnn",
     "charrnn.errors",
@@ -82,6 +82,7 @@ LIGHT = (
     "charrnn.recording.*",
     "charrnn.score",
     "charrnn.summary",
+    "charrnn.sweeps.*",
     "charrnn.tables",
     "charrnn.training.loop",
     "charrnn.plain",
@@ -99,7 +100,7 @@ LIGHT = (
     "charrnn.cli.*",
 )
 """Modules that import nothing heavy, however far one follows."""
-HEAVY_ITSELF = ("charrnn.cli.progress",)
+HEAVY_ITSELF = ("charrnn.cli.progress", "charrnn.cli.sweeping")
 
 
 def name_of(path: Path) -> str:

@@ -68,12 +68,16 @@ class SettingsCommand(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         *own, last = super().get_params(ctx)  # the last is --help
         settings = [
-            setting_option(each, each.metadata.get("group", group.group))
+            self._option(each, each.metadata.get("group", group.group))
             for group in self._groups
             for each in (*fields(group), *self._added_to(group))  # type: ignore[arg-type]
             if not each.metadata.get("hidden")
         ]
         return [*settings, *own, last]
+
+    def _option(self, field: Field, heading: str) -> click.Option:
+        """The option of one setting."""
+        return setting_option(field, heading)
 
     def _added_to(self, group: type[Settings]) -> Iterable[Field]:
         """What users have added: to the last group."""

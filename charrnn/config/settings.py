@@ -38,6 +38,7 @@ def setting(default: Value, help: str | Late[str], **limits: object) -> Value:
         hidden: Whether it is no option of the command line.
         group: The heading of the help under which it stands, where it is not its class's.
         advised: Whether training chooses its default for the text and the time.
+        logarithmic: Whether a sweep searches a range of it by factors, not by distances.
     """
     made: Value = field(default=default, metadata={"help": help, **limits})
     return made

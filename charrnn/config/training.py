@@ -43,7 +43,14 @@ class TrainingConfig(Settings):
         high=1 << 20,
     )
     learning_rate: float = setting(
-        0.01, "Peak learning rate.", above=0, high=10, resumable=True, inexact=True, advised=True
+        0.01,
+        "Peak learning rate.",
+        above=0,
+        high=10,
+        resumable=True,
+        inexact=True,
+        advised=True,
+        logarithmic=True,
     )
     weight_decay: float = setting(
         0.05,
@@ -53,6 +60,7 @@ class TrainingConfig(Settings):
         resumable=True,
         inexact=True,
         advised=True,
+        logarithmic=True,
     )
     warmup_steps: int = setting(
         100,
@@ -69,7 +77,12 @@ class TrainingConfig(Settings):
         advised=True,
     )
     clip_norm: float = setting(
-        1.0, "Clip the gradient to this global norm.", above=0, resumable=True, inexact=True
+        1.0,
+        "Clip the gradient to this global norm.",
+        above=0,
+        resumable=True,
+        inexact=True,
+        logarithmic=True,
     )
     optimizer: str = setting("adamw", "Optimizer.", metavar="NAME")
     beta_1: float = setting(

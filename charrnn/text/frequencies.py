@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from charrnn.text.corpus import Corpus
+from charrnn.text.corpus import Corpus, count
 
 COUNTED = 1 << 24
 """Of a longer text, so many characters from its beginning are counted."""
@@ -15,6 +15,6 @@ def log_frequencies(corpus: Corpus) -> np.ndarray:
     take it dozens of steps to learn. Each is counted half a time more than it occurs, so that none
     has the log of zero.
     """
-    counts = np.bincount(corpus.train[:COUNTED], minlength=corpus.vocabulary.size) + 0.5
+    counts = count(corpus.train[:COUNTED], corpus.vocabulary.size) + 0.5
     shares: np.ndarray = np.log(counts / counts.sum()).astype(np.float32)
     return shares

@@ -20,6 +20,7 @@ from charrnn.cli.terminal import in_a_line
 from charrnn.errors import CheckpointError
 from charrnn.runs import Run, runs_below
 from charrnn.summary import Summary, summarize
+from charrnn.sweeps.folder import sweeps_below
 
 HEADING = ("run", "cell", "size", "text", "steps", "time", "bits", "when")
 TEXT, NAME = HEADING.index("text"), HEADING.index("run")
@@ -40,11 +41,15 @@ def list_command(checkpoints: Path, as_json: bool) -> None:
     listed = [(run, read(run)) for run in reversed(runs_below(checkpoints))]
     if as_json:
         click.echo(json.dumps([facts(run, what) for run, what in listed]))
-    elif listed:
+        return
+    if listed:
         rows = [row(run, what) for run, what in listed]
         click.echo(table([HEADING, *rows], shrinking=(TEXT, NAME)))
     else:
         click.echo(f"no run in {checkpoints}; make one with: charrnn train corpus.txt", err=True)
+    for sweep in sweeps_below(checkpoints):
+        folder = in_a_line(str(sweep.folder))
+        click.echo(f"{folder} is a sweep; its runs: charrnn list --checkpoints {folder}", err=True)
 
 
 def read(run: Run) -> Listed:

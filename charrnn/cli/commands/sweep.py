@@ -1,0 +1,158 @@
+"""`charrnn sweep`."""
+
+import sys
+from dataclasses import Field
+from pathlib import Path
+
+import click
+
+from charrnn.cli.allocator import keep_memory
+from charrnn.cli.commands.train import tell_of_broken
+from charrnn.cli.completion import complete_files
+from charrnn.cli.options import (
+    SHORTER,
+    SettingOption,
+    SettingsCommand,
+    checkpoints_option,
+    given,
+)
+from charrnn.cli.registry import register
+from charrnn.cli.signals import stop_signals
+from charrnn.cli.usage import NamedChoice
+from charrnn.cli.wording import option
+from charrnn.config import GROUPS, Plan
+from charrnn.config.settings import name_of
+from charrnn.sweeps.plan import SEEDS, TRIALS
+from charrnn.sweeps.ranges import variable
+from charrnn.sweeps.tables import FORMS
+
+SECTIONS = {
+    "Sweep": ("name", "checkpoints", "trials", "seeds", "show", "form"),
+    "Text": (),
+    "Plan": (),
+    "Network": (),
+    "Optimizer": (),
+    "Machine": (),
+    "Reporting": (),
+}
+"""The headings of the help, with the options that are not settings."""
+VALUES = "VALUES"
+LEFT_OUT = ("warm_restart",)
+"""Settings that only a resumed run has."""
+
+
+class SweepCommand(SettingsCommand):
+    """A command whose options take a range or several values, where a sweep can vary them."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        return [each for each in super().get_params(ctx) if each.name not in LEFT_OUT]
+
+    def _option(self, field: Field, heading: str) -> click.Option:
+        if field not in variable() or field.type is bool:
+            return super()._option(field, heading)
+        name = name_of(field)
+        spellings = [*SHORTER.get(name, ()), option(name), name]
+        return SettingOption(field, heading, spellings, multiple=True, metavar=VALUES)
+
+
+def once(options: dict[str, object]) -> dict[str, object]:
+    """The options that the user gave, each of which is given once."""
+    for name, value in given(options).items():
+        if isinstance(value, tuple) and len(value) > 1:
+            both = " and ".join(map(str, value))
+            raise click.UsageError(
+                f"{option(name)}: given twice, as {both}; give one range, or several values with"
+                " commas"
+            )
+    return {
+        name: value[0] if isinstance(value, tuple) else value
+        for name, value in given(options).items()
+    }
+
+
+@register
+@click.command(
+    "sweep",
+    cls=SweepCommand,
+    groups=[Plan, *GROUPS.values()],
+    added=tell_of_broken,
+    sections=SECTIONS,
+)
+@click.argument("corpus", nargs=-1, shell_complete=complete_files)
+@click.option("-n", "--name", help="Name of the sweep.  [default: that of CORPUS, with -sweep]")
+@checkpoints_option
+@click.option(
+    "--trials",
+    type=int,
+    default=TRIALS,
+    show_default=True,
+    help="How many ways to train are tried.",
+)
+@click.option(
+    "--seeds", type=int, default=SEEDS, show_default=True, help="How many runs each way has."
+)
+@click.option("--show", metavar="NAME", help="Print the table of a sweep, and train nothing.")
+@click.option(
+    "--format",
+    "form",
+    type=NamedChoice(tuple(FORMS)),
+    default="text",
+    show_default=True,
+    help="What the table is written in.",
+)
+def sweep_command(
+    corpus: tuple[str, ...],
+    name: str | None,
+    checkpoints: Path,
+    trials: int,
+    seeds: int,
+    show: str | None,
+    form: str,
+    **settings: object,
+) -> None:
+    """Try many ways to train on a text, and print a table of them.
+
+    A setting takes a range, as in --units 128..512, or several values that are tried one by one,
+    as in --cell lstm,gru; with one value it is the same in all runs. Every way is trained with
+    several seeds; what is behind others is pruned. Run the same command in other terminals, or on
+    other machines that share the folder: they work on one sweep, each on trials of its own. Ctrl-C
+    stops and saves, and the same command goes on. This needs Optuna: pip install 'charrnn[sweep]'.
+    """
+    if show is not None:
+        show_table(show, checkpoints, form, corpus)
+        return
+    keep_memory()
+    from charrnn.cli.sweeping import SweepDisplay
+    from charrnn.sweeps.sweeping import sweep
+
+    with (
+        sweep(
+            *corpus,
+            name=name,
+            checkpoints=checkpoints,
+            trials=trials,
+            seeds=seeds,
+            **once(settings),  # type: ignore[arg-type]
+        ) as events,
+        stop_signals() as received,
+        SweepDisplay(checkpoints, form) as display,
+    ):
+        for event in events:
+            display.show(event)
+            if received:
+                break
+    if received:
+        display.stopped()
+        sys.exit(128 + received[0])
+
+
+def show_table(name: str, checkpoints: Path, form: str, corpus: tuple[str, ...]) -> None:
+    """Print the table of a sweep."""
+    from charrnn.cli.sweeping import print_results
+    from charrnn.sweeps.folder import find_sweep
+    from charrnn.sweeps.sweeping import sweep_results
+
+    if corpus:
+        raise click.UsageError("--show trains nothing; leave the text out")
+    results = sweep_results(name, checkpoints)
+    print_results(find_sweep(name, checkpoints).folder, results, checkpoints, form)
