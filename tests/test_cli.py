@@ -313,7 +313,7 @@ def test_what_is_trained_is_told_and_why(corpus: Path) -> None:
     stopped = (events.Started, signal.SIGINT, corpus, *plain)
     told = interrupted(*stopped, "--epochs", 0.1).err
     assert "the network: 1 layer of 8 coupled cells, batches of 4 × 10 characters" in told
-    assert "weight decay 0.05, dropout 0, of the recurrent weights 0, for 0.1 of a pass over" in told
+    assert "weight decay 0.05, dropout 0, of the recurrent weights 0, for 0.1 of" in told
     told = interrupted(*stopped, "--time", "60s", "--name", "timed", "--size", "tiny").err
     assert re.search(r"^60 s here: about [\d,]+ passes over the text$", told, re.MULTILINE)
     assert " parameters, step 0\n" in told
