@@ -2,8 +2,9 @@
 
 It asks two questions. How many characters will each size of network have learnt from when the time
 is over, and how often will it have read the text? A larger network is better per character, and
-slower; so the largest is taken that comes to enough of both. Weight decay and dropout follow from
-the passes: a text that is read once needs little of the one and nothing of the other.
+slower; so the largest is taken that comes to enough of both. What holds a network back from learning
+the text by heart follows from the passes too: dropout from them alone, weight decay and recurrent
+dropout from the passes times the weights that there are for each character.
 
 The numbers follow from the experiments in benchmarks/EXPERIMENTS.md, on verse in English and in
 Chinese, a list of words and Python's standard library, 0.1 to 11 million characters long. Not
@@ -44,13 +45,13 @@ RATE, RATE_UNITS = 0.01, 384
 """The peak learning rate for layers of up to so many units; 0.006 was worse, 0.014 no better."""
 WITHOUT_TIME = "small"
 """The size where the plan does not tell the time."""
-WEIGHT_DECAY = ((1.0, 0.05), (4.0, 0.2))
-"""Passes over the text, and the weight decay for them."""
 DROPOUT = ((4.0, 0.0), (8.0, 0.1), (20.0, 0.2), (40.0, 0.4))
 """Passes over the text, and the dropout of the layers' outputs for them."""
+WEIGHT_DECAY = ((0.6, 0.05), (4.0, 0.2))
+"""Passes, times the recurrent weights for each character of the text, and the weight decay."""
 RECURRENT_DROPOUT = ((8.0, 0.0), (30.0, 0.25), (90.0, 0.4))
-"""Passes, times the recurrent weights for each character of the text, and the dropout of these
-weights. A small text is learnt by heart through them; on a longer one it does harm to drop them."""
+"""The same, and the dropout of the recurrent weights. A small text is learnt by heart through them;
+on a longer one it does harm to drop them."""
 SECONDS_BEFORE_TRAINING = 6.0
 """A plan's time that passes until steps are taken at full speed."""
 
@@ -87,9 +88,9 @@ class Task:
         """How often it will have read the text."""
         return self.learnt(config) / max(1, self.characters)
 
-    def weights_each(self, config: Config) -> float:
-        """The recurrent weights of a network for each character of the text."""
-        return recurrent_weights(config) / max(1, self.characters)
+    def exposure(self, config: Config) -> float:
+        """The passes, times the recurrent weights of the network for each character of the text."""
+        return self.passes(config) * recurrent_weights(config) / max(1, self.characters)
 
 
 def advise(task: Task, given: Mapping[str, object], size: str | None = None) -> Config:
@@ -102,12 +103,12 @@ def advise(task: Task, given: Mapping[str, object], size: str | None = None) -> 
     """
     advice = {**COMMON, **SIZES[size or best_size(task, given)]}
     config = Config.advised(advice, given)
-    passes = task.passes(config)
+    passes, exposure = task.passes(config), task.exposure(config)
     rates = {
         "learning_rate": learning_rate_for(max(config.model.layer_units)),
-        "weight_decay": between(WEIGHT_DECAY, passes),
+        "weight_decay": between(WEIGHT_DECAY, exposure),
         "dropout": between(DROPOUT, passes),
-        "recurrent_dropout": between(RECURRENT_DROPOUT, passes * task.weights_each(config)),
+        "recurrent_dropout": between(RECURRENT_DROPOUT, exposure),
     }
     return Config.advised({**advice, **rates}, given)
 
@@ -132,7 +133,7 @@ def learning_rate_for(units: int) -> float:
     return min(RATE, float(f"{RATE * (RATE_UNITS / units) ** (1 / 3):.1g}"))
 
 
-def between(points: Sequence[tuple[float, float]], passes: float) -> float:
-    """The value for so many passes: straight between two points, and level outside of all."""
+def between(points: Sequence[tuple[float, float]], place: float) -> float:
+    """The value at a place: straight between two points, and level outside of all."""
     places, values = zip(*points, strict=True)
-    return round(float(np.interp(passes, places, values)), 2)
+    return round(float(np.interp(place, places, values)), 2)
