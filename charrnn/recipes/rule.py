@@ -2,8 +2,8 @@
 
 It asks two questions. How many characters will each size of network have learnt from when the time
 is over, and how often will it have read the text? A larger network is better per character, and
-slower; so the largest is taken that comes to enough of both. What holds a network back from learning
-the text by heart follows from the passes too: dropout from them alone, weight decay and recurrent
+slower; so the largest is taken that comes to enough of both. What keeps a network from learning the
+text by heart follows from the passes too: dropout from them alone, weight decay and recurrent
 dropout from the passes times the weights that there are for each character.
 
 The numbers follow from the experiments in benchmarks/EXPERIMENTS.md, on verse in English and in
