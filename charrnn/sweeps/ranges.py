@@ -128,7 +128,8 @@ def read_text(field: Field, given: str) -> object:
             "write a range as 128..512, or several values as 128,256",
             {name_of(field): given},
         )
-    return ranged(field, *(single(field, part) for part in parts), given)
+    low, high = (single(field, part) for part in parts)
+    return ranged(field, low, high, given)
 
 
 def ranged(field: Field, low: object, high: object, given: str) -> object:
@@ -183,7 +184,7 @@ def convert(kind: type, text: str) -> object:
 
 def kind_of(field: Field) -> type:
     """The type of one value: int of a setting that takes several numbers, or none."""
-    return next(iter(get_args(field.type)), field.type)  # type: ignore[arg-type, return-value]
+    return next(iter(get_args(field.type)), field.type)  # type: ignore[return-value]
 
 
 def combinations(varied: Mapping[str, Varied]) -> int | None:

@@ -89,9 +89,9 @@ def training(work: Work, claim: Claim, seed: int) -> Training:
     where: dict[str, Any] = {"name": run.name, "checkpoints": work.place.folder}
     if run.exists:
         return train(resume=True, **where)
-    plan = work.plan
-    settings = {**taken_over(work, claim, seed), **plan.fixed, **claim.settings, "seed": seed}
-    return train(*work.corpus, **where, **plan.length, **settings)
+    given = {**taken_over(work, claim, seed), **work.plan.fixed, **claim.settings, "seed": seed}
+    settings: dict[str, Any] = {**given, **work.plan.length}
+    return train(*work.corpus, **where, **settings)
 
 
 def taken_over(work: Work, claim: Claim, seed: int) -> Mapping[str, object]:
