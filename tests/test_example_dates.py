@@ -22,7 +22,6 @@ def random():
     ("form", "written"),
     [
         ("{month} {d}{th}, {y}", "march 5th, 1998"),
-        ("{weekday}, {d} {month} {y}", "thursday, 5 march 1998"),
         ("{d}-{short}-{y}", "5-mar-1998"),
         ("{d}.{m}.{y}", "5.3.1998"),
         ("{m}/{d}/{y}", "3/5/1998"),
@@ -38,12 +37,12 @@ def test_a_day_is_written_as_people_do(form, written):
     [(1, "1st"), (2, "2nd"), (3, "3rd"), (11, "11th"), (12, "12th"), (22, "22nd")],
 )
 def test_days_have_their_ordinals(day, written):
-    assert dates.as_written(date(2001, 5, day), "{d}{th} of {month}, {y}").startswith(written + " ")
+    assert dates.as_written(date(2001, 5, day), "{month} {d}{th}, {y}") == f"may {written}, 2001"
 
 
 @pytest.mark.parametrize("form", dates.FORMATS)
 def test_every_format_tells_the_day(form, random):
-    codes = {"d": "%d", "m": "%m", "y": "%Y", "month": "%B", "short": "%b", "weekday": "%A"}
+    codes = {"d": "%d", "m": "%m", "y": "%Y", "month": "%B", "short": "%b"}
     for _ in range(50):
         day = date.fromordinal(int(random.integers(*SPAN)))
         written = re.sub(r"(?<=\d)(st|nd|rd|th)\b", "", dates.as_written(day, form))
