@@ -8,9 +8,9 @@ date or several, so that what the vector has to hold grows with it:
 
     march 5th, 1998 to 7.4.2001   ->   1998-03-05 2001-04-07
 
-Both networks (they are in attention.py, with the equations) learn in two lessons, the easy one first
-(as in W. Zaremba and I. Sutskever 2014, arXiv:1410.4615): sentences with one date, then sentences
-with one to three. They are tested on days that they never saw.
+Both networks (they are in attention.py, with the equations) learn in two lessons, the easy one
+first (as in W. Zaremba and I. Sutskever 2014, arXiv:1410.4615): sentences with one date, then
+sentences with one to three. They are tested on days that they never saw.
 
     pip install '.[examples]'
     python examples/dates.py --picture attention.png

@@ -42,16 +42,12 @@ import charrnn
 from charrnn.layers import LSTM
 
 LOCALES = {
-    "croatian": "hr_HR",
-    "dutch": "nl_NL",
     "english": "en_GB",
     "finnish": "fi_FI",
     "french": "fr_FR",
     "german": "de_DE",
-    "irish": "ga_IE",
     "italian": "it_IT",
     "polish": "pl_PL",
-    "spanish": "es_ES",
 }
 DRAWS = 20  # Faker draws at random: so often for each name, until nearly all have come
 TEST_SHARE = 0.2
