@@ -18,8 +18,8 @@ one file for each label, and one name, or another short text, on each of its lin
     python examples/names_by_language.py
     python examples/names_by_language.py --folder names     # names/french.txt, names/irish.txt, …
 
-What to expect: of 941 surnames of ten languages, 72.9 % by naive Bayes, and 75.9 % by language
-models of 64 units with a dropout of 0.3. Many names are at home in several countries.
+What to expect: of 541 surnames of six languages, naive Bayes finds the language of 78.4 %. Many
+names are at home in several countries.
 """
 
 import random
