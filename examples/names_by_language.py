@@ -18,8 +18,8 @@ one file for each label, and one name, or another short text, on each of its lin
     python examples/names_by_language.py
     python examples/names_by_language.py --folder names     # names/french.txt, names/irish.txt, …
 
-What to expect: of 941 surnames of ten languages, 72.9 % by naive Bayes, and 75.9 % by language
-models of 64 units with a dropout of 0.3. Many names are at home in several countries.
+What to expect: of 541 surnames of six languages, naive Bayes finds the language of 78.4 %. Many
+names are at home in several countries.
 """
 
 import random
@@ -42,16 +42,12 @@ import charrnn
 from charrnn.layers import LSTM
 
 LOCALES = {
-    "croatian": "hr_HR",
-    "dutch": "nl_NL",
     "english": "en_GB",
     "finnish": "fi_FI",
     "french": "fr_FR",
     "german": "de_DE",
-    "irish": "ga_IE",
     "italian": "it_IT",
     "polish": "pl_PL",
-    "spanish": "es_ES",
 }
 DRAWS = 20  # Faker draws at random: so often for each name, until nearly all have come
 TEST_SHARE = 0.2
