@@ -1,10 +1,10 @@
 """Large texts: how fast they are encoded, in how much memory, and how soon the first step is taken.
 
-    python benchmarks/large_texts.py --largest 1GB
+    python benchmarks/large_texts.py --largest 1.1GB
 
-makes texts of 64 MB, 256 MB and so on, four times as large each, up to the largest, measures each
-in a process of its own, and prints a table in Markdown. Beside the text, a run's ids need as much
-disk again, one byte for each character here.
+makes texts of 64 MB, 256 MB and so on, four times as large each, measures each in processes of its
+own, and prints tables in Markdown. It needs three times as much disk as the largest text, below
+the folder in which it is started.
 
 Encoding is timed from the first byte that is read to the record on disk. Memory is the largest
 RssAnon (of /proc/self/status): what the process itself holds, without the pages of files, which
@@ -43,8 +43,8 @@ from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
 from charrnn.text.opening import Source
 
 MEGABYTE = 1_000_000
-SMALLEST = 64 * MEGABYTE
 FACTOR = 4
+"""Each text is so many times as large as the one before."""
 UNITS = {"MB": MEGABYTE, "GB": 1000 * MEGABYTE}
 BLOCKS = 16
 """So many different megabytes, one after the other in a random order, make a text."""
@@ -256,14 +256,15 @@ def cache_table(rows: list[dict[str, float]]) -> Iterator[list[str]]:
 
 
 @click.command(help=__doc__)
-@click.option("--largest", default="1GB", show_default=True, callback=lambda *a: parse_size(a[2]))
+@click.option("--smallest", default="64MB", show_default=True, callback=lambda *a: parse_size(a[2]))
+@click.option("--largest", default="1.1GB", show_default=True, callback=lambda *a: parse_size(a[2]))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--measure", "what", nargs=2, type=str, hidden=True)
-def main(largest: int, as_json: bool, what: tuple[str, str] | None) -> None:
+def main(smallest: int, largest: int, as_json: bool, what: tuple[str, str] | None) -> None:
     if what:
         click.echo(json.dumps(figures(what[0], Path(what[1]))))
         return
-    rows, size = [], SMALLEST
+    rows, size = [], smallest
     while size <= largest:
         rows.append(measure(size))
         click.echo(json.dumps(rows[-1]), err=True)
