@@ -441,7 +441,9 @@ def test_a_checkpoint_of_a_newer_format(
         newer.setattr(checkpoints, "FORMAT", checkpoints.FORMAT + 1)
         run = untrained()
     line = refused(*command)
-    assert line.startswith(f"{run.best}: format 5, written by a newer charrnn ")
+    assert line.startswith(
+        f"{run.best}: format {checkpoints.FORMAT + 1}, written by a newer charrnn "
+    )
     assert "pip install --upgrade" in line
 
 

@@ -296,7 +296,9 @@ def test_huge_sizes_are_refused_before_anything_is_made() -> None:
 
 def test_a_newer_format_is_refused_with_the_way_out() -> None:
     described(lambda description: description.update(format=checkpoints.FORMAT + 1))
-    with pytest.raises(CheckpointError, match=f"^{PATH}: format 5, .*pip install --upgrade"):
+    with pytest.raises(
+        CheckpointError, match=f"^{PATH}: format {checkpoints.FORMAT + 1}, .*pip install --upgrade"
+    ):
         checkpoints.load(PATH)
 
 
