@@ -18,8 +18,10 @@ one file for each label, and one name, or another short text, on each of its lin
     python examples/names_by_language.py
     python examples/names_by_language.py --folder names     # names/french.txt, names/irish.txt, …
 
-What to expect: of 541 surnames of six languages, naive Bayes finds the language of 78.4 %. Many
-names are at home in several countries.
+What to expect: of 541 held-out surnames of six languages, the language models find the language of
+77.3 %, one classifier that of 69.7 % (70.2 % with Keras's LSTM), and naive Bayes that of 78.4 %.
+Many names are at home in several countries. About four minutes where the two cores (AMD EPYC) had
+other work besides.
 """
 
 import random
