@@ -1,0 +1,180 @@
+"""A worker's connections to the others, from the first greeting to the last word.
+
+worker 0                                   every other worker
+------------------------------------------------------------------
+                                      <--  hello: its facts
+welcome: the run and its text         -->
+                                      <--  text: what it has encoded
+begin: the run's settings             -->
+                (each connects to the next one: the ring)
+step, state, restore: what to do      -->
+                                      <--  state: its streams' state
+end                                   -->
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from charrnn.errors import CharrnnError, WorkerError
+from charrnn.plain import table, typed
+from charrnn.workers import meeting
+from charrnn.workers.cluster import Cluster, share
+from charrnn.workers.facts import Facts, compare, compare_texts
+from charrnn.workers.line import ERROR, Line
+from charrnn.workers.messages import Message
+from charrnn.workers.ring import Ring
+
+LAST_WORDS_SECONDS = 5.0
+"""Where a connection of the ring breaks, worker 0 has so long to say which worker is lost."""
+
+
+class Team:
+    """What both sides have: the ring, and lines that are watched.
+
+    Args:
+        cluster: The workers.
+        facts: What is compared with the other workers' at the start.
+    """
+
+    def __init__(self, cluster: Cluster, facts: Facts) -> None:
+        self.cluster, self.facts = cluster, facts
+        self._listener = meeting.listen(cluster)
+        self._lines: dict[int, Line] = {}
+        self._ring: Ring | None = None
+
+    def share(self, streams: int) -> slice:
+        """Which of so many streams are this worker's."""
+        return share(streams, self.cluster.size, self.cluster.worker)
+
+    def check(self) -> None:
+        """Raise WorkerError where a worker is lost."""
+        for line in self._lines.values():
+            line.check()
+
+    def sum(self, vector: np.ndarray) -> np.ndarray:
+        """The sum of all workers' vectors float32 [n], in place of this one's.
+
+        Raises:
+            WorkerError: A worker is lost.
+        """
+        assert self._ring is not None
+        self.check()
+        try:
+            return self._ring.sum(vector)
+        except OSError as error:
+            for line in self._lines.values():
+                line.wait_for_failure(LAST_WORDS_SECONDS / len(self._lines))
+            around = self.cluster.named(self.cluster.preceding)
+            raise WorkerError("is gone: the connection was closed", where=around) from error
+
+    def close_ring(self) -> None:
+        """Connect to the next worker, and take the connection of the one before."""
+        cluster = self.cluster
+        greeting = Message("ring", {"worker": cluster.worker})
+        following = meeting.connect(cluster, cluster.following, greeting, self.check)
+        until = time.monotonic() + meeting.MEETING_SECONDS
+        while accepted := meeting.accept(self._listener, until, self.check):
+            preceding, message = accepted
+            if (message.kind, message.fields.get("worker")) == ("ring", cluster.preceding):
+                self._ring = Ring(cluster.worker, cluster.size, preceding, following, self.check)
+                self._listener.close()
+                return
+            preceding.close()
+        raise meeting.unreachable(cluster.named(cluster.preceding))
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Tell the others that it is over, or what went wrong, and close all connections."""
+        last = Message("end")
+        if error is not None:
+            last = Message(ERROR, {"text": self._told(error)})
+        for line in self._lines.values():
+            line.close(last)
+        if self._ring is not None:
+            self._ring.close()
+        self._listener.close()
+
+    def _told(self, error: BaseException) -> str:
+        """What the others are told of an error here."""
+        if isinstance(error, WorkerError):
+            return str(error)
+        why = str(error) if isinstance(error, CharrnnError) else type(error).__name__
+        return f"{self.cluster.named(self.cluster.worker)} has stopped: {why}"
+
+
+class Leader(Team):
+    """Worker 0's side."""
+
+    def meet(self, welcome: Mapping[str, object]) -> None:
+        """Wait for all other workers, and welcome each that is asked to do the same.
+
+        Raises:
+            WorkerError: One does not come, or was asked to do something else.
+        """
+        until = time.monotonic() + meeting.MEETING_SECONDS
+        while absent := [w for w in range(1, self.cluster.size) if w not in self._lines]:
+            accepted = meeting.accept(self._listener, until, self.check)
+            if accepted is None:
+                raise meeting.unreachable(self.cluster.named(absent[0]))
+            connection, message = accepted
+            worker = message.fields.get("worker")
+            if message.kind != "hello" or worker not in absent:
+                connection.close()
+                continue
+            peer = self.cluster.named(worker)
+            self._lines[worker] = Line(connection, peer)
+            compare(self.facts, table(message.fields.get("facts"), "facts"), peer)
+        self.tell("welcome", welcome)
+
+    def begin(self, text: Mapping[str, object], settings: Mapping[str, object]) -> None:
+        """Compare the texts, hand the run's settings out, and close the ring."""
+        for line in self._lines.values():
+            compare_texts(text, line.expect("text").fields, line.peer)
+        self.tell("begin", settings)
+        self.close_ring()
+
+    def tell(self, kind: str, fields: Mapping[str, object], data: bytes = b"") -> None:
+        """Say the same to all other workers."""
+        self.tell_each(kind, fields, [data] * len(self._lines))
+
+    def tell_each(self, kind: str, fields: Mapping[str, object], data: Iterable[bytes]) -> None:
+        """Say the same to all other workers, to each with data of its own."""
+        for (_, line), own in zip(sorted(self._lines.items()), data, strict=True):
+            line.send(Message(kind, dict(fields), own))
+
+    def collect(self, kind: str) -> list[tuple[str, Message]]:
+        """An answer of each other worker, in their order, with its name."""
+        return [(line.peer, line.expect(kind)) for _, line in sorted(self._lines.items())]
+
+
+class Follower(Team):
+    """Another worker's side."""
+
+    def join(self) -> dict[str, object]:
+        """Find worker 0, and return its welcome."""
+        cluster = self.cluster
+        greeting = Message("hello", {"worker": cluster.worker, "facts": self.facts})
+        connection = meeting.connect(cluster, 0, greeting)
+        self._line = self._lines[0] = Line(connection, cluster.named(0))
+        return self._line.expect("welcome").fields
+
+    def begin(self, text: Mapping[str, object]) -> dict[str, object]:
+        """Say what was encoded, take the run's settings, and close the ring."""
+        self.tell("text", text)
+        settings = self._line.expect("begin").fields
+        self.close_ring()
+        return settings
+
+    def tell(self, kind: str, fields: Mapping[str, object], data: bytes = b"") -> None:
+        """Say something to worker 0."""
+        self._line.send(Message(kind, dict(fields), data))
+
+    def receive(self) -> Message:
+        """What worker 0 says next."""
+        return self._line.receive()
+
+
+def number(message: Message, name: str) -> int:
+    """A whole number that a message tells."""
+    return int(typed(int, message.fields.get(name), name))
