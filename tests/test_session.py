@@ -25,6 +25,7 @@ from charrnn.training.begin import build
 from charrnn.training.best import improves
 from charrnn.training.clock import Clock
 from charrnn.training.events import Evaluated, RolledBack, Sampled, Saved, Stepped
+from charrnn.training.learner import Learner
 from charrnn.training.rollback import MOST_ROLLBACKS, PATIENCE, diverged, roll_back
 from charrnn.training.session import Session
 from charrnn.training.step import Trainer
@@ -38,7 +39,8 @@ def session(corpus: Path, tmp_path: Path, eagerly: None) -> Session:
     config = Config.of(**SMALL, dropout=0.3, warmup_steps=0)
     encoded = encode_corpus(select([corpus], config.text).sources, config.text, tmp_path)
     trainer = Trainer(config, encoded.vocabulary.size)
-    session = Session(Run(tmp_path), encoded, config, trainer)
+    learner = Learner(encoded, config, trainer)
+    session = Session(Run(tmp_path), encoded, config, learner)
     session.progress.end, session.progress.windows = 10, session.workload.windows
     return session
 
@@ -55,8 +57,8 @@ def poison(session: Session) -> None:
     """Make the loss of every step that follows not finite."""
     step = session.learner.trainer.step
 
-    def poisoned(batch, state, seed, rate):  # type: ignore[no-untyped-def]
-        return step(batch._replace(mask=batch.mask * np.float32("nan")), state, seed, rate)
+    def poisoned(batch, state, *others):  # type: ignore[no-untyped-def]
+        return step(batch._replace(mask=batch.mask * np.float32("nan")), state, *others)
 
     session.learner.trainer.step = poisoned  # type: ignore[method-assign]
 

@@ -165,7 +165,11 @@ def restore(session: Session, checkpoint: Checkpoint, workers: int) -> Iterator[
 
 
 def build(
-    run: Run, corpus: Corpus, config: Config, old: Checkpoint | None, team: Leader | None
+    run: Run,
+    corpus: Corpus,
+    config: Config,
+    old: Checkpoint | None,
+    team: Leader | None = None,
 ) -> Session:
     """A session at step 0, with fresh weights or an old run's."""
     size = corpus.vocabulary.size
