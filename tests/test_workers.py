@@ -172,18 +172,17 @@ import numpy as np
 from charrnn.errors import CharrnnError
 from charrnn.workers import line, meeting
 from charrnn.workers.cluster import cluster_of
-from charrnn.workers.team import Follower, Leader
+from charrnn.workers.team import Follower, Leader, result
 line.BEAT_SECONDS, line.SILENCE_SECONDS, meeting.MEETING_SECONDS = 0.1, 2.0, float(sys.argv[3])
 team = (Follower if int(sys.argv[2]) else Leader)(cluster_of(sys.argv[1], int(sys.argv[2])), {})
 error = None
 try:
     if team.cluster.leads:
-        team.meet({})
-        text = {"fingerprint": "same"}
-        team.begin(text, {})
+        result(team.meet({}))
+        result(team.begin({"fingerprint": "same"}, {}))
     else:
-        team.join()
-        team.begin({"fingerprint": "same"})
+        result(team.join())
+        result(team.begin({"fingerprint": "same"}))
     print("summing", flush=True)
     while True:
         team.sum(np.ones(50_000, np.float32))
@@ -253,6 +252,13 @@ def test_a_port_that_is_taken_is_an_error_in_a_line() -> None:
         assert cluster is not None
         with pytest.raises(WorkerError, match="cannot listen there: address already in use"):
             Leader(cluster, {})
+
+
+def test_a_name_that_only_this_machine_reaches_is_refused_where_others_are_elsewhere() -> None:
+    cluster = cluster_of("localhost:24999,192.0.2.1:24999", 0)
+    assert cluster is not None
+    with pytest.raises(WorkerError, match="localhost is an address inside this machine"):
+        meeting.listen(cluster)
 
 
 def test_a_worker_listens_at_its_address_alone() -> None:

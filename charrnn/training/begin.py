@@ -121,11 +121,11 @@ def resumed(
         yield from already_finished(run, checkpoint)
         return None
     yield from use_threads(config.training.threads)
-    yield from describe_cores(config)
     yield from hand_over(team, corpus, config)
     session = Session(run, corpus, config, make_learner(corpus, config, team))
     yield from restore(session, checkpoint, workers_of(team))
     yield Note(f"continuing {run.folder} at step {session.progress.step:,}")
+    yield from describe_cores(config)
     yield from describe_change(old, config)
     if not plan.empty:
         yield from describe_restart(plan, config)

@@ -4,7 +4,7 @@ It has an encoded text of its own, in a folder `worker-N` below the run's name, 
 else.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
 from charrnn.checkpoints import FORMAT, Checkpoint
@@ -17,7 +17,7 @@ from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
 from charrnn.text.sources import select
 from charrnn.training.events import Event, Note, Started, Stepped
 from charrnn.training.folder import locked_folder, settle_text, staging
-from charrnn.training.leading import told
+from charrnn.training.leading import told, told_of
 from charrnn.training.learner import Learner
 from charrnn.training.machine import use_threads
 from charrnn.training.notes import announce, describe_cores
@@ -38,11 +38,11 @@ def follow(team: Follower, paths: Sequence[PathLike], root: Path) -> Generator[E
     """
     cluster = team.cluster
     yield Note(f"this is worker {cluster.worker} of {cluster.size}: waiting for {cluster.named(0)}")
-    welcome = team.join()
+    welcome = yield from told_of(team.join())
     run = Run(root / plain_name(str(welcome["run"])) / f"worker-{cluster.worker}")
     with locked_folder(run):
         corpus = yield from own_corpus(run, paths, root, welcome)
-        begun = team.begin(told(corpus.info))
+        begun = yield from told_of(team.begin(told(corpus.info)))
         config = Config.from_json(begun["config"], FORMAT)
         yield from use_threads(config.training.threads)
         yield from describe_cores(config)
@@ -79,10 +79,13 @@ def encoded_before(run: Run, fingerprint: str) -> Corpus | None:
     return corpus if corpus.info.fingerprint == fingerprint else None
 
 
-def obey(team: Follower, run: Run, corpus: Corpus, learner: Learner) -> Iterator[Event]:
+def obey(
+    team: Follower, run: Run, corpus: Corpus, learner: Learner
+) -> Generator[Event, None, None]:
     """Do what worker 0 says, until it says that it is over."""
+    before = False
     while True:
-        message = team.receive()
+        message = yield from told_of(team.receive())
         if message.kind == "end":
             yield Note("worker 0 has ended the training; the run is in its folder")
             return
@@ -91,8 +94,10 @@ def obey(team: Follower, run: Run, corpus: Corpus, learner: Learner) -> Iterator
         elif message.kind == "state":
             tell_state(team, learner)
         elif message.kind == "restore":
-            restore(learner, message, team.receive())
-            yield started(run, corpus, learner, message)
+            restore(learner, message, (yield from told_of(team.receive())))
+            if not before:  # and again where the run diverges
+                yield started(run, corpus, learner, message, team.cluster.worker)
+            before = True
 
 
 def stepped(message: Message, learner: Learner) -> Stepped:
@@ -117,7 +122,7 @@ def restore(learner: Learner, shared: Message, carried: Message) -> None:
     learner.restore(Checkpoint(learner.config, learner.vocabulary, learner.progress, taken))
 
 
-def started(run: Run, corpus: Corpus, learner: Learner, message: Message) -> Started:
+def started(run: Run, corpus: Corpus, learner: Learner, message: Message, worker: int) -> Started:
     """What is about to be trained here."""
     return Started(
         run=run.folder,
@@ -126,4 +131,5 @@ def started(run: Run, corpus: Corpus, learner: Learner, message: Message) -> Sta
         train_characters=len(corpus.train),
         step=number(message, "step"),
         end=number(message, "end"),
+        worker=worker,
     )

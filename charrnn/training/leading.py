@@ -12,7 +12,7 @@ from charrnn.errors import ConfigError, WorkerError
 from charrnn.network.weights import prefixed
 from charrnn.runs import Run
 from charrnn.text.corpus import Corpus, CorpusInfo
-from charrnn.training.events import Note
+from charrnn.training.events import Event, Note, Waiting
 from charrnn.training.learner import Learner
 from charrnn.training.step import Outcome
 from charrnn.training.together import SharingTrainer
@@ -20,7 +20,7 @@ from charrnn.types import Tensors
 from charrnn.workers import tensors
 from charrnn.workers.cluster import share
 from charrnn.workers.messages import Message
-from charrnn.workers.team import Leader
+from charrnn.workers.team import Leader, Result
 
 
 class LeadingLearner(Learner):
@@ -99,7 +99,7 @@ def checked_states(peer: str, message: Message, weights: int) -> Tensors:
 
 def gather(
     team: Leader | None, run: Run, config: Config, fingerprint: str | None = None
-) -> Generator[Note, None, float]:
+) -> Generator[Event, None, float]:
     """Wait for the other workers, and say where the run is and how its text is read.
 
     Args:
@@ -117,16 +117,28 @@ def gather(
     yield Note(f"this is worker 0 of {team.cluster.size}: waiting for {others}")
     begin = time.perf_counter()
     text = config.to_json()["text"]
-    team.meet({"run": run.name, "text": text, "fingerprint": fingerprint})
+    welcome = {"run": run.name, "text": text, "fingerprint": fingerprint}
+    yield from told_of(team.meet(welcome))
     return time.perf_counter() - begin
 
 
-def hand_over(team: Leader | None, corpus: Corpus, config: Config) -> Iterator[Note]:
+def hand_over(team: Leader | None, corpus: Corpus, config: Config) -> Iterator[Event]:
     """Compare the workers' texts, and give all of them the settings of the run."""
     if team is not None:
         refuse_few_streams(team.cluster.size, config)
-        team.begin(told(corpus.info), {"config": config.to_json()})
+        yield from told_of(team.begin(told(corpus.info), {"config": config.to_json()}))
         yield Note(f"{team.cluster.size} workers train together")
+
+
+def told_of(waiting: Generator[None, None, Result]) -> Generator[Event, None, Result]:
+    """What is waited for, with an event after each moment of waiting."""
+    while True:
+        try:
+            next(waiting)
+        except StopIteration as done:
+            found: Result = done.value
+            return found
+        yield Waiting()
 
 
 def refuse_few_streams(workers: int, config: Config) -> None:

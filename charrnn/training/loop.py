@@ -87,9 +87,9 @@ def train(
     root, loggers = Path(checkpoints), (log,) if isinstance(log, str) else tuple(log)
     refuse_unknown_loggers(loggers)
     cluster = cluster_of(workers, worker)
-    together = None if cluster is None else (cluster, facts(cluster, settings, plan, resume=resume))
-    if cluster is not None and not cluster.leads:
-        return follow_run(corpus, root, settings, *together)
+    together = cluster and (cluster, facts(cluster, settings, plan, resume=resume))
+    if together and not together[0].leads:
+        return follow_run(corpus, root, settings, together)
     if resume:
         if overwrite or init_from is not None:
             why = "does not go together with `overwrite` or `init_from`"

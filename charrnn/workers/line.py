@@ -6,8 +6,9 @@ computes. A side that is silent for longer than `SILENCE` hangs, or the network 
 
 import socket
 import threading
+from collections.abc import Generator
 from contextlib import suppress
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from charrnn.errors import WorkerError
 from charrnn.workers.messages import Message, receive, send
@@ -16,6 +17,7 @@ BEAT_SECONDS = 2.0
 """From one sign of life to the next."""
 SILENCE_SECONDS = 30.0
 """After so long without one a worker counts as lost."""
+PAUSE_SECONDS = 1.0
 AGAIN = "when it can run again, start all workers with `resume`: the last checkpoint is whole"
 BEAT, ERROR = "beat", "error"
 
@@ -26,15 +28,16 @@ class Line:
     Args:
         connection: The socket; the line closes it.
         peer: The other side, as messages name it.
+        patience: Seconds until its first sign of life, where it may come later than others.
     """
 
-    def __init__(self, connection: socket.socket, peer: str) -> None:
+    def __init__(self, connection: socket.socket, peer: str, patience: float | None = None) -> None:
         self.peer = peer
         self._connection, self._sending = connection, threading.Lock()
         self._received: SimpleQueue[Message | WorkerError] = SimpleQueue()
         self._failure: WorkerError | None = None
         self._closed = threading.Event()
-        connection.settimeout(SILENCE_SECONDS)
+        connection.settimeout(patience or SILENCE_SECONDS)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         threading.Thread(target=self._beat, daemon=True).start()
@@ -48,16 +51,23 @@ class Line:
         except OSError as error:
             raise self._failure or lost(self.peer, error) from error
 
-    def receive(self) -> Message:
-        """Wait for the next message; WorkerError where the other side is lost, or tells of one."""
-        received = self._received.get()
-        if isinstance(received, WorkerError):
-            raise received
-        return received
+    def receive(self) -> Generator[None, None, Message]:
+        """Wait for the next message; after each second of waiting there is a None.
 
-    def expect(self, kind: str) -> Message:
+        Raises:
+            WorkerError: The other side is lost, or tells of one that is.
+        """
+        while True:
+            with suppress(Empty):
+                received = self._received.get(timeout=PAUSE_SECONDS)
+                if isinstance(received, WorkerError):
+                    raise received
+                return received
+            yield
+
+    def expect(self, kind: str) -> Generator[None, None, Message]:
         """Wait for a message, which has to be of this kind."""
-        message = self.receive()
+        message = yield from self.receive()
         if message.kind != kind:
             raise WorkerError(f"said {message.kind!r} in place of {kind!r}", where=self.peer)
         return message
@@ -72,18 +82,20 @@ class Line:
         self._closed.wait(seconds)
         self.check()
 
-    def close(self, message: Message | None = None) -> None:
-        """Say a last word, if there is one to say, and close the connection.
-
-        What still comes is read for a moment: a connection that is closed on unread bytes would
-        take the last word back.
-        """
+    def say_last(self, message: Message) -> None:
+        """Send a last message, if the other side still listens."""
         with suppress(OSError, WorkerError):
-            if message is not None:
-                self.send(message)
+            self.send(message)
         self._closed.set()
         with suppress(OSError):
             self._connection.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close the connection after the last message.
+
+        What still comes is read for a moment: a connection that is closed on unread bytes would
+        take the last message back.
+        """
         self._listener.join(BEAT_SECONDS)
         self._connection.close()
 
@@ -91,6 +103,7 @@ class Line:
         try:
             while True:
                 message = receive(self._connection)
+                self._connection.settimeout(SILENCE_SECONDS)
                 if message.kind == ERROR:
                     raise WorkerError(str(message.fields.get("text", "")))
                 if message.kind != BEAT:
@@ -101,9 +114,10 @@ class Line:
             self._closed.set()
 
     def _beat(self) -> None:
-        while not self._closed.wait(BEAT_SECONDS):
+        while not self._closed.is_set():
             with suppress(OSError), self._sending:
                 send(self._connection, Message(BEAT))
+            self._closed.wait(BEAT_SECONDS)
 
 
 def lost(peer: str, error: Exception) -> WorkerError:

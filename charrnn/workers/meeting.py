@@ -2,11 +2,12 @@
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
+from ipaddress import ip_address
 
 from charrnn.errors import WorkerError
-from charrnn.workers.cluster import Cluster
+from charrnn.workers.cluster import Address, Cluster
 from charrnn.workers.messages import Message, receive, send
 
 MEETING_SECONDS = 600.0
@@ -19,6 +20,7 @@ RETRY_SECONDS = 0.5
 def listen(cluster: Cluster) -> socket.socket:
     """A socket that listens at this worker's address; WorkerError where that cannot be."""
     address = cluster.addresses[cluster.worker]
+    refuse_loopback(cluster)
     try:
         family = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server(address, family=family, backlog=cluster.size + 16)
@@ -30,38 +32,62 @@ def listen(cluster: Cluster) -> socket.socket:
         ) from error
 
 
+def refuse_loopback(cluster: Cluster) -> None:
+    """Raise WorkerError where this worker would listen to its own machine, and others are elsewhere.
+
+    Many systems know their own name as an address that only they can reach.
+    """
+    here = cluster.addresses[cluster.worker]
+    if on_loopback(here) and not all(map(on_loopback, cluster.addresses)):
+        raise WorkerError(
+            f"{here.host} is an address inside this machine here, which no other machine reaches",
+            where=cluster.named(cluster.worker),
+            way_out="name its address in the network, the same on all workers",
+        )
+
+
+def on_loopback(address: Address) -> bool:
+    """Whether an address is one that a machine has for itself alone."""
+    try:
+        found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0][4][0]
+    except OSError:
+        return False
+    return ip_address(str(found).partition("%")[0]).is_loopback
+
+
 def connect(
     cluster: Cluster, worker: int, greeting: Message, check: Callable[[], None] = lambda: None
-) -> socket.socket:
-    """A connection to another worker, which is told who calls; it is waited for.
+) -> Generator[None, None, socket.socket]:
+    """A connection to another worker, which is told who calls; while it is waited for, Nones.
 
     Raises:
         WorkerError: It does not answer in time, or `check` has found that a worker is lost.
     """
-    until = time.monotonic() + MEETING_SECONDS
+    begin = time.monotonic()
     while True:
         try:
             connection = socket.create_connection(cluster.addresses[worker], GREETING_SECONDS)
             break
         except OSError as error:
             check()
-            if time.monotonic() > until:
+            if time.monotonic() > begin + MEETING_SECONDS:
                 raise unreachable(cluster.named(worker), error) from error
             time.sleep(RETRY_SECONDS)
+            yield
     prepare(connection)
     send(connection, greeting)
     return connection
 
 
 def accept(
-    listener: socket.socket, until: float, check: Callable[[], None] = lambda: None
-) -> tuple[socket.socket, Message] | None:
-    """The next worker that calls, with its greeting; None when the time is over.
+    listener: socket.socket, check: Callable[[], None] = lambda: None
+) -> Generator[None, None, tuple[socket.socket, Message]]:
+    """The next worker that calls, with its greeting; while it is waited for, Nones.
 
     Whoever else connects, such as a scanner of ports, is sent away.
     """
     listener.settimeout(RETRY_SECONDS)
-    while time.monotonic() < until:
+    while True:
         check()
         with suppress(TimeoutError):
             connection, _ = listener.accept()
@@ -70,7 +96,7 @@ def accept(
                 return connection, receive(connection, most=0)
             except (OSError, ValueError):
                 connection.close()
-    return None
+        yield
 
 
 def prepare(connection: socket.socket) -> None:

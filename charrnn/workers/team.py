@@ -13,7 +13,8 @@ end                                   -->
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,10 +23,13 @@ from charrnn.plain import table, typed
 from charrnn.workers import meeting
 from charrnn.workers.cluster import Cluster, share
 from charrnn.workers.facts import Facts, compare, compare_texts
-from charrnn.workers.line import ERROR, Line
+from charrnn.workers.line import AGAIN, ERROR, Line
 from charrnn.workers.messages import Message
 from charrnn.workers.ring import Ring
 
+Result = TypeVar("Result")
+Waiting = Generator[None, None, Result]
+"""Something that is waited for: a None after each moment of waiting, so that one can leave it."""
 LAST_WORDS_SECONDS = 5.0
 """Where a connection of the ring breaks, worker 0 has so long to say which worker is lost."""
 
@@ -69,20 +73,29 @@ class Team:
             around = self.cluster.named(self.cluster.preceding)
             raise WorkerError("is gone: the connection was closed", where=around) from error
 
-    def close_ring(self) -> None:
+    def close_ring(self) -> Waiting[None]:
         """Connect to the next worker, and take the connection of the one before."""
-        cluster = self.cluster
+        cluster, check = self.cluster, self._checked_until(self.cluster.preceding)
         greeting = Message("ring", {"worker": cluster.worker})
-        following = meeting.connect(cluster, cluster.following, greeting, self.check)
-        until = time.monotonic() + meeting.MEETING_SECONDS
-        while accepted := meeting.accept(self._listener, until, self.check):
-            preceding, message = accepted
+        following = yield from meeting.connect(cluster, cluster.following, greeting, self.check)
+        while self._ring is None:
+            preceding, message = yield from meeting.accept(self._listener, check)
             if (message.kind, message.fields.get("worker")) == ("ring", cluster.preceding):
                 self._ring = Ring(cluster.worker, cluster.size, preceding, following, self.check)
-                self._listener.close()
-                return
-            preceding.close()
-        raise meeting.unreachable(cluster.named(cluster.preceding))
+            else:
+                preceding.close()
+        self._listener.close()
+
+    def _checked_until(self, worker: int) -> Callable[[], None]:
+        """What raises WorkerError where a worker is lost, or this one does not come in time."""
+        until = time.monotonic() + meeting.MEETING_SECONDS
+
+        def check() -> None:
+            self.check()
+            if time.monotonic() > until:
+                raise meeting.unreachable(self.cluster.named(worker))
+
+        return check
 
     def close(self, error: BaseException | None = None) -> None:
         """Tell the others that it is over, or what went wrong, and close all connections."""
@@ -90,49 +103,55 @@ class Team:
         if error is not None:
             last = Message(ERROR, {"text": self._told(error)})
         for line in self._lines.values():
-            line.close(last)
+            line.say_last(last)
+        for line in self._lines.values():
+            line.close()
         if self._ring is not None:
             self._ring.close()
         self._listener.close()
 
     def _told(self, error: BaseException) -> str:
         """What the others are told of an error here."""
+        here = self.cluster.named(self.cluster.worker)
         if isinstance(error, WorkerError):
             return str(error)
+        if not isinstance(error, Exception):
+            return f"{here}: was stopped there; {AGAIN}"
         why = str(error) if isinstance(error, CharrnnError) else type(error).__name__
-        return f"{self.cluster.named(self.cluster.worker)} has stopped: {why}"
+        return f"{here}: has failed: {why}"
 
 
 class Leader(Team):
     """Worker 0's side."""
 
-    def meet(self, welcome: Mapping[str, object]) -> None:
-        """Wait for all other workers, and welcome each that is asked to do the same.
+    def meet(self, welcome: Mapping[str, object]) -> Waiting[None]:
+        """Wait for all other workers, and welcome them if they are asked to do the same.
 
         Raises:
             WorkerError: One does not come, or was asked to do something else.
         """
-        until = time.monotonic() + meeting.MEETING_SECONDS
-        while absent := [w for w in range(1, self.cluster.size) if w not in self._lines]:
-            accepted = meeting.accept(self._listener, until, self.check)
-            if accepted is None:
-                raise meeting.unreachable(self.cluster.named(absent[0]))
-            connection, message = accepted
+        hellos: dict[int, Message] = {}
+        while absent := [w for w in range(1, self.cluster.size) if w not in hellos]:
+            check = self._checked_until(absent[0])
+            connection, message = yield from meeting.accept(self._listener, check)
             worker = message.fields.get("worker")
-            if message.kind != "hello" or worker not in absent:
+            if message.kind == "hello" and worker in absent:
+                self._lines[worker] = Line(connection, self.cluster.named(worker))
+                hellos[worker] = message
+            else:
                 connection.close()
-                continue
-            peer = self.cluster.named(worker)
-            self._lines[worker] = Line(connection, peer)
-            compare(self.facts, table(message.fields.get("facts"), "facts"), peer)
+        for worker, message in sorted(hellos.items()):
+            theirs = table(message.fields.get("facts"), "facts")
+            compare(self.facts, theirs, self.cluster.named(worker))
         self.tell("welcome", welcome)
 
-    def begin(self, text: Mapping[str, object], settings: Mapping[str, object]) -> None:
+    def begin(self, text: Mapping[str, object], settings: Mapping[str, object]) -> Waiting[None]:
         """Compare the texts, hand the run's settings out, and close the ring."""
         for line in self._lines.values():
-            compare_texts(text, line.expect("text").fields, line.peer)
+            theirs = yield from line.expect("text")
+            compare_texts(text, theirs.fields, line.peer)
         self.tell("begin", settings)
-        self.close_ring()
+        yield from self.close_ring()
 
     def tell(self, kind: str, fields: Mapping[str, object], data: bytes = b"") -> None:
         """Say the same to all other workers."""
@@ -145,34 +164,47 @@ class Leader(Team):
 
     def collect(self, kind: str) -> list[tuple[str, Message]]:
         """An answer of each other worker, in their order, with its name."""
-        return [(line.peer, line.expect(kind)) for _, line in sorted(self._lines.items())]
+        lines = [line for _, line in sorted(self._lines.items())]
+        return [(line.peer, result(line.expect(kind))) for line in lines]
 
 
 class Follower(Team):
     """Another worker's side."""
 
-    def join(self) -> dict[str, object]:
+    def join(self) -> Waiting[dict[str, object]]:
         """Find worker 0, and return its welcome."""
         cluster = self.cluster
         greeting = Message("hello", {"worker": cluster.worker, "facts": self.facts})
-        connection = meeting.connect(cluster, 0, greeting)
-        self._line = self._lines[0] = Line(connection, cluster.named(0))
-        return self._line.expect("welcome").fields
+        connection = yield from meeting.connect(cluster, 0, greeting)
+        self._line = Line(connection, cluster.named(0), meeting.MEETING_SECONDS)
+        self._lines[0] = self._line
+        message = yield from self._line.expect("welcome")
+        return message.fields
 
-    def begin(self, text: Mapping[str, object]) -> dict[str, object]:
+    def begin(self, text: Mapping[str, object]) -> Waiting[dict[str, object]]:
         """Say what was encoded, take the run's settings, and close the ring."""
         self.tell("text", text)
-        settings = self._line.expect("begin").fields
-        self.close_ring()
-        return settings
+        settings = yield from self._line.expect("begin")
+        yield from self.close_ring()
+        return settings.fields
 
     def tell(self, kind: str, fields: Mapping[str, object], data: bytes = b"") -> None:
         """Say something to worker 0."""
         self._line.send(Message(kind, dict(fields), data))
 
-    def receive(self) -> Message:
-        """What worker 0 says next."""
+    def receive(self) -> Waiting[Message]:
+        """Wait for what worker 0 says next."""
         return self._line.receive()
+
+
+def result(waiting: Waiting[Result]) -> Result:
+    """What is waited for, with nothing done meanwhile."""
+    while True:
+        try:
+            next(waiting)
+        except StopIteration as done:
+            found: Result = done.value
+            return found
 
 
 def number(message: Message, name: str) -> int:
