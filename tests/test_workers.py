@@ -19,6 +19,7 @@ from charrnn import checkpoints
 from charrnn.checkpoints import Checkpoint
 from charrnn.config import Plan
 from charrnn.errors import ConfigError, WorkerError
+from charrnn.moving import copy_run
 from charrnn.text.streams import Streams
 from charrnn.training.events import Note
 from charrnn.workers import facts, meeting, tensors
@@ -138,11 +139,11 @@ def test_masks_differ_between_workers_and_from_one_process(trained: Path) -> Non
 
 
 def test_another_number_of_workers_goes_on_with_a_clear_word(trained: Path) -> None:
-    whole = last(trained, "whole")
-    charrnn_events = alone(trained, name="whole", resume=True, steps=1)
-    notes = [event.message for event in charrnn_events if isinstance(event, Note)]
+    copy_run("whole", "again", trained / "machine-0")
+    events = alone(trained, name="again", resume=True, steps=1)
+    notes = [event.message for event in events if isinstance(event, Note)]
     assert any("had 2 workers before and has 1 worker now" in note for note in notes)
-    assert last(trained, "whole").progress.step == whole.progress.step + 1
+    assert last(trained, "again").progress.step == DROPPED["steps"] + 1
 
 
 @pytest.mark.parametrize("worker", [0, 1])
@@ -173,7 +174,7 @@ from charrnn.errors import CharrnnError
 from charrnn.workers import line, meeting
 from charrnn.workers.cluster import cluster_of
 from charrnn.workers.team import Follower, Leader, result
-line.BEAT_SECONDS, line.SILENCE_SECONDS, meeting.MEETING_SECONDS = 0.1, 2.0, float(sys.argv[3])
+line.BEAT_SECONDS, line.SILENCE_SECONDS, meeting.MEETING_SECONDS = 0.1, 3.0, float(sys.argv[3])
 team = (Follower if int(sys.argv[2]) else Leader)(cluster_of(sys.argv[1], int(sys.argv[2])), {})
 error = None
 try:
@@ -216,7 +217,7 @@ def summing() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 @pytest.mark.parametrize("size", [2, 3])
 @pytest.mark.parametrize(
     ("how", "words"),
-    [(signal.SIGKILL, "is gone"), (signal.SIGSTOP, "has not been heard of for 2 s")],
+    [(signal.SIGKILL, "is gone"), (signal.SIGSTOP, "has not been heard of for 3 s")],
 )
 @pytest.mark.parametrize("victim", [0, 1])
 def test_the_others_end_with_the_name_of_a_worker_that_is_killed_or_hangs(

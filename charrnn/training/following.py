@@ -105,8 +105,8 @@ def stepped(message: Message, learner: Learner) -> Stepped:
     step, window, end = (number(message, name) for name in ("step", "window", "end"))
     rate = float(typed(float, message.fields.get("rate"), "rate"))
     outcome = learner.learn(step, window, rate)
-    own = int(learner.streams.window(window).mask.sum())
-    return Stepped(step + 1, end, outcome.loss_nats, own, not outcome.finite)
+    characters = learner.streams.counted(window)
+    return Stepped(step + 1, end, outcome.loss_nats, characters, not outcome.finite)
 
 
 def tell_state(team: Follower, learner: Learner) -> None:

@@ -87,8 +87,8 @@ def train(
     root, loggers = Path(checkpoints), (log,) if isinstance(log, str) else tuple(log)
     refuse_unknown_loggers(loggers)
     cluster = cluster_of(workers, worker)
-    together = cluster and (cluster, facts(cluster, settings, plan, resume=resume))
-    if together and not together[0].leads:
+    together = None if cluster is None else (cluster, facts(cluster, settings, plan, resume=resume))
+    if together is not None and not together[0].leads:
         return follow_run(corpus, root, settings, together)
     if resume:
         if overwrite or init_from is not None:
@@ -171,7 +171,6 @@ def follow_run(
 ) -> Training:
     """Training of a worker that follows worker 0; whether it is a new run, worker 0 says."""
     find_optimizer(Config.of(**settings).training)
-    refuse_runs(corpus)
     from charrnn.training import course
     from charrnn.training.following import follow
 

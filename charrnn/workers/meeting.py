@@ -33,7 +33,7 @@ def listen(cluster: Cluster) -> socket.socket:
 
 
 def refuse_loopback(cluster: Cluster) -> None:
-    """Raise WorkerError where this worker would listen to its own machine, and others are elsewhere.
+    """Raise WorkerError where this worker would listen inside its machine, and others are outside.
 
     Many systems know their own name as an address that only they can reach.
     """

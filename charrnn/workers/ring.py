@@ -76,16 +76,27 @@ class Ring:
                 PAUSE_SECONDS,
             )
             if writable:
-                to_send = to_send[self._following.send(to_send) :]
+                to_send = to_send[sent_from(self._following, to_send) :]
             if readable:
                 to_fill = to_fill[received_into(self._preceding, to_fill) :]
             if not readable and not writable:
                 self._check()
 
 
+def sent_from(connection: socket.socket, view: memoryview) -> int:
+    """How many bytes could be sent."""
+    try:
+        return connection.send(view)
+    except BlockingIOError:  # there was no room after all
+        return 0
+
+
 def received_into(connection: socket.socket, view: memoryview) -> int:
     """How many bytes have come; ConnectionError where the other side has closed."""
-    received = connection.recv_into(view)
+    try:
+        received = connection.recv_into(view)
+    except BlockingIOError:
+        return 0
     if not received:
         raise ConnectionResetError("closed by the other side")
     return received

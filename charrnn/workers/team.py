@@ -23,7 +23,7 @@ from charrnn.plain import table, typed
 from charrnn.workers import meeting
 from charrnn.workers.cluster import Cluster, share
 from charrnn.workers.facts import Facts, compare, compare_texts
-from charrnn.workers.line import AGAIN, ERROR, Line
+from charrnn.workers.line import AGAIN, ERROR, Line, lost
 from charrnn.workers.messages import Message
 from charrnn.workers.ring import Ring
 
@@ -71,7 +71,7 @@ class Team:
             for line in self._lines.values():
                 line.wait_for_failure(LAST_WORDS_SECONDS / len(self._lines))
             around = self.cluster.named(self.cluster.preceding)
-            raise WorkerError("is gone: the connection was closed", where=around) from error
+            raise lost(around, error) from error
 
     def close_ring(self) -> Waiting[None]:
         """Connect to the next worker, and take the connection of the one before."""

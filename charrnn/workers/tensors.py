@@ -11,7 +11,7 @@ from charrnn.types import Tensors
 
 def packed(tensors: Tensors) -> bytes:
     """The tensors as bytes."""
-    return bytes(save({name: np.ascontiguousarray(each) for name, each in tensors.items()}))
+    return bytes(save({name: np.asarray(each, order="C") for name, each in tensors.items()}))
 
 
 def unpacked(data: bytes) -> Tensors:
@@ -26,5 +26,5 @@ def checksum(tensors: Tensors) -> int:
     """CRC-32 of the tensors in the order of their names: the same bits have the same sum."""
     value = 0
     for name in sorted(tensors):
-        value = zlib.crc32(np.ascontiguousarray(tensors[name]).data, value)
+        value = zlib.crc32(np.asarray(tensors[name]).tobytes(), value)
     return value
