@@ -1,12 +1,14 @@
 """Several processes that train one model: they equal one process, resume exactly, and end well."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -199,13 +201,11 @@ def summing() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts workers that do nothing but sum."""
     started = []
 
-    def one(addresses: str, worker: int, meeting_seconds: float = 60) -> subprocess.Popen[str]:
-        arguments = [addresses, str(worker), str(meeting_seconds)]
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-c", SUMMING, *arguments], stdout=subprocess.PIPE, text=True
-            )
-        )
+    def one(
+        addresses: str, worker: int, meeting_seconds: float = 60, inside: Sequence[str] = ()
+    ) -> subprocess.Popen[str]:
+        script = [sys.executable, "-c", SUMMING, addresses, str(worker), str(meeting_seconds)]
+        started.append(subprocess.Popen([*inside, *script], stdout=subprocess.PIPE, text=True))
         return started[-1]
 
     yield one
@@ -235,6 +235,49 @@ def test_the_others_end_with_the_name_of_a_worker_that_is_killed_or_hangs(
         assert f"worker {victim} at 127.0.0.1:" in output
         assert words in output
         assert "`resume`" in output
+
+
+def ip(line: str) -> None:
+    """Set up the network; CalledProcessError where that is not allowed."""
+    subprocess.run(["ip", *line.split()], check=True, capture_output=True)
+
+
+@pytest.fixture
+def namespaces() -> Iterator[tuple[str, str]]:
+    """Two network namespaces with a link between them: as two machines."""
+    names = f"charrnn-{os.getpid()}-0", f"charrnn-{os.getpid()}-1"
+    try:
+        for name in names:
+            ip(f"netns add {name}")
+        ip(f"link add eth0 netns {names[0]} type veth peer name eth0 netns {names[1]}")
+        for number, name in enumerate(names, start=1):
+            ip(f"-n {name} address add 10.77.0.{number}/24 dev eth0")
+            ip(f"-n {name} link set eth0 up")
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("network namespaces need Linux, the program ip, and a user who may make them")
+    else:
+        yield names
+    finally:
+        for name in names:
+            with suppress(OSError):
+                subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+
+
+def test_workers_end_when_the_network_between_them_is_gone(
+    summing: Callable[..., subprocess.Popen[str]], namespaces: tuple[str, str]
+) -> None:
+    addresses = "10.77.0.1:2222,10.77.0.2:2222"
+    processes = [
+        summing(addresses, worker, inside=["ip", "netns", "exec", name])
+        for worker, name in enumerate(namespaces)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "summing\n"
+    ip(f"-n {namespaces[0]} link set eth0 down")
+    for worker, process in enumerate(processes):
+        output, _ = process.communicate(timeout=A_WHILE)
+        assert f"worker {1 - worker} at 10.77.0.{2 - worker}:2222: has not been heard of" in output
 
 
 @pytest.mark.parametrize("worker", [0, 1])
@@ -407,8 +450,9 @@ def test_what_does_not_speak_as_a_worker_is_refused() -> None:
 
 
 def test_tensors_travel_whole_and_their_sum_tells_them_apart() -> None:
-    given = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.ones(1, np.int64)}
+    given = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.array(7)}
     back = tensors.unpacked(tensors.packed(given))
+    assert back["a"].shape == ()
     assert tensors.checksum(back) == tensors.checksum(given)
     back["b"][0, 0] = np.nextafter(np.float32(0), np.float32(1))
     assert tensors.checksum(back) != tensors.checksum(given)
