@@ -144,6 +144,9 @@ def measure(
         "sample_every": 0,
         "dropout": 0.0,
         "recurrent_dropout": 0.0,
+        "cell": "lstm",
+        "skip_connections": False,
+        "state_resets": 0.0,
     }
     sides = {f"one process, {n} cores": pinned(folder, settings, n) for n in cores.split(",") if n}
     with linked(rate) as (addresses, names):
