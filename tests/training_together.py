@@ -78,10 +78,11 @@ def carry_out(case: str, worker: int, folder: Path, addresses: str) -> dict[str,
 
 
 def main() -> None:
-    """Carry out all cases in their order, and print what has happened as JSON."""
+    """Carry out all cases in their order, and write what has happened, a file for each."""
     worker, folder, addresses, *cases = sys.argv[1:]
-    told = {case: carry_out(case, int(worker), Path(folder), addresses) for case in cases}
-    (Path(folder) / f"told-{worker}-{cases[0]}.json").write_text(json.dumps(told))
+    for case in cases:
+        told = carry_out(case, int(worker), Path(folder), addresses)
+        (Path(folder) / f"told-{worker}-{case}.json").write_text(json.dumps(told))
 
 
 if __name__ == "__main__":
