@@ -145,7 +145,7 @@ def test_the_rate_comes_down_evenly_to_the_end(
     rates = []
     step = machine.step
 
-    def noted(batch, state, seed, rate):  # type: ignore[no-untyped-def]
+    def noted(batch, state, seed, rate, filled):  # type: ignore[no-untyped-def]
         rates.append(rate)
         return step(batch, state, seed, rate)
 

@@ -242,8 +242,6 @@ COMMAND_LINES = [
     ["train", "--no-such-option"],
     ["train", "--units", "many"],
     ["train", "--time", "soon"],
-    ["train", "--workers", "node1"],
-    ["train", "--workers", "node1:1,node2:1"],
     ["sample", "--seed", "-1"],
     ["sample", "--prompt-file", "nowhere.txt"],
     ["evaluate", "--which", "worst"],

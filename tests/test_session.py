@@ -332,7 +332,7 @@ def test_a_share_of_the_streams_starts_anew_before_a_window(session: Session) ->
     seen = []
     for step in range(1, 9):
         learner.progress.step = step
-        before = [part.numpy() for part in learner._state_before()]
+        before = [part.numpy() for part in learner._state_before(step, learner.progress.window)]
         kept = before[0].any(1)
         seen.append(tuple(kept))
         for part, old in zip(before, carried, strict=True):
@@ -343,7 +343,8 @@ def test_a_share_of_the_streams_starts_anew_before_a_window(session: Session) ->
 
 def test_without_resets_the_state_is_carried_on(session: Session) -> None:
     session.step()
-    assert session.learner._state_before() is session.learner.state
+    learner = session.learner
+    assert learner._state_before(1, learner.progress.window) is learner.state
 
 
 # -- What a network knows before its first step ------------------------------------------

@@ -67,7 +67,7 @@ class Ring:
 
     def _exchange(self, outgoing: np.ndarray, incoming: np.ndarray) -> None:
         """Send one piece to the next worker while another comes from the worker before."""
-        to_send, to_fill = (memoryview(each).cast("B") for each in (outgoing, incoming))
+        to_send, to_fill = (each.data.cast("B") for each in (outgoing, incoming))
         while to_send or to_fill:
             readable, writable, _ = select.select(
                 [self._preceding] * bool(to_fill),
