@@ -58,18 +58,22 @@ FIRST = ["sure", "whole", "stopped", "resumed", "unlike", "another text", "kille
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where two workers have carried out all cases; the second is killed on the way."""
     folder = tmp_path_factory.mktemp("workers")
     (folder / "corpus.txt").write_text(TEXT)
     (folder / "other.txt").write_text(TEXT.replace("dog", "cat"))
     addresses = free_addresses(2)
-    leader = start(0, folder, addresses, [*FIRST, "after"])
-    killed = start(1, folder, addresses, FIRST)
-    assert killed.wait(A_WHILE) == -signal.SIGKILL
-    another = start(1, folder, addresses, ["after"])
-    assert (leader.wait(A_WHILE), another.wait(A_WHILE)) == (0, 0)
-    return folder
+    started = [start(0, folder, addresses, [*FIRST, "after"]), start(1, folder, addresses, FIRST)]
+    try:
+        assert started[1].wait(A_WHILE) == -signal.SIGKILL
+        started.append(start(1, folder, addresses, ["after"]))
+        assert (started[0].wait(A_WHILE), started[2].wait(A_WHILE)) == (0, 0)
+        yield folder
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
 
 
 def told(folder: Path, worker: int, case: str) -> dict[str, Any]:

@@ -98,7 +98,12 @@ class Team:
         return check
 
     def close(self, error: BaseException | None = None) -> None:
-        """Tell the others that it is over, or what went wrong, and close all connections."""
+        """Tell the others that it is over, or what went wrong, and close all connections.
+
+        Nobody can connect any more before they are told: one that starts again at once is to meet
+        the next worker 0.
+        """
+        self._listener.close()
         last = Message("end")
         if error is not None:
             last = Message(ERROR, {"text": self._told(error)})
@@ -108,7 +113,6 @@ class Team:
             line.close()
         if self._ring is not None:
             self._ring.close()
-        self._listener.close()
 
     def _told(self, error: BaseException) -> str:
         """What the others are told of an error here."""
