@@ -92,3 +92,7 @@ class PluginError(CharrnnError):
 
 class MissingPackageError(CharrnnError):
     """A package that this part of charrnn needs is not installed."""
+
+
+class WorkerError(CharrnnError):
+    """Another worker is lost, cannot be reached, or is to train something else than this one."""

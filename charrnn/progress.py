@@ -7,9 +7,9 @@ from charrnn.plain import at_least, filled, table
 
 RENAMED = {"returns": "rollbacks"}
 """Fields of `Progress` that early checkpoints know by another name."""
-LATER = ("filled_windows", "machine", "decay_from", "decayed", "stale_evaluations")
+LATER = ("filled_windows", "machine", "decay_from", "decayed", "stale_evaluations", "workers")
 """Fields of `Progress` that early checkpoints lack."""
-POSITIVE = ("windows", "eval_every", "checkpoint_every")
+POSITIVE = ("windows", "eval_every", "checkpoint_every", "workers")
 """Fields of `Progress` that are 1 at the least; no other is below 0."""
 
 
@@ -54,6 +54,8 @@ class Progress:
     """Time that training has taken so far, in all sessions of the run together."""
     machine: str = ""
     """The processor and the libraries that the latest session ran on; "" is not known."""
+    workers: int = 1
+    """How many processes trained together in the latest session."""
     loss_sum: float = 0.0
     """Sum of the losses of all finite steps since the last evaluation, in nats per character, each
     times the share of its window that was filled."""

@@ -16,6 +16,7 @@ from charrnn.text.sources import select
 from charrnn.training import course, planning, speed
 from charrnn.training.events import Evaluated, Note, Saved, Started, Stepped
 from charrnn.training.fitting import fitted
+from charrnn.training.learner import Learner
 from charrnn.training.plan import evaluation_characters, evaluations_in, plan_steps
 from charrnn.training.planning import set_plan
 from charrnn.training.session import Session
@@ -42,7 +43,7 @@ class Machine:
         self.now, self._step_seconds = BEGIN + BEFORE, step_seconds
         self.started = [0, 0]
 
-    def step(self, batch, state, seed, rate):  # type: ignore[no-untyped-def]
+    def step(self, batch, state, *others):  # type: ignore[no-untyped-def]
         """In place of a training step."""
         self.started[0] += 1
         self.now += self._step_seconds(self.now - BEGIN)
@@ -71,7 +72,8 @@ def simulated(
     config = Config.of(**{**SMALL, "sample_every": 0, "schedule": "linear", **settings})
     corpus = encode_corpus(select([text], config.text).sources, config.text, tmp_path)
     config = fitted(corpus, config)
-    session = Session(Run(tmp_path), corpus, config, Trainer(config, corpus.vocabulary.size))
+    learner = Learner(corpus, config, Trainer(config, corpus.vocabulary.size))
+    session = Session(Run(tmp_path), corpus, config, learner)
     monkeypatch.setattr(session.learner.trainer, "step", machine.step)
     monkeypatch.setattr(session.validator, "loss_nats", machine.loss_nats)
     monkeypatch.setattr(session.validator.evaluator, "probe", lambda ids: (machine.window, WINDOWS))
@@ -143,7 +145,7 @@ def test_the_rate_comes_down_evenly_to_the_end(
     rates = []
     step = machine.step
 
-    def noted(batch, state, seed, rate):  # type: ignore[no-untyped-def]
+    def noted(batch, state, seed, rate, filled):  # type: ignore[no-untyped-def]
         rates.append(rate)
         return step(batch, state, seed, rate)
 

@@ -27,7 +27,7 @@ LAYERS = (
     ("charrnn.text",),
     ("charrnn.checkpoints", "charrnn.runs", "charrnn.score"),
     ("charrnn.summary", "charrnn.moving"),
-    ("charrnn.outputs",),
+    ("charrnn.outputs", "charrnn.workers"),
     ("charrnn.model",),
     ("charrnn.evaluation", "charrnn.dynamic", "charrnn.layers"),
     ("charrnn.sampling",),
@@ -96,6 +96,7 @@ LIGHT = (
     "charrnn.types",
     "charrnn.version",
     "charrnn.text.*",
+    "charrnn.workers.*",
     "charrnn.cells.*",
     "charrnn.cli.*",
 )

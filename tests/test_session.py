@@ -25,6 +25,7 @@ from charrnn.training.begin import build
 from charrnn.training.best import improves
 from charrnn.training.clock import Clock
 from charrnn.training.events import Evaluated, RolledBack, Sampled, Saved, Stepped
+from charrnn.training.learner import Learner
 from charrnn.training.rollback import MOST_ROLLBACKS, PATIENCE, diverged, roll_back
 from charrnn.training.session import Session
 from charrnn.training.step import Trainer
@@ -38,7 +39,8 @@ def session(corpus: Path, tmp_path: Path, eagerly: None) -> Session:
     config = Config.of(**SMALL, dropout=0.3, warmup_steps=0)
     encoded = encode_corpus(select([corpus], config.text).sources, config.text, tmp_path)
     trainer = Trainer(config, encoded.vocabulary.size)
-    session = Session(Run(tmp_path), encoded, config, trainer)
+    learner = Learner(encoded, config, trainer)
+    session = Session(Run(tmp_path), encoded, config, learner)
     session.progress.end, session.progress.windows = 10, session.workload.windows
     return session
 
@@ -55,8 +57,8 @@ def poison(session: Session) -> None:
     """Make the loss of every step that follows not finite."""
     step = session.learner.trainer.step
 
-    def poisoned(batch, state, seed, rate):  # type: ignore[no-untyped-def]
-        return step(batch._replace(mask=batch.mask * np.float32("nan")), state, seed, rate)
+    def poisoned(batch, state, *others):  # type: ignore[no-untyped-def]
+        return step(batch._replace(mask=batch.mask * np.float32("nan")), state, *others)
 
     session.learner.trainer.step = poisoned  # type: ignore[method-assign]
 
@@ -330,7 +332,7 @@ def test_a_share_of_the_streams_starts_anew_before_a_window(session: Session) ->
     seen = []
     for step in range(1, 9):
         learner.progress.step = step
-        before = [part.numpy() for part in learner._state_before()]
+        before = [part.numpy() for part in learner._state_before(step, learner.progress.window)]
         kept = before[0].any(1)
         seen.append(tuple(kept))
         for part, old in zip(before, carried, strict=True):
@@ -341,7 +343,8 @@ def test_a_share_of_the_streams_starts_anew_before_a_window(session: Session) ->
 
 def test_without_resets_the_state_is_carried_on(session: Session) -> None:
     session.step()
-    assert session.learner._state_before() is session.learner.state
+    learner = session.learner
+    assert learner._state_before(1, learner.progress.window) is learner.state
 
 
 # -- What a network knows before its first step ------------------------------------------

@@ -43,10 +43,25 @@ class Streams:
     most. With `warmup`, each stream but the first also reads that many characters before
     its own, whose targets do not count: its state is then the one that a single pass would
     bring along, as far as the model remembers.
+
+    Args:
+        ids: The text, int [N].
+        batch_size: B.
+        seq_length: T.
+        warmup: See above.
+        rows: Which of the streams are read, where others are read elsewhere.
     """
 
-    def __init__(self, ids: np.ndarray, batch_size: int, seq_length: int, warmup: int = 0) -> None:
+    def __init__(
+        self,
+        ids: np.ndarray,
+        batch_size: int,
+        seq_length: int,
+        warmup: int = 0,
+        rows: slice = slice(None),
+    ) -> None:
         self.ids, self.batch_size, self.seq_length = ids, batch_size, seq_length
+        self._rows = rows
         shortest, longer = divmod(len(ids) - 1, batch_size)
         own = shortest + (np.arange(batch_size) < longer)
         own_start = np.cumsum(own) - own
@@ -60,13 +75,22 @@ class Streams:
         return int(-(-(self._end - self._start).max() // self.seq_length))
 
     def window(self, index: int) -> Batch:
-        """Window number `index` of every stream."""
+        """Window number `index` of every stream that is read here."""
+        place, inside, counts = (each[self._rows] for each in self._places(index))
+        read = np.where(inside, place, 0)
+        inputs, targets = (self.ids[read + ahead].astype(np.int32) for ahead in (0, 1))
+        return Batch(inputs, targets, counts.astype(np.float32))
+
+    def counted(self, index: int) -> int:
+        """How many targets count in that window, in all B streams together."""
+        return int(self._places(index)[2].sum())
+
+    def _places(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where that window lies, what of it is within the streams, and what counts: [B, T]."""
         offset = index * self.seq_length + np.arange(self.seq_length)
         place = self._start[:, None] + offset
-        mask = (place < self._end[:, None]) & (offset >= self._skipped[:, None])
-        read = np.where(place < self._end[:, None], place, 0)
-        inputs, targets = (self.ids[read + ahead].astype(np.int32) for ahead in (0, 1))
-        return Batch(inputs, targets, mask.astype(np.float32))
+        inside = place < self._end[:, None]
+        return place, inside, inside & (offset >= self._skipped[:, None])
 
     def __iter__(self) -> Iterator[Batch]:
         return map(self.window, range(self.windows))

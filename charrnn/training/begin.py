@@ -24,17 +24,21 @@ from charrnn.training.best import recall
 from charrnn.training.events import Event, Note
 from charrnn.training.fitting import fitted, refitted, with_parts, with_threads
 from charrnn.training.folder import settle, staging
+from charrnn.training.leading import LeadingLearner, gather, hand_over
+from charrnn.training.learner import Learner
 from charrnn.training.machine import machine, moved, use_threads
 from charrnn.training.notes import (
     already_finished,
     announce,
     describe,
     describe_change,
+    describe_cores,
     describe_fit,
     describe_kept,
     describe_link,
     describe_recipe,
     describe_restart,
+    describe_workers,
 )
 from charrnn.training.plan import seconds_of
 from charrnn.training.planning import set_cadence, set_plan
@@ -42,8 +46,10 @@ from charrnn.training.same_text import refuse_another, refuse_changed
 from charrnn.training.session import Session
 from charrnn.training.speed import operations_per_second
 from charrnn.training.step import Trainer
+from charrnn.training.together import SharingTrainer
 from charrnn.training.transfer import warm_start
 from charrnn.types import PathLike
+from charrnn.workers.team import Leader
 
 Beginning = Generator[Event, None, Session | None]
 CORES_ONCE = 2
@@ -57,19 +63,23 @@ def new(
     plan: Plan,
     old: Checkpoint | None,
     spent: float,
+    team: Leader | None = None,
 ) -> Beginning:
     """Encode the corpus, choose what is left open, build the network, set the plan, save step 0."""
     begin, config = time.perf_counter() - spent, with_threads(Config.of(**settings))
     yield from announce(selection)
     yield from describe_link(run)
+    begin += yield from gather(team, run, config)
     with staging(run) as staged:
         corpus = encode_corpus(selection.sources, config.text, staged)
         yield from describe(corpus, config)
         yield from use_threads(config.training.threads)
-        asked = yield from advised(corpus, settings, plan, begin)
-        config = fitted(corpus, asked)
+        asked = yield from advised(corpus, settings, plan, begin, workers_of(team))
+        config = fitted(corpus, asked, workers_of(team))
         yield from describe_fit(corpus, config, asked)
-        session = build(run, corpus, config, old)
+        yield from describe_cores(config)
+        yield from hand_over(team, corpus, config)
+        session = build(run, corpus, config, old, team)
         session.progress.machine = machine()
         yield from set_plan(session, plan, begin)
         session.saver.save(Run(staged))
@@ -78,12 +88,12 @@ def new(
 
 
 def advised(
-    corpus: Corpus, settings: Mapping[str, object], plan: Plan, begin: float
+    corpus: Corpus, settings: Mapping[str, object], plan: Plan, begin: float, workers: int
 ) -> Generator[Note, None, Config]:
-    """The settings, with what they leave open chosen for the text, the time and the machine."""
+    """The settings, with what they leave open chosen for the text, the time and the machines."""
     task = Task(len(corpus.train), corpus.vocabulary.size, plan)
     if plan.needs_speed:
-        rate = operations_per_second()
+        rate = operations_per_second() * workers
         left = seconds_of(plan) - (time.perf_counter() - begin)
         task = replace(task, seconds=left, rate=rate)
     config = advise(task, settings, plan.size)
@@ -97,6 +107,7 @@ def resumed(
     settings: Mapping[str, object],
     plan: Plan,
     spent: float,
+    team: Leader | None = None,
 ) -> Beginning:
     """Continue from the `last` checkpoint; a plan, where there is one, is for further steps."""
     begin = time.perf_counter() - spent
@@ -105,13 +116,16 @@ def resumed(
     config = old.resumed(refitted(corpus, old, settings))
     refuse_changed(run, corpus, config.text, paths)
     refuse_another(run, corpus, checkpoint)
+    begin += yield from gather(team, run, config, corpus.info.fingerprint)
     if checkpoint.progress.complete and plan.empty:
         yield from already_finished(run, checkpoint)
         return None
     yield from use_threads(config.training.threads)
-    session = Session(run, corpus, config, Trainer(config, corpus.vocabulary.size))
-    yield from restore(session, checkpoint)
+    yield from hand_over(team, corpus, config)
+    session = Session(run, corpus, config, make_learner(corpus, config, team))
+    yield from restore(session, checkpoint, workers_of(team))
     yield Note(f"continuing {run.folder} at step {session.progress.step:,}")
+    yield from describe_cores(config)
     yield from describe_change(old, config)
     if not plan.empty:
         yield from describe_restart(plan, config)
@@ -133,7 +147,7 @@ def load_last(run: Run) -> Checkpoint:
     return checkpoints.load(run.last)
 
 
-def restore(session: Session, checkpoint: Checkpoint) -> Iterator[Note]:
+def restore(session: Session, checkpoint: Checkpoint, workers: int) -> Iterator[Note]:
     """Take the session to where its run stopped, and note what is not as it was then."""
     run, learner = session.run, session.learner
     if checkpoint.weights_alone:
@@ -142,19 +156,42 @@ def restore(session: Session, checkpoint: Checkpoint) -> Iterator[Note]:
         checkpoints.check_optimizer(run.last, checkpoint, learner.trainer.slots)
     learner.restore(checkpoint)
     yield from moved(session.progress, session.config)
+    yield from describe_workers(session.progress.workers, workers)
+    session.progress.workers = workers
     yield from recall(run, session.progress)
     step = session.progress.step
     yield from describe_kept(run.history, history.truncate(run.history, step))
     yield from describe_kept(run.samples, sample_file.truncate(run.samples, step))
 
 
-def build(run: Run, corpus: Corpus, config: Config, old: Checkpoint | None) -> Session:
+def build(
+    run: Run,
+    corpus: Corpus,
+    config: Config,
+    old: Checkpoint | None,
+    team: Leader | None = None,
+) -> Session:
     """A session at step 0, with fresh weights or an old run's."""
     size = corpus.vocabulary.size
-    trainer = Trainer(config, size)
+    session = Session(run, corpus, config, make_learner(corpus, config, team))
+    session.progress.workers = workers_of(team)
     weights = initial_weights(config.model, size, config.training.seed)
     weights[LOGITS_BIAS] = log_frequencies(corpus)
     if old is not None:
         weights = warm_start(old, corpus.vocabulary, weights)
-    set_weights(trainer.model, weights)
-    return Session(run, corpus, config, trainer)
+    set_weights(session.learner.trainer.model, weights)
+    session.learner.hand_out()
+    return session
+
+
+def make_learner(corpus: Corpus, config: Config, team: Leader | None) -> Learner:
+    """A learner that trains alone, or leads the other workers."""
+    size = corpus.vocabulary.size
+    if team is None:
+        return Learner(corpus, config, Trainer(config, size))
+    return LeadingLearner(corpus, config, SharingTrainer(config, size, team), team)
+
+
+def workers_of(team: Leader | None) -> int:
+    """How many processes train together."""
+    return 1 if team is None else team.cluster.size

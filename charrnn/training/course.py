@@ -1,6 +1,7 @@
 """The course of a session: step after step, and after each what is due."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any
 
 from charrnn.runs import Run
 from charrnn.training.advice import over_fitting, still_falling, stopped_early
@@ -9,6 +10,9 @@ from charrnn.training.folder import locked_folder
 from charrnn.training.loggers import logged
 from charrnn.training.planning import review
 from charrnn.training.session import Session
+from charrnn.workers.cluster import Cluster
+from charrnn.workers.facts import Facts
+from charrnn.workers.team import Follower, Leader
 
 
 def in_folder(
@@ -20,6 +24,23 @@ def in_folder(
         if session is not None:
             step, weights = session.progress.step, session.learner.trainer.weights
             yield from logged(events(session), run, loggers, step, weights)
+
+
+def in_team(
+    cluster: Cluster, facts: Facts, carry_out: Callable[[Any], Generator[Event, None, None]]
+) -> Generator[Event, None, None]:
+    """Carry a session out with the connections to the other workers, and tell them of its end.
+
+    Where worker 0 is stopped, it has saved by then, and the others end as after the last step.
+    """
+    team = (Leader if cluster.leads else Follower)(cluster, facts)
+    try:
+        yield from carry_out(team)
+    except BaseException as error:
+        stopped = not isinstance(error, Exception)
+        team.close(None if stopped and cluster.leads else error)
+        raise
+    team.close()
 
 
 def events(session: Session) -> Generator[Event, None, None]:

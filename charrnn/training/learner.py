@@ -34,7 +34,7 @@ class Learner:
         options = config.training
         ids = directed(corpus.train, config.model.direction)
         self.config, self.vocabulary, self.trainer = config, corpus.vocabulary, trainer
-        self.streams = Streams(ids, options.batch_size, options.seq_length)
+        self.streams = Streams(ids, options.batch_size, options.seq_length, rows=trainer.rows)
         self.state = self._zero_state()
         self.progress = Progress()
         self.whole = True
@@ -54,20 +54,31 @@ class Learner:
         return learning_rate(self.config.training, self.progress)
 
     def step(self) -> Stepped:
-        """Learn from the next window of every stream.
+        """Learn from the next window of every stream."""
+        progress = self.progress
+        characters = self.streams.counted(progress.window)
+        with self.changing():
+            outcome = self.learn(progress.step, progress.window, self.learning_rate)
+            self._count(outcome, self._filled(progress.window))
+        skipped = not outcome.finite
+        return Stepped(progress.step, progress.end, outcome.loss_nats, characters, skipped)
+
+    def learn(self, step: int, window: int, rate: float) -> Outcome:
+        """Learn from a window of every stream that is read here.
 
         Each epoch starts with a zero state, and so does, before any window, a share of the streams
         (`state_resets`): a text that is evaluated or written begins there, and a network that
         has seen this state only once an epoch may never find out of it.
+
+        Args:
+            step: How many steps the run has taken.
+            window: The window's number.
+            rate: The learning rate.
         """
-        progress = self.progress
-        self.state = self._state_before()
-        batch, rate = self.streams.window(progress.window), self.learning_rate
-        with self.changing():
-            self.state, outcome = self.trainer.step(batch, self.state, progress.step, rate)
-            self._count(outcome, batch.filled)
-        characters, skipped = int(batch.mask.sum()), not outcome.finite
-        return Stepped(progress.step, progress.end, outcome.loss_nats, characters, skipped)
+        before = self._state_before(step, window)
+        batch, filled = self.streams.window(window), self._filled(window)
+        self.state, outcome = self.trainer.step(batch, before, step, rate, filled)
+        return outcome
 
     def reset_sums(self) -> None:
         """Reset the sums of losses, gradient norms and clipped steps, as after each evaluation."""
@@ -84,6 +95,9 @@ class Learner:
         """Copy the weights without optimizer and state, as `best` holds them."""
         return self._checkpoint(prefixed("weights", self.trainer.weights()))
 
+    def hand_out(self) -> None:
+        """Give the weights to whoever trains together with this one: here to nobody."""
+
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go to the step at which the snapshot was taken.
 
@@ -94,15 +108,15 @@ class Learner:
         self.state = self.trainer.restore_state(states) if states else self._zero_state()
         self.progress = replace(checkpoint.progress)
 
-    def _state_before(self) -> State:
-        """The state before the next window: carried on, or zero where a stream starts anew."""
-        progress, options = self.progress, self.config.training
-        if progress.window == 0:
+    def _state_before(self, step: int, window: int) -> State:
+        """The state before a window: carried on, or zero where a stream starts anew."""
+        options = self.config.training
+        if window == 0:
             return self._zero_state()
         if not options.state_resets:
             return self.state
-        rng = np.random.default_rng([options.seed, progress.step, RESETS])
-        kept = rng.random((options.batch_size, 1)) >= options.state_resets
+        rng = np.random.default_rng([options.seed, step, RESETS])
+        kept = rng.random((options.batch_size, 1))[self.trainer.rows] >= options.state_resets
         return (
             self.state
             if kept.all()
@@ -110,7 +124,13 @@ class Learner:
         )
 
     def _zero_state(self) -> State:
-        return zero_state(self.config.model, self.config.training.batch_size)
+        rows = self.trainer.rows
+        return zero_state(self.config.model, rows.stop - rows.start)
+
+    def _filled(self, window: int) -> float:
+        """The share of a window's targets that count, over all streams."""
+        options = self.config.training
+        return self.streams.counted(window) / (options.batch_size * options.seq_length)
 
     def _count(self, outcome: Outcome, filled: float) -> None:
         progress = self.progress

@@ -3,10 +3,11 @@
 What is wrong with the arguments is said here, before TensorFlow is imported.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from charrnn.checkpoints import load
 from charrnn.config import GROUPS, Config, Plan
@@ -15,11 +16,20 @@ from charrnn.config.signatures import documented
 from charrnn.errors import ConfigError
 from charrnn.runs import DEFAULT_ROOT, Run, find_checkpoint, runs_left_out
 from charrnn.text.sources import select
+from charrnn.training.events import Event
 from charrnn.training.loggers import refuse_unknown_loggers
 from charrnn.training.optimizers import find_optimizer
 from charrnn.training.training import Training
 from charrnn.training.which_run import free_run, names_run, refuse_runs, run_to_resume
 from charrnn.types import PathLike
+from charrnn.workers.cluster import Cluster, cluster_of
+from charrnn.workers.facts import Facts, facts
+
+if TYPE_CHECKING:
+    from charrnn.workers.team import Leader
+
+Together = tuple[Cluster, Facts]
+"""The workers, and what has to be the same on all of them."""
 
 
 @documented(*GROUPS.values())
@@ -36,6 +46,8 @@ def train(
     warm_restart: float | None = None,
     size: str | None = None,
     log: str | Sequence[str] = (),
+    workers: str | Sequence[str] | None = None,
+    worker: int | None = None,
     **settings: object,
 ) -> Training:
     """Train a model on files, folders or globs, and tell what happens as it happens.
@@ -56,6 +68,9 @@ def train(
             the settings is chosen for the text, the time and the machine (`charrnn.recipes`).
         log: Loggers by name, as "tensorboard": each writes the events into a folder of its name in
             the run's. A run that is resumed goes on with those that it has.
+        workers: `host:port` of every process that trains this model together with others, in the
+            same order everywhere (docs/workers.md). The ports belong in a trusted network.
+        worker: Which of them this process is, from 0. Worker 0 writes the run.
         settings: Fields of `TextConfig`, `ModelConfig` and `TrainingConfig` by name. A default
             that is "chosen" suits the text, the time and the machine.
 
@@ -71,13 +86,17 @@ def train(
     plan = Plan.of(epochs=epochs, steps=steps, seconds=time, warm_restart=warm_restart, size=size)
     root, loggers = Path(checkpoints), (log,) if isinstance(log, str) else tuple(log)
     refuse_unknown_loggers(loggers)
+    cluster = cluster_of(workers, worker)
+    together = None if cluster is None else (cluster, facts(cluster, settings, plan, resume=resume))
+    if together is not None and not together[0].leads:
+        return follow_run(corpus, root, settings, together)
     if resume:
         if overwrite or init_from is not None:
             why = "does not go together with `overwrite` or `init_from`"
             raise ConfigError(why, {"resume": True}, way_out="leave them out")
-        return resume_run(corpus, name, root, settings, plan, loggers)
+        return resume_run(corpus, name, root, settings, plan, loggers, together)
     run = free_run(corpus, name, root, overwrite)
-    return new_run(corpus, run, init_from, settings, plan, loggers)
+    return new_run(corpus, run, init_from, settings, plan, loggers, together)
 
 
 def new_run(
@@ -87,6 +106,7 @@ def new_run(
     settings: Mapping[str, object],
     plan: Plan,
     loggers: Sequence[str],
+    together: Together | None,
 ) -> Training:
     """Training of a run that begins, perhaps from an old run's weights."""
     asked, root = perf_counter(), run.folder.parent
@@ -106,8 +126,12 @@ def new_run(
     from charrnn.training import begin, course  # TensorFlow, which no error is to wait for
 
     spent = perf_counter() - asked
-    beginning = begin.new(run, selection, settings, plan, old, spent)
-    return Training(course.in_folder(run, beginning, loggers))
+
+    def carry_out(team: "Leader | None" = None) -> Generator[Event, None, None]:
+        beginning = begin.new(run, selection, settings, plan, old, spent, team)
+        return course.in_folder(run, beginning, loggers)
+
+    return Training(course.in_team(*together, carry_out) if together else carry_out())
 
 
 def resume_run(
@@ -117,6 +141,7 @@ def resume_run(
     settings: Mapping[str, object],
     plan: Plan,
     loggers: Sequence[str],
+    together: Together | None,
 ) -> Training:
     """Training of a run that is resumed."""
     asked, run = perf_counter(), run_to_resume(corpus, name, root)
@@ -130,5 +155,23 @@ def resume_run(
     from charrnn.training import begin, course
 
     spent = perf_counter() - asked
-    beginning = begin.resumed(run, paths, settings, plan, spent)
-    return Training(course.in_folder(run, beginning, loggers))
+
+    def carry_out(team: "Leader | None" = None) -> Generator[Event, None, None]:
+        beginning = begin.resumed(run, paths, settings, plan, spent, team)
+        return course.in_folder(run, beginning, loggers)
+
+    return Training(course.in_team(*together, carry_out) if together else carry_out())
+
+
+def follow_run(
+    corpus: Sequence[PathLike],
+    root: Path,
+    settings: Mapping[str, object],
+    together: Together,
+) -> Training:
+    """Training of a worker that follows worker 0; whether it is a new run, worker 0 says."""
+    find_optimizer(Config.of(**settings).training)
+    from charrnn.training import course
+    from charrnn.training.following import follow
+
+    return Training(course.in_team(*together, lambda team: follow(team, corpus, root)))

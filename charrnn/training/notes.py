@@ -5,6 +5,7 @@ from pathlib import Path
 
 from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, Plan
+from charrnn.model.limits import cores
 from charrnn.recipes.rule import Task
 from charrnn.runs import Run
 from charrnn.text.corpus import Corpus
@@ -93,6 +94,26 @@ def describe_fit(corpus: Corpus, config: Config, asked: Config) -> Iterator[Note
         yield Note(
             f"{len(corpus.train):,} characters cannot fill {was.batch_size} streams of"
             f" {was.seq_length}; training with {now.batch_size} streams of {now.seq_length}"
+        )
+
+
+def describe_cores(config: Config) -> Iterator[Note]:
+    """Note how many cores are there, and how the work is dealt to them."""
+    options, threads = config.training, config.training.threads or cores()
+    parts = counted(options.parts or 1, "part")
+    yield Note(
+        f"computing on {counted(min(cores(), threads), 'core')} of {cores()}: each batch in"
+        f" {parts} (`parts`), products on {counted(threads, 'thread')} (`threads`)"
+    )
+
+
+def describe_workers(before: int, now: int) -> Iterator[Note]:
+    """Note that another number of workers goes on with a run than those that saved it."""
+    if before != now:
+        yield Note(
+            f"the run had {counted(before, 'worker')} before and has {counted(now, 'worker')} now:"
+            " it goes on from the same weights, optimizer and states, but not exactly: sums are"
+            " rounded in another order, and dropout draws other masks"
         )
 
 

@@ -39,7 +39,7 @@ def set_plan(session: Session, plan: Plan, begin: float) -> Iterator[Note]:
     if plan.needs_speed:
         session.budget = Budget(seconds_of(plan), begin)
         session.most_steps = round(DEFAULT_EPOCHS * workload.windows) if plan.empty else None
-        size, rate = session.corpus.vocabulary.size, operations_per_second()
+        size, rate = session.corpus.vocabulary.size, operations_per_second() * progress.workers
         characters = characters_per_second(session.config, size, rate) * session.budget.left
         steps = max(1, round(characters / workload.step_characters))
     else:

@@ -14,7 +14,6 @@ from charrnn.training.plan import Workload
 from charrnn.training.rollback import diverged, roll_back
 from charrnn.training.samples import Sampler
 from charrnn.training.saving import Saver
-from charrnn.training.step import Trainer
 from charrnn.training.validation import Validator
 
 
@@ -25,9 +24,8 @@ class Session:
     they are due, and act on what it has learnt by then.
     """
 
-    def __init__(self, run: Run, corpus: Corpus, config: Config, trainer: Trainer) -> None:
-        self.run, self.corpus, self.config = run, corpus, config
-        self.learner = Learner(corpus, config, trainer)
+    def __init__(self, run: Run, corpus: Corpus, config: Config, learner: Learner) -> None:
+        self.run, self.corpus, self.config, self.learner = run, corpus, config, learner
         clock = Clock()
         self.saver = Saver(run, self.learner, clock)
         self.validator = Validator(run, corpus, self.learner, self.saver, clock)

@@ -64,11 +64,15 @@ class Trainer:
         self.optimizer.build(self.model.trainable_variables)
         parts = config.training.parts or choose_parts(config, cores())
         self.parts = 1 if has_gpu() else min(parts, config.training.batch_size)
+        self.rows = slice(0, config.training.batch_size)
+        """Which of the batch's streams this process reads."""
         self._differentiate = compile_function(self._traced_differentiate, config.model)
         self._apply = tf.function(self._traced_apply, jit_compile=True, autograph=False)
         self._update = tf.function(self._traced_update, autograph=False)
 
-    def step(self, batch: Batch, state: State, seed: int, rate: float) -> tuple[State, Outcome]:
+    def step(
+        self, batch: Batch, state: State, seed: int, rate: float, filled: float | None = None
+    ) -> tuple[State, Outcome]:
         """Learn from one window.
 
         Args:
@@ -76,6 +80,8 @@ class Trainer:
             state: The state before it, [B, U] each part.
             seed: Fixes the dropout masks, together with the run's own seed: the step's number.
             rate: The learning rate.
+            filled: The share of the whole window's targets that count, where the batch is a part
+                of it.
 
         Returns:
             The state after the window, and how the step went. A step whose loss or gradient
@@ -84,19 +90,26 @@ class Trainer:
         self.optimizer.learning_rate.assign(rate)
         seeds = tf.constant([self.config.training.seed, seed & 0x7FFFFFFF])
         state, loss, norm = self._update(*map(tf.constant, batch), state, seeds)
-        return state, Outcome(float(loss) / batch.filled, float(norm))
+        return state, Outcome(float(loss) / (filled or batch.filled), float(norm))
 
     def _traced_update(
         self, inputs: Tensor, targets: Tensor, mask: Tensor, state: State, seeds: Tensor
     ) -> tuple[State, Tensor, Tensor]:
-        batch = (inputs, targets, mask / tf.cast(tf.size(mask), mask.dtype), *state)
+        weights = mask / tf.cast(tf.size(mask), mask.dtype)
+        parts = self._differentiate_parts(inputs, targets, weights, state, seeds)
+        result: tuple[State, Tensor, Tensor] = self._apply(*parts, state)
+        return result
+
+    def _differentiate_parts(
+        self, inputs: Tensor, targets: Tensor, weights: Tensor, state: State, seeds: Tensor
+    ) -> tuple[list[Tensor], list[list[Tensor]], list[State]]:
+        """Each part's loss, gradients and state after."""
         results = [
             self._differentiate(*part, seeds + part_seed(number))
-            for number, part in enumerate(cut(batch, self.parts))
+            for number, part in enumerate(cut((inputs, targets, weights, *state), self.parts))
         ]
-        losses, gradients, states = zip(*results, strict=True)
-        result: tuple[State, Tensor, Tensor] = self._apply(losses, gradients, states, state)
-        return result
+        losses, gradients, states = map(list, zip(*results, strict=True))
+        return losses, gradients, states
 
     def _traced_differentiate(
         self, inputs: Tensor, targets: Tensor, weights: Tensor, *state_and_seeds: Tensor
@@ -116,14 +129,18 @@ class Trainer:
         states: list[State],
         before: State,
     ) -> tuple[State, Tensor, Tensor]:
-        """Clip and take the step, unless something in it is not finite."""
-        loss = tf.add_n(losses)
+        """Take the step with the sum of the parts."""
         total = [tf.add_n(each) for each in zip(*gradients, strict=True)]
+        return self._conclude(tf.add_n(losses), total, joined(states), before)
+
+    def _conclude(
+        self, loss: Tensor, total: list[Tensor], after: State, before: State
+    ) -> tuple[State, Tensor, Tensor]:
+        """Clip and take the step, unless something in it is not finite."""
         norm = tf.linalg.global_norm(total)
         finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
         clipped, _ = tf.clip_by_global_norm(total, self.config.training.clip_norm, norm)
         tf.cond(finite, lambda: self._take(clipped), lambda: None)
-        after = (tf.concat(parts, 0) for parts in zip(*states, strict=True))
         kept = tuple(tf.where(finite, new, old) for new, old in zip(after, before, strict=True))
         return kept, loss, norm
 
@@ -166,6 +183,11 @@ class Trainer:
 def part_seed(number: int) -> Tensor:
     """What is added to the seeds int32 [2] for a part's own masks; large numbers wrap around."""
     return tf.constant(np.array([number << PART_SHIFT, 0]).astype(np.int32))
+
+
+def joined(states: list[State]) -> State:
+    """The parts' states as one, [B, U] each."""
+    return tuple(tf.concat(parts, 0) for parts in zip(*states, strict=True))
 
 
 def is_vector(weight: tf.Variable) -> bool:

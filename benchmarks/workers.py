@@ -1,0 +1,222 @@
+"""Two workers with a core each, against one process with both cores: characters per second.
+
+    python benchmarks/workers.py --rounds 3
+    sudo python benchmarks/workers.py --rounds 3 --rate 1gbit
+    python benchmarks/workers.py --arithmetic
+
+The sides run in turn, round after round, each in fresh processes; a row has the median of each.
+With `--rate`, the two workers live in network namespaces of their own, and the link between them
+is shaped by `tc` (Linux, as root). `--cores 1,2` instead pins one process to so many cores.
+`--arithmetic` measures nothing: it reckons how many workers pay over which link.
+"""
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import numpy as np
+
+SHAPES = [  # layers, units, batch, window
+    (2, 128, 50, 50),
+    (1, 384, 16, 64),
+    (2, 512, 64, 100),
+    (2, 1024, 64, 64),
+]
+VOCABULARY = "".join(map(chr, range(ord("0"), ord("0") + 64)))
+CHARACTERS = 1_000_000
+WARM_STEPS = 3
+LOOPBACK = ("127.0.0.1:24801", "127.0.0.1:24802")
+NAMESPACES = ("charrnn-0", "charrnn-1")
+LINKED = ("10.77.0.1:24801", "10.77.0.2:24801")
+
+
+MEASURED = [  # megabytes of gradients, seconds of a step on two cores
+    ("2×128, 50×50", 0.97, 0.037),
+    ("2×512, 64×100", 13.3, 0.86),
+    ("2×1024, 64×64", 51.2, 2.1),
+]
+LINKS = [  # MB/s, seconds from one worker to the next
+    ("1 Gb/s, 1 ms", 119, 0.001),
+    ("10 Gb/s, 0.1 ms", 1190, 0.0001),
+]
+
+
+def child(given: str) -> None:
+    """Train in this process, and print the characters per second of the median step."""
+    from charrnn.cli.allocator import keep_memory
+
+    keep_memory()
+    import charrnn
+    from charrnn.training.events import Stepped
+
+    times, characters = [], 0
+    settings = json.loads(given)
+    for event in charrnn.train(settings.pop("text"), **settings):
+        if isinstance(event, Stepped):
+            times.append(time.perf_counter())
+            characters = max(characters, event.characters)
+    steps = np.diff(times)[WARM_STEPS:]
+    print(characters / statistics.median(steps))
+
+
+def command(settings: dict, cores: str, namespace: str | None = None) -> list[str]:
+    """A process that trains, on these cores alone."""
+    inside = ["ip", "netns", "exec", namespace] if namespace else []
+    script = [sys.executable, __file__, "--child", json.dumps(settings)]
+    return [*inside, "taskset", "-c", cores, *script]
+
+
+def run(commands: list[list[str]]) -> float:
+    """What the first of some processes prints, which run side by side."""
+    started = [subprocess.Popen(each, stdout=subprocess.PIPE, text=True) for each in commands]
+    outputs = [each.communicate()[0] for each in started]
+    return float(outputs[0].split()[-1])
+
+
+def one_process(folder: Path, settings: dict, cores: str) -> float:
+    """Characters per second of one process."""
+    given = settings | {"checkpoints": str(folder / "alone")}
+    return run([command(given, cores)])
+
+
+def two_workers(folder: Path, settings: dict, addresses: tuple[str, str], names: tuple) -> float:
+    """Characters per second of two workers together."""
+    commands = []
+    for worker, namespace in enumerate(names):
+        own = {"checkpoints": str(folder / f"worker-{worker}"), "worker": worker}
+        given = settings | own | {"workers": list(addresses)}
+        commands.append(command(given, str(worker), namespace))
+    return run(commands)
+
+
+@contextmanager
+def linked(rate: str | None) -> Iterator[tuple[tuple[str, str], tuple[str | None, str | None]]]:
+    """Addresses of two workers and their namespaces; with a rate, joined by a link of that rate."""
+    if rate is None:
+        yield LOOPBACK, (None, None)
+        return
+    try:
+        for line in link_up(rate):
+            subprocess.run(["ip", *line.split()], check=True)
+        yield LINKED, NAMESPACES
+    finally:
+        for name in NAMESPACES:
+            subprocess.run(["ip", "netns", "del", name], check=False)
+
+
+def link_up(rate: str) -> Iterator[str]:
+    """The arguments of `ip` that make two namespaces and the link between them."""
+    one, other = NAMESPACES
+    yield from (f"netns add {name}" for name in NAMESPACES)
+    yield f"link add eth0 netns {one} type veth peer name eth0 netns {other}"
+    for name, address in zip(NAMESPACES, LINKED, strict=True):
+        yield f"-n {name} address add {address.partition(':')[0]}/24 dev eth0"
+        yield f"-n {name} link set lo up"
+        yield f"-n {name} link set eth0 up"
+        shaped = f"tc qdisc add dev eth0 root tbf rate {rate} burst 256k latency 50ms"
+        yield f"netns exec {name} {shaped}"
+
+
+def measure(
+    folder: Path, shape: tuple, steps: int, rounds: int, rate: str | None, cores: str
+) -> str:
+    """A row of the table."""
+    layers, units, batch, window = shape
+    settings = {
+        "text": str(folder / "corpus.txt"),
+        "overwrite": True,
+        "layers": layers,
+        "units": units,
+        "batch_size": batch,
+        "seq_length": window,
+        "embedding": 64,
+        "steps": steps,
+        "eval_every": 10**6,
+        "eval_chars": 1000,
+        "sample_every": 0,
+        "dropout": 0.0,
+        "recurrent_dropout": 0.0,
+        "cell": "lstm",
+        "skip_connections": False,
+        "state_resets": 0.0,
+    }
+    sides = {f"one process, {n} cores": pinned(folder, settings, n) for n in cores.split(",") if n}
+    with linked(rate) as (addresses, names):
+        if not cores:
+            sides["one process"] = lambda: one_process(folder, settings, "0,1")
+            sides["two workers"] = lambda: two_workers(folder, settings, addresses, names)
+        speeds: dict[str, list[float]] = {name: [] for name in sides}
+        for turn in range(rounds):
+            for name in list(sides)[:: 1 if turn % 2 == 0 else -1]:
+                speeds[name].append(sides[name]())
+    medians = {name: statistics.median(each) for name, each in speeds.items()}
+    first, *_, last = medians.values()
+    row = "  ".join(f"{name} {speed:9,.0f}" for name, speed in medians.items())
+    return f"{layers}×{units}, {batch}×{window}: {row}  ({last / first:.2f} times the first)"
+
+
+def pinned(folder: Path, settings: dict, count: str):
+    """One process on the first cores."""
+    return lambda: one_process(folder, settings, ",".join(map(str, range(int(count)))))
+
+
+def arithmetic() -> Iterator[str]:
+    """Rows of a Markdown table: how many times faster N workers are than one."""
+    counts = (2, 8, 16, 32, 64)
+    yield "| network, batch of a worker | link | " + " | ".join(map(str, counts)) + " |"
+    yield "|---" * (2 + len(counts)) + "|"
+    for name, megabytes, seconds in MEASURED:
+        for link, rate, latency in LINKS:
+            spent = {n: exchange_seconds(n, megabytes, rate, latency) for n in counts}
+            grown = [n * seconds / (seconds + spent[n]) for n in counts]
+            shared = [seconds / (seconds / n + spent[n]) for n in counts]
+            cells = [f"{one:.1f} / {other:.1f}" for one, other in zip(grown, shared, strict=True)]
+            yield f"| {name}: {megabytes:g} MB, {seconds:g} s | {link} | {' | '.join(cells)} |"
+
+
+def exchange_seconds(workers: int, megabytes: float, rate: float, latency: float) -> float:
+    """Seconds in which gradients travel around the ring, at MB/s and seconds of latency."""
+    turns = 2 * (workers - 1)
+    return turns / workers * megabytes / rate + turns * latency
+
+
+@click.command()
+@click.option("--rounds", default=3, show_default=True)
+@click.option("--steps", default=14, show_default=True, help="Steps of each process.")
+@click.option("--rate", help="Rate of the link between the workers, as tc writes it.")
+@click.option("--cores", default="", help="Numbers of cores to compare, with one process.")
+@click.option("--shapes", default="0,1,2,3", show_default=True, help="Which shapes of the list.")
+@click.option("--arithmetic", "reckon", is_flag=True, help="Reckon instead of measuring.")
+@click.option("--child", "given", hidden=True)
+def main(
+    rounds: int,
+    steps: int,
+    rate: str | None,
+    cores: str,
+    shapes: str,
+    reckon: bool,
+    given: str | None,
+) -> None:
+    """Compare workers with one process at several sizes."""
+    if given or reckon:
+        print(*arithmetic(), sep="\n") if reckon else child(str(given))
+        return
+    folder = Path(tempfile.mkdtemp())
+    rng = np.random.default_rng(0)
+    text = "".join(rng.choice(list(VOCABULARY), CHARACTERS))
+    (folder / "corpus.txt").write_text(text)
+    for number in map(int, shapes.split(",")):
+        click.echo(measure(folder, SHAPES[number], steps, rounds, rate, cores))
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
