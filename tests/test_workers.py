@@ -31,7 +31,7 @@ from charrnn.workers.ring import Ring
 from charrnn.workers.team import Leader
 
 HERE = Path(__file__).parent
-A_WHILE = 240
+A_WHILE = 900
 """Seconds after which a hang is ended."""
 TOLERANCE = 1e-5
 
