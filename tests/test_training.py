@@ -161,10 +161,10 @@ def kill_at(step, monkeypatch):
 
     take = Trainer.step
 
-    def killed(self, batch, state, seed, rate):
+    def killed(self, batch, state, seed, *more):
         if seed == step:
             raise Killed
-        return take(self, batch, state, seed, rate)
+        return take(self, batch, state, seed, *more)
 
     monkeypatch.setattr(Trainer, "step", killed)
 
@@ -468,8 +468,8 @@ def test_a_plan_s_time_begins_before_tensorflow_is_imported(corpus, tmp_path, mo
     spent = []
     times = itertools.count(step=4)
     monkeypatch.setattr("charrnn.training.loop.perf_counter", lambda: next(times))
-    monkeypatch.setattr("charrnn.training.begin.new", lambda *given: spent.append(given[-1]))
-    monkeypatch.setattr("charrnn.training.begin.resumed", lambda *given: spent.append(given[-1]))
+    monkeypatch.setattr("charrnn.training.begin.new", lambda *given: spent.append(given[-2]))
+    monkeypatch.setattr("charrnn.training.begin.resumed", lambda *given: spent.append(given[-2]))
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "last.safetensors").touch()
     charrnn.train(corpus, checkpoints=tmp_path, time=60)
@@ -538,10 +538,10 @@ def poison(monkeypatch):
 
         step = Trainer.step
 
-        def poisoned(self, batch, state, seed, rate):
+        def poisoned(self, batch, state, seed, rate, *more):
             if bad(seed, rate):
                 batch = batch._replace(mask=batch.mask * np.float32("nan"))
-            return step(self, batch, state, seed, rate)
+            return step(self, batch, state, seed, rate, *more)
 
         monkeypatch.setattr(Trainer, "step", poisoned)
 
