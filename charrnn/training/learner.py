@@ -59,7 +59,7 @@ class Learner:
         characters = self.streams.counted(progress.window)
         with self.changing():
             outcome = self.learn(progress.step, progress.window, self.learning_rate)
-            self._count(outcome, self._filled(progress.window))
+            self._count(outcome, self._share(characters))
         skipped = not outcome.finite
         return Stepped(progress.step, progress.end, outcome.loss_nats, characters, skipped)
 
@@ -76,7 +76,7 @@ class Learner:
             rate: The learning rate.
         """
         before = self._state_before(step, window)
-        batch, filled = self.streams.window(window), self._filled(window)
+        batch, filled = self.streams.window(window), self._share(self.streams.counted(window))
         self.state, outcome = self.trainer.step(batch, before, step, rate, filled)
         return outcome
 
@@ -127,10 +127,10 @@ class Learner:
         rows = self.trainer.rows
         return zero_state(self.config.model, rows.stop - rows.start)
 
-    def _filled(self, window: int) -> float:
-        """The share of a window's targets that count, over all streams."""
+    def _share(self, counted: int) -> float:
+        """So many targets of a window as a share of those of a full one, over all streams."""
         options = self.config.training
-        return self.streams.counted(window) / (options.batch_size * options.seq_length)
+        return counted / (options.batch_size * options.seq_length)
 
     def _count(self, outcome: Outcome, filled: float) -> None:
         progress = self.progress

@@ -3,7 +3,8 @@
 What is wrong with the arguments is said here, before TensorFlow is imported.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from time import perf_counter
@@ -26,6 +27,7 @@ from charrnn.workers.cluster import Cluster, cluster_of
 from charrnn.workers.facts import Facts, facts
 
 if TYPE_CHECKING:
+    from charrnn.training.begin import Beginning
     from charrnn.workers.team import Leader
 
 Together = tuple[Cluster, Facts]
@@ -123,15 +125,11 @@ def new_run(
     find_optimizer(config.training)
     selection = select(corpus, config.text, runs_left_out(root))
     refuse_runs(corpus)
-    from charrnn.training import begin, course  # TensorFlow, which no error is to wait for
+    from charrnn.training import begin  # TensorFlow, which no error is to wait for
 
     spent = perf_counter() - asked
-
-    def carry_out(team: "Leader | None" = None) -> Generator[Event, None, None]:
-        beginning = begin.new(run, selection, settings, plan, old, spent, team)
-        return course.in_folder(run, beginning, loggers)
-
-    return Training(course.in_team(*together, carry_out) if together else carry_out())
+    beginning = partial(begin.new, run, selection, settings, plan, old, spent)
+    return carried_out(run, beginning, loggers, together)
 
 
 def resume_run(
@@ -152,13 +150,24 @@ def resume_run(
         why, way_out = "is only for a new plan", "say how long: `time 5m`, `epochs` or `steps`"
         raise ConfigError(why, {"warm_restart": plan.warm_restart}, way_out=way_out)
     paths = () if names_run(corpus, run) else corpus
-    from charrnn.training import begin, course
+    from charrnn.training import begin
 
     spent = perf_counter() - asked
+    beginning = partial(begin.resumed, run, paths, settings, plan, spent)
+    return carried_out(run, beginning, loggers, together)
+
+
+def carried_out(
+    run: Run,
+    beginning: Callable[["Leader | None"], "Beginning"],
+    loggers: Sequence[str],
+    together: Together | None,
+) -> Training:
+    """Training of a run in its folder, alone or as the worker that leads the others."""
+    from charrnn.training import course
 
     def carry_out(team: "Leader | None" = None) -> Generator[Event, None, None]:
-        beginning = begin.resumed(run, paths, settings, plan, spent, team)
-        return course.in_folder(run, beginning, loggers)
+        return course.in_folder(run, beginning(team), loggers)
 
     return Training(course.in_team(*together, carry_out) if together else carry_out())
 
