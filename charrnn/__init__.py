@@ -15,7 +15,8 @@ from charrnn.version import __version__
 if TYPE_CHECKING:
     from charrnn.errors import CharrnnError
     from charrnn.export.exporting import export_model
-    from charrnn.language_model import LanguageModel, evaluate, generate, load
+    from charrnn.language_model import LanguageModel
+    from charrnn.loading import evaluate, generate, load
     from charrnn.mixing import Blend, blend
     from charrnn.sweeps.sweeping import sweep, sweep_results
     from charrnn.training.loop import train
@@ -37,13 +38,13 @@ __all__ = [
 
 _HOMES = {
     "train": "charrnn.training.loop",
-    "load": "charrnn.language_model",
+    "load": "charrnn.loading",
     "blend": "charrnn.mixing",
     "sweep": "charrnn.sweeps.sweeping",
     "sweep_results": "charrnn.sweeps.sweeping",
-    "generate": "charrnn.language_model",
+    "generate": "charrnn.loading",
     "export_model": "charrnn.export.exporting",
-    "evaluate": "charrnn.language_model",
+    "evaluate": "charrnn.loading",
     "Blend": "charrnn.mixing",
     "LanguageModel": "charrnn.language_model",
     "CharrnnError": "charrnn.errors",

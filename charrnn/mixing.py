@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from charrnn.config import SamplingConfig
 from charrnn.config.settings import checks_names
 from charrnn.errors import ConfigError
-from charrnn.language_model import LanguageModel, load
+from charrnn.language_model import LanguageModel
+from charrnn.loading import load
 from charrnn.runs import DEFAULT_ROOT, WHICH
 from charrnn.sampling.blending import BlendedEngine
 from charrnn.sampling.engines import Engine

@@ -11,7 +11,8 @@ import pytest
 from charrnn import checkpoints
 from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config
-from charrnn.language_model import LanguageModel, load
+from charrnn.language_model import LanguageModel
+from charrnn.loading import load
 from charrnn.network.weights import LOGITS_KERNEL, initial_weights, prefixed
 from charrnn.page.document import build_page
 from charrnn.progress import Progress

@@ -362,7 +362,7 @@ def test_the_run_is_named_in_every_way(command: str, fox: Run, tmp_path: Path) -
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("charrnn.checkpoints.open_weights", load)
-        patched.setattr("charrnn.language_model.open_weights", load)
+        patched.setattr("charrnn.loading.open_weights", load)
         patched.setattr(LanguageModel, "evaluate", lambda *_, **__: Score(1, 1.0))
         for run in ([], ["fox"], [fox.folder], [fox.folder.resolve()], [fox.best]):
             assert charrnn(command, *run).status == 0

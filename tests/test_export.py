@@ -27,7 +27,8 @@ from charrnn.errors import ConfigError, RunError
 from charrnn.export import hub
 from charrnn.export import onnx as onnx_format
 from charrnn.export.formats import FORMATS
-from charrnn.language_model import LanguageModel, load
+from charrnn.language_model import LanguageModel
+from charrnn.loading import load
 from charrnn.network.weights import prefixed
 from charrnn.progress import Progress
 from charrnn.sampling import instant

@@ -33,6 +33,7 @@ LAYERS = (
     ("charrnn.sampling",),
     ("charrnn.text_model", "charrnn.recording", "charrnn.inspection"),
     ("charrnn.training", "charrnn.language_model"),
+    ("charrnn.loading",),
     ("charrnn.mixing", "charrnn.curves", "charrnn.export"),
     ("charrnn.plotting", "charrnn.page", "charrnn.sweeps"),
     ("charrnn",),  # what `import charrnn` offers
@@ -57,6 +58,7 @@ LIGHT = (
     "charrnn.outputs",
     "charrnn.text_model",
     "charrnn.language_model",
+    "charrnn.loading",
     "charrnn.mixing",
     "charrnn.sampling.instant",
     "charrnn.sampling.activity",

@@ -10,7 +10,7 @@ from commands import untrained
 from test_inspection import TEXT as FEATURED
 
 from charrnn.inspection.features import read_features
-from charrnn.language_model import load
+from charrnn.loading import load
 from charrnn.page.look import look_inside
 from charrnn.recording.recorder import record
 

@@ -77,7 +77,7 @@ def evaluate_command(
     if cold and dynamic:
         raise click.UsageError("--dynamic reads the whole text; leave out --cold")
     keep_memory()
-    from charrnn.language_model import load
+    from charrnn.loading import load
 
     model = load(run, which=which or WHICH, checkpoints=checkpoints)
     score = partial(

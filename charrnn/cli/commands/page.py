@@ -53,7 +53,7 @@ def page_command(
     Anyone with a browser can open it: it needs no server and no network. RUN is a name or a path;
     without it, the newest run. Of several, the first one writes, and all are compared.
     """
-    from charrnn.language_model import load
+    from charrnn.loading import load
     from charrnn.page.document import build_page
 
     first, *others = (find_checkpoint(run, checkpoints, which or WHICH) for run in runs or (None,))

@@ -264,7 +264,7 @@ def open_model(
     run: str | None, blended: tuple[str, ...], checkpoints: Path, which: str | None
 ) -> "TextModel":
     """The run's model, or the blend of several."""
-    from charrnn.language_model import load
+    from charrnn.loading import load
     from charrnn.mixing import blend
 
     if not blended:
