@@ -35,9 +35,9 @@ SIZES: Mapping[str, Mapping[str, object]] = {
     "large": {"layers": 2, "units": 640},
 }
 """Networks by name, the smallest first."""
-ENOUGH_CHARACTERS = {"tiny": 0, "small": 400_000, "medium": 2_000_000, "large": 15_000_000}
+ENOUGH_CHARACTERS = {"tiny": 0, "small": 400_000, "medium": 2_000_000, "large": 10_000_000}
 """A size is taken if it learns from so many characters in the time …"""
-ENOUGH_PASSES = {"tiny": 0.0, "small": 0.0, "medium": 2.0, "large": 3.0}
+ENOUGH_PASSES = {"tiny": 0.0, "small": 0.0, "medium": 3.0, "large": 3.0}
 """… and reads the text so often: until then a smaller one, which reads more of it, is better."""
 AMPLE = 10
 """With so many times enough characters, it need not read the text more than once."""
