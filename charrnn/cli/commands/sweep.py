@@ -37,8 +37,8 @@ SECTIONS = {
 }
 """The headings of the help, with the options that are not settings."""
 VALUES = "VALUES"
-LEFT_OUT = ("warm_restart",)
-"""Settings that only a resumed run has."""
+LEFT_OUT = ("warm_restart", "exchange_every")
+"""Settings that only a resumed run has, or only several workers."""
 
 
 class SweepCommand(SettingsCommand):
