@@ -75,7 +75,7 @@ class Alone:
 
     def share(self, streams: int) -> slice:
         """All streams."""
-        return slice(streams)
+        return slice(0, streams)
 
     def sum(self, vector: np.ndarray) -> np.ndarray:
         """The vector itself."""
