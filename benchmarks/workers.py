@@ -7,9 +7,12 @@
 The sides run in turn, round after round, each in fresh processes; a row has the median of each.
 With `--rate`, the two workers live in network namespaces of their own, and the link between them
 is shaped by `tc` (Linux, as root). `--cores 1,2` instead pins one process to so many cores.
-`--arithmetic` measures nothing: it reckons how many workers pay over which link.
+`--arithmetic` measures nothing: it reckons how many workers pay over which link, and how that is
+where they learn by themselves between exchanges. `--losses corpus.txt` trains two workers with
+exchanges at several distances, on the same characters, and tells the losses.
 """
 
+import csv
 import json
 import shutil
 import statistics
@@ -19,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -47,6 +51,27 @@ LINKS = [  # MB/s, seconds from one worker to the next
     ("1 Gb/s, 1 ms", 119, 0.001),
     ("10 Gb/s, 0.1 ms", 1190, 0.0001),
 ]
+SLOW_LINKS = [
+    ("100 Mb/s, 10 ms", 11.9, 0.01),
+    ("10 Mb/s, 50 ms", 1.19, 0.05),
+]
+DISTANCES = (1, 10, 50, 500)
+"""Steps from one exchange to the next."""
+
+
+LEARNT = {
+    "overwrite": True,
+    "layers": 2,
+    "units": 128,
+    "batch_size": 32,
+    "seq_length": 64,
+    "threads": 1,
+    "parts": 1,
+    "sample_every": 0,
+    "eval_chars": 100_000,
+    "eval_every": 200,
+}
+"""What `--losses` trains."""
 
 
 def child(given: str) -> None:
@@ -182,6 +207,46 @@ def arithmetic() -> Iterator[str]:
             yield f"| {name}: {megabytes:g} MB, {seconds:g} s | {link} | {' | '.join(cells)} |"
 
 
+def slow_arithmetic() -> Iterator[str]:
+    """Rows of a Markdown table: what exchanges leave of N workers' speed over slow links."""
+    yield "| network, batch of a worker | link | " + " | ".join(map(str, DISTANCES)) + " |"
+    yield "|---" * (2 + len(DISTANCES)) + "|"
+    for name, megabytes, seconds in MEASURED:
+        for link, rate, latency in SLOW_LINKS:
+            spent = {n: exchange_seconds(n, megabytes, rate, latency) for n in (2, 8)}
+            cells = [
+                " / ".join(
+                    f"{n * seconds / (seconds + each / every):.2g}" for n, each in spent.items()
+                )
+                for every in DISTANCES
+            ]
+            yield f"| {name}: {megabytes:g} MB, {seconds:g} s | {link} | {' | '.join(cells)} |"
+
+
+def losses(text: str, every: tuple[int, ...], steps: int) -> Iterator[str]:
+    """Rows of a Markdown table: the losses of two workers with exchanges at these distances.
+
+    Each has a thread, and both share a core, so that nothing but the losses can be read from it.
+    """
+    yield "| steps between exchanges | training loss | validation loss | best |"
+    yield "|---|---|---|---|"
+    for distance in every:
+        folder = Path(tempfile.mkdtemp())
+        settings = LEARNT | {"text": text, "steps": steps, "exchange_every": distance}
+        sides = [
+            settings | {"worker": n, "checkpoints": str(folder / str(n)), "workers": list(LOOPBACK)}
+            for n in (0, 1)
+        ]
+        run([command(each, "0") for each in sides])
+        (history,) = folder.glob("0/*/history.csv")
+        with history.open() as file:
+            rows = list(csv.DictReader(file))
+        best = min(float(row["val_loss_nats"]) for row in rows)
+        train, validation = (float(rows[-1][name]) for name in ("train_loss_nats", "val_loss_nats"))
+        shutil.rmtree(folder)
+        yield f"| {distance} | {train:.3f} | {validation:.3f} | {best:.3f} |"
+
+
 def exchange_seconds(workers: int, megabytes: float, rate: float, latency: float) -> float:
     """Seconds in which gradients travel around the ring, at MB/s and seconds of latency."""
     turns = 2 * (workers - 1)
@@ -195,6 +260,8 @@ def exchange_seconds(workers: int, megabytes: float, rate: float, latency: float
 @click.option("--cores", default="", help="Numbers of cores to compare, with one process.")
 @click.option("--shapes", default="0,1,2,3", show_default=True, help="Which shapes of the list.")
 @click.option("--arithmetic", "reckon", is_flag=True, help="Reckon instead of measuring.")
+@click.option("--losses", "text", metavar="TEXT", help="Compare losses on this text instead.")
+@click.option("--every", default="1,10,50", show_default=True, help="Distances of exchanges.")
 @click.option("--child", "given", hidden=True)
 def main(
     rounds: int,
@@ -203,11 +270,21 @@ def main(
     cores: str,
     shapes: str,
     reckon: bool,
+    text: str | None,
+    every: str,
     given: str | None,
 ) -> None:
     """Compare workers with one process at several sizes."""
-    if given or reckon:
-        print(*arithmetic(), sep="\n") if reckon else child(str(given))
+    if given:
+        child(given)
+        return
+    if reckon or text:
+        distances = tuple(map(int, every.split(",")))
+        rows = (
+            losses(str(text), distances, steps) if text else chain(arithmetic(), slow_arithmetic())
+        )
+        for row in rows:
+            click.echo(row)
         return
     folder = Path(tempfile.mkdtemp())
     rng = np.random.default_rng(0)

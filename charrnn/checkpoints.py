@@ -4,6 +4,10 @@ The header's metadata has one entry, `charrnn`: JSON with the format version, th
 configuration, the vocabulary, the progress, when and by which version it was written, and the
 checksums (see `charrnn.tensor_file`).
 Tensors are named `weights/…`, and in a `last` checkpoint also `optimizer/…` and `state/…`.
+Where several workers learn by themselves between two exchanges, `weights/…` are those of the last
+exchange, and `outer/…` is the momentum of their changes. What is each worker's own has a row for
+each of W workers: `local/optimizer/…`, `local/counts`, and, between two exchanges,
+`local/weights/…`.
 
 What is verified when: the description always, and so are names, shapes and types of the
 tensors, held against the configuration; the numbers themselves (that none was altered, and
@@ -29,25 +33,26 @@ from charrnn.network.layout import (
     Layout,
     check_finite,
     check_layout,
+    stacked,
     state_layout,
     weights_layout,
 )
 from charrnn.network.weights import below
 from charrnn.plain import filled, quoted, record, table, typed
-from charrnn.progress import Progress
+from charrnn.progress import COUNTED, Progress
 from charrnn.tensor_file import HEADER_SUM, TENSORS_SUM, StrangerError, TensorFile
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.types import Tensors
 from charrnn.version import __version__
 
-FORMAT = 5
+FORMAT = 6
 """1: without the parts of a batch, and with rollbacks under another name; 1 and 2: with one
 checksum over description and tensors together."""
 KEY = "charrnn"
-PARTS = ("weights", "optimizer", "state")
+PARTS = ("weights", "optimizer", "state", "outer", "local")
 CONTENTS = ("format", "config", "vocabulary", "progress")
 SINCE_3 = (HEADER_SUM, TENSORS_SUM, "written")
-OWN = {1: ("checksum",), 2: ("checksum",), 3: SINCE_3, 4: SINCE_3, 5: SINCE_3}
+OWN = {1: ("checksum",), 2: ("checksum",), 3: SINCE_3, 4: SINCE_3, 5: SINCE_3, 6: SINCE_3}
 """What each format has beside these: its checksums, and since 3 when and by what it was written."""
 
 READ_WHOLE = 1 << 24
@@ -224,14 +229,37 @@ def check_tensors(checkpoint: Checkpoint, *, numbers: bool) -> None:
     check_layout(weights, weights_layout(config.model, checkpoint.vocabulary.size), "weights")
     if not checkpoint.weights_alone:
         check_layout(state, state_layout(config.model, config.training.batch_size), "states")
+    check_workers(checkpoint)
     if numbers:
         check_finite(weights, "weights")
         check_finite(state if checkpoint.progress.window else {}, "states")
+        check_finite(checkpoint.part("outer"), "outer momentum")
+        check_finite(checkpoint.part("local"), "workers' own tensors")
+
+
+def check_workers(checkpoint: Checkpoint) -> None:
+    """Raise ValueError unless what is each worker's own is there for all of them, or for none."""
+    layout = weights_layout(checkpoint.config.model, checkpoint.vocabulary.size)
+    local, outer = checkpoint.part("local"), checkpoint.part("outer")
+    check_layout(outer, layout if outer else {}, "outer momentum")
+    if not local:
+        return
+    workers, weights = checkpoint.progress.workers, below(local, "weights")
+    check_layout(weights, stacked(layout, workers) if weights else {}, "workers' own weights")
+    counts = {"counts": ((workers, len(COUNTED)), np.dtype(np.float64))}
+    rest = {n: each for n, each in local.items() if not n.startswith(("weights/", "optimizer/"))}
+    check_layout(rest, counts, "workers' own tensors")
 
 
 def check_optimizer(path: Path, checkpoint: Checkpoint, layout: Layout) -> None:
-    """Raise CheckpointError unless the optimizer's tensors are those of a layout, all finite."""
+    """Raise CheckpointError unless the optimizer's tensors are those of a layout, all finite.
+
+    Where each worker has its own, all of them are.
+    """
     slots = checkpoint.part("optimizer")
+    if checkpoint.part("local"):
+        slots = checkpoint.part("local/optimizer")
+        layout = stacked(layout, checkpoint.progress.workers)
     try:
         check_layout(slots, layout, "optimizer's tensors")
         check_finite(slots, "optimizer's tensors")

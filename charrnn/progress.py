@@ -12,6 +12,17 @@ LATER = ("filled_windows", "machine", "decay_from", "decayed", "stale_evaluation
 POSITIVE = ("windows", "eval_every", "checkpoint_every", "workers")
 """Fields of `Progress` that are 1 at the least; no other is below 0."""
 
+COUNTED = (
+    "loss_sum",
+    "filled_windows",
+    "norm_sum",
+    "clipped_steps",
+    "counted_steps",
+    "skipped_steps",
+    "skipped_in_a_row",
+)
+"""Fields of `Progress` that each of several workers counts by itself between two exchanges."""
+
 
 @dataclass
 class Progress:

@@ -24,7 +24,7 @@ from charrnn.config import Config
 from charrnn.errors import CheckpointError
 from charrnn.network.layout import state_layout
 from charrnn.network.weights import initial_weights, prefixed, specify
-from charrnn.progress import Progress
+from charrnn.progress import COUNTED, Progress
 from charrnn.text.vocabulary import Vocabulary
 
 DTYPES = ("bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)))
@@ -273,6 +273,52 @@ def test_tensors_that_the_settings_do_not_ask_for_are_refused(wrong: str) -> Non
     tensors = {**example().tensors, **changes}
     tensors = {name: tensor for name, tensor in tensors.items() if tensor is not None}
     checkpoints.save(PATH, replace(example(), tensors=tensors))
+    with pytest.raises(CheckpointError, match=f"^{PATH}: damaged checkpoint: .*{why}"):
+        checkpoints.load(PATH)
+
+
+def shared_by(workers: int) -> Checkpoint:
+    """A checkpoint of workers that learn by themselves, from between two exchanges."""
+    alone = example()
+    weights = {name: np.stack([each] * workers) for name, each in alone.weights.items()}
+    rest = {n: each for n, each in alone.tensors.items() if not n.startswith("optimizer/")}
+    tensors = rest | prefixed("outer", alone.weights) | prefixed("local/weights", weights)
+    tensors |= {"local/optimizer/slot": np.zeros((workers, 4), np.float32)}
+    tensors |= {"local/counts": np.zeros((workers, len(COUNTED)))}
+    return replace(alone, tensors=tensors, progress=replace(alone.progress, workers=workers))
+
+
+def test_what_is_each_worker_s_own_comes_back() -> None:
+    saved = shared_by(3)
+    checkpoints.save(PATH, saved)
+    loaded = checkpoints.load(PATH)
+    assert saved.tensors.keys() == loaded.tensors.keys()
+    assert not loaded.weights_alone
+    layout = {"slot": ((4,), np.dtype(np.float32))}
+    checkpoints.check_optimizer(PATH, loaded, layout)
+    with pytest.raises(CheckpointError, match=r"optimizer's tensors have 'slot' as .*\[3, 4\]"):
+        checkpoints.check_optimizer(PATH, loaded, {"slot": ((5,), np.dtype(np.float32))})
+
+
+WRONG_WORKERS: dict[str, tuple[dict[str, np.ndarray | None], str]] = {
+    "a momentum missing": ({"outer/logits/bias": None}, "outer momentum lack 'logits/bias'"),
+    "an infinite momentum": ({"outer/logits/bias": np.full(18, np.inf, np.float32)}, "not finite"),
+    "no counts": ({"local/counts": None}, "own tensors lack 'counts'"),
+    "counts of one worker": ({"local/counts": np.zeros((1, len(COUNTED)))}, r"\[1, 7\]"),
+    "something unknown": ({"local/more": np.zeros(2)}, "own tensors have 'more'"),
+    "a worker's weights missing": (
+        {"local/weights/logits/bias": np.zeros((1, 18), np.float32)},
+        r"own weights have 'logits/bias' as float32 \[1, 18\], .* \[2, 18\]",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_WORKERS)
+def test_workers_tensors_that_do_not_fit_are_refused(wrong: str) -> None:
+    changes, why = WRONG_WORKERS[wrong]
+    tensors = {**shared_by(2).tensors, **changes}
+    tensors = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    checkpoints.save(PATH, replace(shared_by(2), tensors=tensors))
     with pytest.raises(CheckpointError, match=f"^{PATH}: damaged checkpoint: .*{why}"):
         checkpoints.load(PATH)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import ROOT, charrnn, untrained
+from commands import ROOT, charrnn, options, untrained
 from conftest import SMALL, TEXT
 from hypothesis import given
 from hypothesis import strategies as st
@@ -474,6 +474,28 @@ def test_leaving_a_sweep_saves_the_run_and_the_next_one_goes_on(corpus):
             break
     events = list(sweep(corpus, **once))
     assert [each.step for each in events if isinstance(each, Started)] == [2]
+
+
+SOON_FULL = """
+import sys
+import charrnn.cli.commands.sweep as command
+from charrnn.cli import main
+
+command.RUNS = 1
+print("begun", file=sys.stderr)
+main(["sweep", "corpus.txt", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there the command does not start itself again")
+def test_the_command_goes_on_in_a_fresh_process_after_so_many_runs(corpus):
+    script = [sys.executable, "-c", SOON_FULL, *map(str, options(**{**SWEPT, "seeds": 1}))]
+    done = subprocess.run(script, cwd=corpus.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("begun\n") == 3
+    results = sweep_results("corpus-sweep")
+    assert [each.state for each in results] == [FINISHED, FINISHED]
+    assert done.stdout == table(results, "text") + "\n"
 
 
 @pytest.mark.usefixtures("eagerly")

@@ -23,7 +23,7 @@ from charrnn.config import Plan
 from charrnn.errors import ConfigError, WorkerError
 from charrnn.moving import copy_run
 from charrnn.text.streams import Streams
-from charrnn.training.events import Note
+from charrnn.training.events import Note, Stepped
 from charrnn.workers import facts, meeting, tensors
 from charrnn.workers.cluster import Address, Cluster, cluster_of, from_tf_config, share
 from charrnn.workers.messages import Message, receive, send
@@ -48,32 +48,57 @@ def free_addresses(count: int) -> str:
 # -- Two processes that train ------------------------------------------------------------------
 
 
-def start(worker: int, folder: Path, addresses: str, cases: list[str]) -> subprocess.Popen[bytes]:
-    """A worker in a process of its own."""
+def start(worker: int, folder: Path, addresses: str, cases: list[str]) -> subprocess.Popen[str]:
+    """A worker in a process of its own, which prints each case when it is done."""
     script = [sys.executable, str(HERE / "training_together.py")]
-    return subprocess.Popen([*script, str(worker), str(folder), addresses, *cases])
+    given = [*script, str(worker), str(folder), addresses, *cases]
+    return subprocess.Popen(given, stdout=subprocess.PIPE, text=True)
 
 
-FIRST = ["sure", "whole", "stopped", "resumed", "unlike", "another text", "killed"]
+def wait_for(case: str, process: subprocess.Popen[str]) -> None:
+    """Wait until a worker is done with a case."""
+    assert process.stdout is not None
+    for printed in process.stdout:
+        if printed == f"{case}\n":
+            return
+    raise AssertionError(f"it has ended before {case!r}")
+
+
+ROUNDS = ["rounds", "stopped between", "resumed between", "stopped after", "resumed after"]
+FIRST = ["sure", "whole", "stopped", "resumed", *ROUNDS, "to part", "unlike", "another text"]
+LOST = ["killed 1", "killed 0", "hung 1", "hung 0"]
+THEN = [each for name in LOST for each in (name, f"after {name}")]
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where two workers have carried out all cases; the second is killed on the way."""
+    """Where two workers have carried out all cases, though each is killed and each hangs."""
     folder = tmp_path_factory.mktemp("workers")
     (folder / "corpus.txt").write_text(TEXT)
     (folder / "other.txt").write_text(TEXT.replace("dog", "cat"))
     addresses = free_addresses(2)
-    started = [start(0, folder, addresses, [*FIRST, "after"]), start(1, folder, addresses, FIRST)]
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(worker: int, cases: list[str]) -> subprocess.Popen[str]:
+        started.append(start(worker, folder, addresses, cases))
+        return started[-1]
+
     try:
-        assert started[1].wait(A_WHILE) == -signal.SIGKILL
-        started.append(start(1, folder, addresses, ["after"]))
-        assert (started[0].wait(A_WHILE), started[2].wait(A_WHILE)) == (0, 0)
+        zero, one = begin(0, [*FIRST, *THEN[:3]]), begin(1, [*FIRST, *THEN[:1]])
+        assert one.wait(A_WHILE) == -signal.SIGKILL
+        one = begin(1, THEN[1:])
+        assert zero.wait(A_WHILE) == -signal.SIGKILL
+        zero = begin(0, THEN[3:])
+        wait_for("hung 1", zero)
+        one.send_signal(signal.SIGCONT)
+        wait_for("hung 0", one)
+        zero.send_signal(signal.SIGCONT)
+        assert (zero.wait(A_WHILE), one.wait(A_WHILE)) == (0, 0)
         yield folder
     finally:
         for process in started:
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 def told(folder: Path, worker: int, case: str) -> dict[str, Any]:
@@ -117,12 +142,15 @@ def test_stopped_and_resumed_equals_uninterrupted(trained: Path) -> None:
     assert_same(last(trained, "halves"), last(trained, "whole"))
 
 
-def test_killed_and_resumed_everywhere_equals_uninterrupted(trained: Path) -> None:
-    error = told(trained, 0, "killed")["error"]
-    assert "worker 1 at 127.0.0.1:" in error
-    assert "is gone" in error
+@pytest.mark.parametrize("case", LOST)
+def test_lost_and_resumed_everywhere_equals_uninterrupted(trained: Path, case: str) -> None:
+    how, victim = case.split()
+    error = told(trained, 1 - int(victim), case)["error"]
+    assert f"worker {victim} at 127.0.0.1:" in error
+    assert ("is gone" if how == "killed" else "has not been heard of for 8 seconds") in error
     assert "`resume`" in error
-    assert_same(last(trained, "killed"), last(trained, "whole"))
+    assert told(trained, 0, f"after {case}")["error"] is None
+    assert_same(last(trained, case), last(trained, "whole"))
 
 
 def assert_same(one: Checkpoint, other: Checkpoint) -> None:
@@ -146,6 +174,53 @@ def test_another_number_of_workers_goes_on_with_a_clear_word(trained: Path) -> N
     notes = [event.message for event in events if isinstance(event, Note)]
     assert any("had 2 workers before and has 1 worker now" in note for note in notes)
     assert last(trained, "again").progress.step == DROPPED["steps"] + 1
+
+
+@pytest.mark.parametrize(("name", "begin"), [("rests", 4), ("breaks", 6)])
+def test_workers_that_learn_by_themselves_resume_exactly_between_exchanges_and_after_one(
+    trained: Path, name: str, begin: int
+) -> None:
+    case = {"rests": "resumed between", "breaks": "resumed after"}[name]
+    for worker in (0, 1):
+        whole, rest = (told(trained, worker, each)["losses"] for each in ("rounds", case))
+        assert rest == whole[begin:]
+    assert_same(last(trained, name), last(trained, "rounds"))
+
+
+def test_workers_that_learn_by_themselves_are_evaluated_and_end_after_an_exchange(
+    trained: Path,
+) -> None:
+    evaluated = told(trained, 0, "rounds")["evaluated"]
+    assert evaluated == [6, 8]
+    assert not last(trained, "rounds").part("local/weights")
+    assert last(trained, "parting").part("local/weights")
+
+
+def test_each_worker_keeps_its_own_optimizer_and_counts_all_its_steps(trained: Path) -> None:
+    checkpoint = last(trained, "rounds")
+    slots = checkpoint.part("local/optimizer")
+    assert {len(each) for each in slots.values()} == {2}
+    assert any((each[0] != each[1]).any() for each in slots.values())
+    assert list(slots["adamw/iteration"]) == [8, 8]
+    assert checkpoint.progress.workers == 2
+
+
+def test_one_process_goes_on_from_where_workers_were_between_two_exchanges(
+    trained: Path,
+) -> None:
+    before = last(trained, "parting")
+    copy_run("parting", "alone again", trained / "machine-0")
+    events = alone(trained, name="alone again", resume=True)
+    notes = [event.message for event in events if isinstance(event, Note)]
+    assert any("had 2 workers before and has 1 worker now" in note for note in notes)
+    assert any("the workers' last steps are brought together" in note for note in notes)
+    steps = [event.step for event in events if isinstance(event, Stepped)]
+    assert steps == [6, 7, 8]
+    own = before.part("local/weights")
+    assert own.keys() == before.weights.keys()
+    after = last(trained, "alone again")
+    assert not after.part("local")
+    assert after.part("optimizer")
 
 
 @pytest.mark.parametrize("worker", [0, 1])

@@ -12,13 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import charrnn
-from charrnn.training.events import Event, Note, Stepped
+from charrnn.training.events import Evaluated, Event, Note, Stepped
+from charrnn.workers import line
 
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 40
 SMALL = {"units": 8, "embedding": 4, "batch_size": 5, "seq_length": 10, "sample_every": 0}
+SMALL |= {"parts": 2, "threads": 2}  # whatever cores there are from one case to the next
 SURE = SMALL | {"steps": 20, "eval_every": 20, "dropout": 0.0, "recurrent_dropout": 0.0}
 DROPPED = SMALL | {"steps": 8, "eval_every": 4, "dropout": 0.3, "state_resets": 0.2}
 DROPPED |= {"checkpoint_every": 2}
+SILENCE = 8.0
+"""Seconds after which a worker that hangs counts as lost here."""
+ROUNDS = DROPPED | {"exchange_every": 3}
+"""Exchanges after steps 3, 6 and 8; evaluations after 6 and 8; checkpoints in between as well."""
 
 
 def to_step(events: Any, end: int) -> list[Event]:
@@ -31,12 +37,22 @@ def to_step(events: Any, end: int) -> list[Event]:
     return seen
 
 
-def die_at(events: Any, end: int) -> list[Event]:
-    """Killed as soon as a step is done."""
+def lost_at(events: Any, end: int, how: int) -> list[Event]:
+    """Killed, or stopped until somebody lets it go on, as soon as a step is done."""
     for event in events:
         if isinstance(event, Stepped) and event.step == end:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), how)
     return []
+
+
+def killed(events: Any) -> list[Event]:
+    """Killed after step 5."""
+    return lost_at(events, 5, signal.SIGKILL)
+
+
+def hung(events: Any) -> list[Event]:
+    """Stopped after step 5."""
+    return lost_at(events, 5, signal.SIGSTOP)
 
 
 Carry = Callable[[Any], list[Event]]
@@ -47,11 +63,26 @@ CASES: dict[str, Case] = {
     "whole": (DROPPED, list, list),
     "stopped": (DROPPED | {"name": "halves"}, lambda events: to_step(events, 3), list),
     "resumed": ({"name": "halves", "resume": True}, list, list),
+    "rounds": (ROUNDS, list, list),
+    "stopped between": (ROUNDS | {"name": "rests"}, lambda events: to_step(events, 4), list),
+    "resumed between": ({"name": "rests", "resume": True}, list, list),
+    "stopped after": (ROUNDS | {"name": "breaks"}, lambda events: to_step(events, 6), list),
+    "resumed after": ({"name": "breaks", "resume": True}, list, list),
+    "to part": (ROUNDS | {"name": "parting"}, lambda events: to_step(events, 5), list),
     "unlike": (SMALL | {"steps": 2}, list, list),
     "another text": (SMALL | {"steps": 2}, list, list),
-    "killed": (DROPPED | {"name": "killed"}, list, lambda events: die_at(events, 5)),
-    "after": ({"name": "killed", "resume": True}, list, list),
 }
+LOST: dict[str, tuple[Carry, Carry]] = {
+    "killed 1": (list, killed),
+    "killed 0": (killed, list),
+    "hung 1": (list, hung),
+    "hung 0": (hung, list),
+}
+for name, carries in LOST.items():
+    CASES |= {
+        name: (DROPPED, *carries),
+        f"after {name}": ({"name": name, "resume": True}, list, list),
+    }
 OWN = {("unlike", 1): {"units": 9}}
 """Settings of one worker alone, in a case."""
 
@@ -75,15 +106,18 @@ def carry_out(case: str, worker: int, folder: Path, addresses: str) -> dict[str,
         return told | {"error": str(error)}
     notes = [event.message for event in seen if isinstance(event, Note)]
     losses = [event.loss_nats for event in seen if isinstance(event, Stepped)]
-    return told | {"notes": notes, "losses": losses}
+    evaluated = [event.step for event in seen if isinstance(event, Evaluated)]
+    return told | {"notes": notes, "losses": losses, "evaluated": evaluated}
 
 
 def main() -> None:
     """Carry out all cases in their order, and write what has happened, a file for each."""
     worker, folder, addresses, *cases = sys.argv[1:]
     for case in cases:
+        line.SILENCE_SECONDS = SILENCE if case.startswith("hung") else line.SILENCE_SECONDS
         told = carry_out(case, int(worker), Path(folder), addresses)
         (Path(folder) / f"told-{worker}-{case}.json").write_text(json.dumps(told))
+        print(case, flush=True)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from charrnn.sweeps.runs import Work, train_run
 from charrnn.text.corpus import fingerprints
 from charrnn.text.naming import run_name
 from charrnn.text.sources import select
+from charrnn.training.loop import refuse_exchanges
 from charrnn.training.optimizers import find_optimizer
 from charrnn.training.training import Closing
 from charrnn.training.which_run import refuse_runs
@@ -102,6 +103,7 @@ def divided(settings: Mapping[str, object]) -> tuple[dict[str, ranges.Varied], d
         find_optimizer(Config.of(optimizer=optimizer).training)
     if fixed.get("val_fraction") == 0:
         raise ConfigError("a sweep compares validation losses", {"val_fraction": 0.0})
+    refuse_exchanges(None, fixed)
     return varied, {**EVALUATED, **fixed}
 
 

@@ -12,7 +12,6 @@ from charrnn import checkpoints
 from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, Plan
 from charrnn.errors import RunError
-from charrnn.model.network import set_weights
 from charrnn.network.weights import LOGITS_BIAS, initial_weights
 from charrnn.recipes.rule import Task, advise
 from charrnn.runs import Run
@@ -24,8 +23,9 @@ from charrnn.training.best import recall
 from charrnn.training.events import Event, Note
 from charrnn.training.fitting import fitted, refitted, with_parts, with_threads
 from charrnn.training.folder import settle, staging
-from charrnn.training.leading import LeadingLearner, gather, hand_over
+from charrnn.training.leading import LeadingLearner, RoundsLearner, gather, hand_over
 from charrnn.training.learner import Learner
+from charrnn.training.local_steps import LocalTrainer, trainer_of
 from charrnn.training.machine import machine, moved, use_threads
 from charrnn.training.notes import (
     already_finished,
@@ -42,11 +42,11 @@ from charrnn.training.notes import (
 )
 from charrnn.training.plan import seconds_of
 from charrnn.training.planning import set_cadence, set_plan
+from charrnn.training.regrouping import regrouped
 from charrnn.training.same_text import refuse_another, refuse_changed
 from charrnn.training.session import Session
 from charrnn.training.speed import operations_per_second
 from charrnn.training.step import Trainer
-from charrnn.training.together import SharingTrainer
 from charrnn.training.transfer import warm_start
 from charrnn.types import PathLike
 from charrnn.workers.team import Leader
@@ -150,6 +150,7 @@ def load_last(run: Run) -> Checkpoint:
 def restore(session: Session, checkpoint: Checkpoint, workers: int) -> Iterator[Note]:
     """Take the session to where its run stopped, and note what is not as it was then."""
     run, learner = session.run, session.learner
+    checkpoint = yield from regrouped(checkpoint, workers, learner.trainer.exchange_every)
     if checkpoint.weights_alone:
         yield Note(f"{run.last} has weights only: the optimizer starts from zero, as in a new run")
     else:
@@ -179,8 +180,7 @@ def build(
     weights[LOGITS_BIAS] = log_frequencies(corpus)
     if old is not None:
         weights = warm_start(old, corpus.vocabulary, weights)
-    set_weights(session.learner.trainer.model, weights)
-    session.learner.hand_out()
+    session.learner.begin_with(weights)
     return session
 
 
@@ -189,7 +189,10 @@ def make_learner(corpus: Corpus, config: Config, team: Leader | None) -> Learner
     size = corpus.vocabulary.size
     if team is None:
         return Learner(corpus, config, Trainer(config, size))
-    return LeadingLearner(corpus, config, SharingTrainer(config, size, team), team)
+    trainer = trainer_of(config, size, team)
+    if isinstance(trainer, LocalTrainer):
+        return RoundsLearner(corpus, config, trainer, team)
+    return LeadingLearner(corpus, config, trainer, team)
 
 
 def workers_of(team: Leader | None) -> int:

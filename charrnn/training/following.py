@@ -10,18 +10,17 @@ from pathlib import Path
 from charrnn.checkpoints import FORMAT, Checkpoint
 from charrnn.config import Config, TextConfig
 from charrnn.errors import CorpusError
-from charrnn.network.weights import prefixed
 from charrnn.plain import typed
 from charrnn.runs import Run, plain_name, runs_left_out
 from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
 from charrnn.text.sources import select
 from charrnn.training.events import Event, Note, Started, Stepped
 from charrnn.training.folder import locked_folder, settle_text, staging
-from charrnn.training.leading import told, told_of
+from charrnn.training.leading import own_tensors, shared_checksum, told, told_of
 from charrnn.training.learner import Learner
+from charrnn.training.local_steps import LocalTrainer, trainer_of
 from charrnn.training.machine import use_threads
 from charrnn.training.notes import announce, describe_cores
-from charrnn.training.together import SharingTrainer
 from charrnn.types import PathLike
 from charrnn.workers import tensors
 from charrnn.workers.messages import Message
@@ -46,7 +45,7 @@ def follow(team: Follower, paths: Sequence[PathLike], root: Path) -> Generator[E
         config = Config.from_json(begun["config"], FORMAT)
         yield from use_threads(config.training.threads)
         yield from describe_cores(config)
-        trainer = SharingTrainer(config, corpus.vocabulary.size, team)
+        trainer = trainer_of(config, corpus.vocabulary.size, team)
         yield from obey(team, run, corpus, Learner(corpus, config, trainer))
 
 
@@ -91,6 +90,8 @@ def obey(
             return
         if message.kind == "step":
             yield stepped(message, learner)
+        elif message.kind == "exchange":
+            exchange(learner)
         elif message.kind == "state":
             tell_state(team, learner)
         elif message.kind == "restore":
@@ -109,16 +110,22 @@ def stepped(message: Message, learner: Learner) -> Stepped:
     return Stepped(step + 1, end, outcome.loss_nats, characters, not outcome.finite)
 
 
+def exchange(learner: Learner) -> None:
+    """Go on from the weights that follow from all workers' changes."""
+    assert isinstance(learner.trainer, LocalTrainer)
+    learner.trainer.exchange()
+
+
 def tell_state(team: Follower, learner: Learner) -> None:
-    """Give worker 0 the state of this worker's streams, and the checksum of its weights."""
-    here = learner.snapshot()
-    said = {"weights": tensors.checksum(here.weights)}
-    team.tell("state", said, tensors.packed(here.part("state")))
+    """Give worker 0 what is this worker's own, and the checksum of what is shared."""
+    here = learner.snapshot().tensors
+    said = {"weights": shared_checksum(here)}
+    team.tell("state", said, tensors.packed(own_tensors(here)))
 
 
 def restore(learner: Learner, shared: Message, carried: Message) -> None:
-    """Take weights and optimizer from worker 0, and the state of this worker's streams."""
-    taken = tensors.unpacked(shared.data) | prefixed("state", tensors.unpacked(carried.data))
+    """Take from worker 0 what all workers have alike, and what is this one's own."""
+    taken = tensors.unpacked(shared.data) | tensors.unpacked(carried.data)
     learner.restore(Checkpoint(learner.config, learner.vocabulary, learner.progress, taken))
 
 

@@ -12,15 +12,21 @@ from charrnn.errors import ConfigError, WorkerError
 from charrnn.network.weights import prefixed
 from charrnn.runs import Run
 from charrnn.text.corpus import Corpus, CorpusInfo
+from charrnn.training.counting import add_counts
 from charrnn.training.events import Event, Note, Waiting
 from charrnn.training.learner import Learner
-from charrnn.training.step import Outcome
-from charrnn.training.together import SharingTrainer
+from charrnn.training.local_steps import LocalTrainer
+from charrnn.training.notes import describe_exchange
+from charrnn.training.step import Outcome, Trainer
 from charrnn.types import Tensors
 from charrnn.workers import tensors
 from charrnn.workers.cluster import share
 from charrnn.workers.messages import Message
 from charrnn.workers.team import Leader, Result
+
+STATE, LOCAL = "state", "local"
+"""The parts of a checkpoint that differ between workers: the streams' states, a row for each
+stream, and each worker's own optimizer, a row for each worker."""
 
 
 class LeadingLearner(Learner):
@@ -35,9 +41,7 @@ class LeadingLearner(Learner):
         team: The connections to the other workers.
     """
 
-    def __init__(
-        self, corpus: Corpus, config: Config, trainer: SharingTrainer, team: Leader
-    ) -> None:
+    def __init__(self, corpus: Corpus, config: Config, trainer: Trainer, team: Leader) -> None:
         super().__init__(corpus, config, trainer)
         self._team = team
 
@@ -46,48 +50,80 @@ class LeadingLearner(Learner):
         self._team.tell("step", said)
         return super().learn(step, window, rate)
 
-    def hand_out(self) -> None:
-        """Give all other workers the weights of this one, and zero states."""
-        weights = prefixed("weights", self.trainer.weights())
-        self._tell_restored(self._checkpoint(weights))
+    def begin_with(self, weights: Tensors) -> None:
+        super().begin_with(weights)
+        self._tell_restored(self._checkpoint(prefixed("weights", weights)))
 
     def restore(self, checkpoint: Checkpoint) -> None:
         self._tell_restored(checkpoint)
-        own = {name: each[self.trainer.rows] for name, each in checkpoint.part("state").items()}
-        super().restore(with_states(checkpoint, own))
+        super().restore(with_own(checkpoint, self._own_of(checkpoint.tensors, 0)))
 
     def snapshot(self) -> Checkpoint:
-        own = super().snapshot()
+        here = super().snapshot()
         self._team.tell("state", {})
-        weights = tensors.checksum(own.weights)
-        others = [checked_states(*answer, weights) for answer in self._team.collect("state")]
-        states = {
-            name: np.concatenate([state, *(each[name] for each in others)])
-            for name, state in own.part("state").items()
+        checksum = shared_checksum(here.tensors)
+        others = [checked_own(*answer, checksum) for answer in self._team.collect("state")]
+        own = {
+            name: np.concatenate([tensor, *(each[name] for each in others)])
+            for name, tensor in own_tensors(here.tensors).items()
         }
-        return with_states(own, states)
+        return with_own(here, own)
 
     def _tell_restored(self, checkpoint: Checkpoint) -> None:
-        """Have all other workers take weights and optimizer, and each its own streams' state."""
+        """Have all other workers take what is shared, and each what is its own."""
         said = {"step": checkpoint.progress.step, "end": checkpoint.progress.end}
-        states = checkpoint.part("state")
-        shared = with_states(checkpoint, {}).tensors
-        self._team.tell("restore", said, tensors.packed(shared))
-        streams, size = self.config.training.batch_size, self._team.cluster.size
-        shares = (share(streams, size, worker) for worker in range(1, size))
-        own = (tensors.packed({n: each[rows] for n, each in states.items()}) for rows in shares)
+        self._team.tell("restore", said, tensors.packed(with_own(checkpoint, {}).tensors))
+        workers = range(1, self._team.cluster.size)
+        own = (tensors.packed(self._own_of(checkpoint.tensors, worker)) for worker in workers)
         self._team.tell_each("carry", {}, own)
 
+    def _own_of(self, given: Tensors, worker: int) -> Tensors:
+        """What of a checkpoint's tensors is a worker's own."""
+        streams = share(self.config.training.batch_size, self._team.cluster.size, worker)
+        rows = {STATE: streams, LOCAL: slice(worker, worker + 1)}
+        return {n: each[rows[n.split("/")[0]]] for n, each in own_tensors(given).items()}
 
-def with_states(checkpoint: Checkpoint, states: Tensors) -> Checkpoint:
-    """The checkpoint with other states carried."""
-    rest = {n: each for n, each in checkpoint.tensors.items() if not n.startswith("state/")}
-    return replace(checkpoint, tensors=rest | prefixed("state", states))
+
+class RoundsLearner(LeadingLearner):
+    """A learner that leads workers of which each learns by itself between two exchanges."""
+
+    trainer: LocalTrainer
+
+    def exchange(self) -> None:
+        """Have all workers go on from the weights that follow from their changes together."""
+        self._team.tell("exchange", {})
+        add_counts(self.progress, self.trainer.exchange())
+
+    def _count(self, outcome: Outcome, filled: float) -> None:
+        progress = self.progress
+        progress.step += 1
+        if progress.falls_on(self.trainer.exchange_every) or progress.step >= progress.end:
+            self.exchange()
 
 
-def checked_states(peer: str, message: Message, weights: int) -> Tensors:
-    """The states that a worker tells; WorkerError unless its weights are those of worker 0."""
-    if message.fields.get("weights") != weights:
+def own_tensors(given: Tensors) -> Tensors:
+    """Of a checkpoint's tensors those that differ between workers: a row for each, or for each
+    of their streams."""
+    return {n: each for n, each in given.items() if n.split("/")[0] in (STATE, LOCAL)}
+
+
+def with_own(checkpoint: Checkpoint, own: Tensors) -> Checkpoint:
+    """The checkpoint with other tensors in place of those that differ between workers."""
+    differing = own_tensors(checkpoint.tensors)
+    shared = {n: each for n, each in checkpoint.tensors.items() if n not in differing}
+    return replace(checkpoint, tensors=shared | own)
+
+
+def shared_checksum(given: Tensors) -> int:
+    """The checksum of what all workers have alike: weights, and the momentum of their changes."""
+    return tensors.checksum(
+        {n: each for n, each in given.items() if n.startswith(("weights/", "outer/"))}
+    )
+
+
+def checked_own(peer: str, message: Message, checksum: int) -> Tensors:
+    """What is a worker's own; WorkerError unless its weights are those of worker 0."""
+    if message.fields.get("weights") != checksum:
         raise WorkerError(
             "its weights are no longer those of worker 0: one of the two has computed wrongly",
             where=peer,
@@ -127,7 +163,7 @@ def hand_over(team: Leader | None, corpus: Corpus, config: Config) -> Iterator[E
     if team is not None:
         refuse_few_streams(team.cluster.size, config)
         yield from told_of(team.begin(told(corpus.info), {"config": config.to_json()}))
-        yield Note(f"{team.cluster.size} workers train together")
+        yield from describe_exchange(team.cluster.size, config)
 
 
 def told_of(waiting: Generator[None, None, Result]) -> Generator[Event, None, Result]:

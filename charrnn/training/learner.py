@@ -13,6 +13,7 @@ from charrnn.network.weights import prefixed
 from charrnn.progress import Progress
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import Streams, directed
+from charrnn.training.counting import count
 from charrnn.training.events import Stepped
 from charrnn.training.interrupts import held_back
 from charrnn.training.schedule import learning_rate
@@ -95,15 +96,16 @@ class Learner:
         """Copy the weights without optimizer and state, as `best` holds them."""
         return self._checkpoint(prefixed("weights", self.trainer.weights()))
 
-    def hand_out(self) -> None:
-        """Give the weights to whoever trains together with this one: here to nobody."""
+    def begin_with(self, weights: Tensors) -> None:
+        """Take these weights, and so does whoever trains together with this one: here nobody."""
+        self.trainer.restore(prefixed("weights", weights))
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go to the step at which the snapshot was taken.
 
         From weights alone, the optimizer stays as it is and the state starts at zero.
         """
-        self.trainer.restore(checkpoint.weights, checkpoint.part("optimizer"))
+        self.trainer.restore(checkpoint.tensors)
         states = checkpoint.part("state")
         self.state = self.trainer.restore_state(states) if states else self._zero_state()
         self.progress = replace(checkpoint.progress)
@@ -133,18 +135,8 @@ class Learner:
         return counted / (options.batch_size * options.seq_length)
 
     def _count(self, outcome: Outcome, filled: float) -> None:
-        progress = self.progress
-        progress.step += 1
-        if not outcome.finite:
-            progress.skipped_steps += 1
-            progress.skipped_in_a_row += 1
-            return
-        progress.skipped_in_a_row = 0
-        progress.counted_steps += 1
-        progress.loss_sum += outcome.loss_nats * filled
-        progress.filled_windows += filled
-        progress.norm_sum += outcome.gradient_norm
-        progress.clipped_steps += outcome.gradient_norm > self.config.training.clip_norm
+        self.progress.step += 1
+        count(self.progress, outcome, filled, self.config.training.clip_norm)
 
     def _checkpoint(self, tensors: Tensors) -> Checkpoint:
         # The progress is copied: the learner's own goes on counting.

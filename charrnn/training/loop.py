@@ -89,6 +89,7 @@ def train(
     root, loggers = Path(checkpoints), (log,) if isinstance(log, str) else tuple(log)
     refuse_unknown_loggers(loggers)
     cluster = cluster_of(workers, worker)
+    refuse_exchanges(cluster, settings)
     together = None if cluster is None else (cluster, facts(cluster, settings, plan, resume=resume))
     if together is not None and not together[0].leads:
         return follow_run(corpus, root, settings, together)
@@ -99,6 +100,14 @@ def train(
         return resume_run(corpus, name, root, settings, plan, loggers, together)
     run = free_run(corpus, name, root, overwrite)
     return new_run(corpus, run, init_from, settings, plan, loggers, together)
+
+
+def refuse_exchanges(cluster: Cluster | None, settings: Mapping[str, object]) -> None:
+    """Raise ConfigError where exchanges are asked for, and there is no other worker."""
+    every = settings.get("exchange_every", 1)
+    if cluster is None and every != 1:
+        why, way_out = "is for several workers that train together", "name them with `workers`"
+        raise ConfigError(why, {"exchange_every": every}, way_out=way_out)
 
 
 def new_run(

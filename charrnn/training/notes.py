@@ -117,6 +117,25 @@ def describe_workers(before: int, now: int) -> Iterator[Note]:
         )
 
 
+def describe_exchange(workers: int, config: Config) -> Iterator[Note]:
+    """Note how many workers train together, and how often they exchange what they learn."""
+    every = config.training.exchange_every
+    often = (
+        f", each by itself for {every:,} steps between two exchanges; evaluations and samples wait"
+        " for the next exchange"
+    )
+    yield Note(f"{workers} workers train together" + (often if every > 1 else ""))
+
+
+def describe_regrouped(halfway: bool) -> Iterator[Note]:
+    """Note what becomes of workers that learnt by themselves where others go on with the run."""
+    brought = "the workers' last steps are brought together, and " if halfway else ""
+    yield Note(
+        f"{brought}all go on from the shared weights with the optimizer of worker 0: the other"
+        " workers' own moments are dropped"
+    )
+
+
 def describe_change(config: Config, changed: Config) -> Iterator[Note]:
     """Note which settings of a resumed run have changed so that it learns differently."""
     changes = [f"`{name}` is {new}, it was {old}" for name, old, new in config.inexact(changed)]

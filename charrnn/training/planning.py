@@ -66,11 +66,13 @@ def review(session: Session, budget: Budget) -> Iterator[Note]:
 
 
 def steps_that_fit(session: Session) -> int:
-    """The steps for which there is time: one at least in a plan."""
+    """The steps for which there is time: one at least in a plan, and to the next exchange."""
     progress, budget = session.progress, session.budget
     assert budget is not None
     taken = progress.step - progress.start
-    steps = max(0 if taken else 1, budget.steps_left(taken, session.config.training.eval_every))
+    least = 1 if not taken or session.learner.trainer.halfway else 0  # it ends with an exchange
+    every = progress.eval_every if session.config.training.eval_every else None
+    steps = max(least, budget.steps_left(taken, every))
     return steps if session.most_steps is None else min(steps, session.most_steps - taken)
 
 
@@ -109,12 +111,23 @@ def evaluation_seconds_each(validator: Validator) -> float:
 
 
 def set_cadence(session: Session, evaluations: int | None = None) -> None:
-    """Set how often to evaluate, sample and save: as the settings say, or evenly over the plan."""
+    """Set how often to evaluate, sample and save: as the settings say, or evenly over the plan.
+
+    Workers that learn by themselves have weights to evaluate and to sample from when they have
+    exchanged what they have learnt: until then both wait.
+    """
     options, progress = session.config.training, session.progress
     steps = progress.end - progress.start
     if evaluations is not None:
         progress.eval_every = max(1, -(-steps // evaluations))
-    progress.eval_every = options.eval_every or progress.eval_every
+    rounds = session.learner.trainer.exchange_every
+    progress.eval_every = whole(options.eval_every or progress.eval_every, rounds)
     every = options.sample_every
-    progress.sample_every = max(1, -(-steps // SAMPLES)) if every is None else every
+    every = max(1, -(-steps // SAMPLES)) if every is None else every
+    progress.sample_every = whole(every, rounds)
     progress.checkpoint_every = options.checkpoint_every or progress.eval_every
+
+
+def whole(steps: int, rounds: int) -> int:
+    """The steps, or the next larger multiple of those from one exchange to the next."""
+    return -(-steps // rounds) * rounds

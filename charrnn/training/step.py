@@ -15,7 +15,7 @@ from charrnn.model.network import (
     set_weights,
 )
 from charrnn.network.layout import Layout
-from charrnn.network.weights import prefixed, state_names
+from charrnn.network.weights import below, prefixed, state_names
 from charrnn.text.streams import Batch
 from charrnn.training.optimizers import find_optimizer
 from charrnn.training.parts import choose_parts, cut
@@ -66,6 +66,12 @@ class Trainer:
         self.parts = 1 if has_gpu() else min(parts, config.training.batch_size)
         self.rows = slice(0, config.training.batch_size)
         """Which of the batch's streams this process reads."""
+        self.key = config.training.seed
+        """The first of the two numbers on which the dropout masks depend."""
+        self.exchange_every = 1
+        """Steps from one exchange with other workers to the next."""
+        self.halfway = False
+        """Whether steps were taken here since the last exchange with other workers."""
         self._differentiate = compile_function(self._traced_differentiate, config.model)
         self._apply = tf.function(self._traced_apply, jit_compile=True, autograph=False)
         self._update = tf.function(self._traced_update, autograph=False)
@@ -88,7 +94,7 @@ class Trainer:
             is not finite changes nothing.
         """
         self.optimizer.learning_rate.assign(rate)
-        seeds = tf.constant([self.config.training.seed, seed & 0x7FFFFFFF])
+        seeds = tf.constant([self.key, seed & 0x7FFFFFFF])
         state, loss, norm = self._update(*map(tf.constant, batch), state, seeds)
         return state, Outcome(float(loss) / (filled or batch.filled), float(norm))
 
@@ -153,17 +159,17 @@ class Trainer:
 
     def tensors(self, state: State) -> Tensors:
         """All that a step changes: weights, optimizer slots, carried state."""
-        slots = {slot.path: slot.numpy() for slot in self.optimizer.variables}
         states = dict(zip(state_names(self.config.model), map(np.asarray, state), strict=True))
         return (
-            prefixed("weights", self.weights())
-            | prefixed("optimizer", slots)
+            prefixed("weights", get_weights(self.model))
+            | prefixed("optimizer", {slot.path: slot.numpy() for slot in self.optimizer.variables})
             | prefixed("state", states)
         )
 
-    def restore(self, weights: Tensors, slots: Tensors) -> None:
+    def restore(self, tensors: Tensors) -> None:
         """Take weights and optimizer slots; where there are no slots, keep those there are."""
-        set_weights(self.model, weights)
+        set_weights(self.model, below(tensors, "weights"))
+        slots = below(tensors, "optimizer")
         for slot in self.optimizer.variables if slots else ():
             slot.assign(slots[slot.path])
 

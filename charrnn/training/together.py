@@ -26,7 +26,7 @@ class SharingTrainer(Trainer):
         super().__init__(config, vocabulary_size)
         self.rows = team.share(config.training.batch_size)
         self.parts = min(self.parts, self.rows.stop - self.rows.start)
-        self._team, self._key = team, mask_seed(config.training.seed, team.cluster.worker)
+        self._team, self.key = team, mask_seed(config.training.seed, team.cluster.worker)
         self._own = tf.function(self._traced_own, autograph=False)
         self._pack = tf.function(traced_pack, jit_compile=True, autograph=False)
         self._finish = tf.function(self._traced_finish, jit_compile=True, autograph=False)
@@ -35,7 +35,6 @@ class SharingTrainer(Trainer):
     def _update_together(
         self, inputs: Tensor, targets: Tensor, mask: Tensor, state: State, seeds: Tensor
     ) -> tuple[State, Tensor, Tensor]:
-        seeds = tf.constant([self._key, int(seeds[1])])
         packed, after = self._own(inputs, targets, mask, state, seeds)
         total = self._team.sum(np.array(packed))
         result: tuple[State, Tensor, Tensor] = self._finish(tf.constant(total), after, state)

@@ -7,7 +7,7 @@ welcome: the run and its text         -->
                                       <--  text: what it has encoded
 begin: the run's settings             -->
                 (each connects to the next one: the ring)
-step, state, restore: what to do      -->
+step, exchange, state, restore        -->
                                       <--  state: its streams' state
 end                                   -->
 """

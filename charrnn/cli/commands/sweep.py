@@ -1,11 +1,14 @@
 """`charrnn sweep`."""
 
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import Field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from charrnn.cli.again import POSSIBLE, start_again
 from charrnn.cli.allocator import keep_memory
 from charrnn.cli.commands.train import tell_of_broken
 from charrnn.cli.completion import complete_files
@@ -26,6 +29,10 @@ from charrnn.sweeps.plan import SEEDS, TRIALS
 from charrnn.sweeps.ranges import variable
 from charrnn.sweeps.tables import FORMS
 
+if TYPE_CHECKING:
+    from charrnn.cli.sweeping import SweepDisplay
+    from charrnn.sweeps.events import SweepEvent
+
 SECTIONS = {
     "Sweep": ("name", "checkpoints", "trials", "seeds", "show", "form"),
     "Text": (),
@@ -37,8 +44,11 @@ SECTIONS = {
 }
 """The headings of the help, with the options that are not settings."""
 VALUES = "VALUES"
-LEFT_OUT = ("warm_restart",)
-"""Settings that only a resumed run has."""
+RUNS = 40
+"""After so many runs, and the rest of a trial, a fresh process goes on: TensorFlow keeps what it
+has compiled for each of them, 25 MB and more, until its process ends."""
+LEFT_OUT = ("warm_restart", "exchange_every")
+"""Settings that only a resumed run has, or only several workers."""
 
 
 class SweepCommand(SettingsCommand):
@@ -137,13 +147,29 @@ def sweep_command(
         stop_signals() as received,
         SweepDisplay(checkpoints, form) as display,
     ):
-        for event in events:
-            display.show(event)
-            if received:
-                break
+        full = show_all(events, received, display)
     if received:
         display.stopped()
         sys.exit(128 + received[0])
+    if full:
+        start_again()
+
+
+def show_all(
+    events: Iterable["SweepEvent"], received: Sequence[int], display: "SweepDisplay"
+) -> bool:
+    """Show what happens; whether this process has trained enough before the end is returned."""
+    from charrnn.sweeps.events import TrialEnded, TrialStarted
+
+    runs = 0
+    for event in events:
+        display.show(event)
+        runs += isinstance(event, TrialStarted)
+        if received:
+            break
+        if POSSIBLE and runs >= RUNS and isinstance(event, TrialEnded):
+            return True
+    return False
 
 
 def show_table(name: str, checkpoints: Path, form: str, corpus: tuple[str, ...]) -> None:
