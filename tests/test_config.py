@@ -28,7 +28,7 @@ OWNERS: list[tuple[type, Field]] = [(GROUPS[group], each) for group, each in Con
 OWNERS += [(group, each) for group in (SamplingConfig, Plan) for each in fields(group)]
 OWNERS = [(group, each) for group, each in OWNERS if not each.metadata.get("hidden")]
 INEXACT = {"learning_rate", "weight_decay", "warmup_steps", "clip_norm"}
-INEXACT |= {"dropout", "variational", "recurrent_dropout", "threads"}
+INEXACT |= {"dropout", "variational", "recurrent_dropout", "threads", "exchange_every"}
 RESUMABLE = {"patience", "eval_every", "eval_chars", "sample_every", "checkpoint_every"} | INEXACT
 
 

@@ -20,12 +20,13 @@ from charrnn.runs import Run
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.frequencies import log_frequencies
 from charrnn.text.sources import select
+from charrnn.text.stretches import Stretches
 from charrnn.training import sample_file
 from charrnn.training.begin import build
 from charrnn.training.best import improves
 from charrnn.training.clock import Clock
 from charrnn.training.events import Evaluated, RolledBack, Sampled, Saved, Stepped
-from charrnn.training.learner import Learner
+from charrnn.training.learner import Learner, streams_of
 from charrnn.training.rollback import MOST_ROLLBACKS, PATIENCE, diverged, roll_back
 from charrnn.training.session import Session
 from charrnn.training.step import Trainer
@@ -345,6 +346,34 @@ def test_without_resets_the_state_is_carried_on(session: Session) -> None:
     session.step()
     learner = session.learner
     assert learner._state_before(1, learner.progress.window) is learner.state
+
+
+def test_a_stretch_starts_from_the_zero_state_and_the_others_carry_theirs_on(
+    session: Session,
+) -> None:
+    learner = session.learner
+    learner.streams = Stretches(learner.streams.ids, 4, 10, stretch=3)
+    session.step()
+    for step in range(1, 9):
+        learner.state = tuple(part * 0 + 1 for part in learner.state)
+        before = [part.numpy() for part in learner._state_before(step, step)]
+        for part in before:
+            np.testing.assert_array_equal(part.any(1), ~learner.streams.begins(step))
+
+
+def test_each_pass_is_read_in_the_order_that_follows_from_its_number(session: Session) -> None:
+    learner = session.learner
+    learner.streams = streams_of(
+        learner.streams.ids,
+        learner.config.changed({"stretch": 2, "seed": 5}).training,
+        slice(None),
+    )
+    windows = session.progress.windows
+    for number in (0, 2, 1):
+        expected = Stretches(learner.streams.ids, 4, 10, 2, 5, number=number)
+        read = learner.reading(number * windows + 1)
+        for part, other in zip(read.window(1), expected.window(1), strict=True):
+            np.testing.assert_array_equal(part, other)
 
 
 # -- What a network knows before its first step ------------------------------------------

@@ -26,7 +26,7 @@ from charrnn.training.rollback import MOST_ROLLBACKS, PATIENCE
 pytestmark = pytest.mark.usefixtures("eagerly")
 
 PLAN = {"steps": 12, "eval_every": 4, "checkpoint_every": 2, "dropout": 0.3, "sample_every": 3}
-OFTEN = SMALL | PLAN
+OFTEN = SMALL | PLAN | {"stretch": 3}
 
 
 def only(kind, history):

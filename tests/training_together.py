@@ -19,7 +19,7 @@ TEXT = "the quick brown fox jumps over the lazy dog.\n" * 40
 SMALL = {"units": 8, "embedding": 4, "batch_size": 5, "seq_length": 10, "sample_every": 0}
 SMALL |= {"parts": 2, "threads": 2}  # whatever cores there are from one case to the next
 SURE = SMALL | {"steps": 20, "eval_every": 20, "dropout": 0.0, "recurrent_dropout": 0.0}
-DROPPED = SMALL | {"steps": 8, "eval_every": 4, "dropout": 0.3, "state_resets": 0.2}
+DROPPED = SMALL | {"steps": 8, "eval_every": 4, "dropout": 0.3, "state_resets": 0.2, "stretch": 3}
 DROPPED |= {"checkpoint_every": 2}
 SILENCE = 8.0
 """Seconds after which a worker that hangs counts as lost here."""

@@ -32,7 +32,7 @@ ADDED = {
     3: ("skip_undecodable", "threads"),
     4: ("schedule", "beta_1", "state_resets", "patience"),
     5: ("skip_connections",),
-    6: ("exchange_every",),
+    6: ("exchange_every", "stretch"),
 }
 """Settings that came with a format: checkpoints of an earlier one have their defaults."""
 

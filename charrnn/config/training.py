@@ -100,6 +100,14 @@ class TrainingConfig(Settings):
         high=1,
         advised=True,
     )
+    stretch: int = setting(
+        0,
+        "Windows that a stream reads before it goes on elsewhere in the text, from the zero state;"
+        " 0: each reads its part of the text from front to back.",
+        low=0,
+        high=1 << 40,
+        advised=True,
+    )
     parts: int | None = setting(
         None,
         "Number of parts of a batch that are computed in parallel; a run keeps its number.",

@@ -24,7 +24,7 @@ COMMON: Mapping[str, object] = {
     "embedding": 192,
     "schedule": "linear",
     "beta_1": 0.5,
-    "state_resets": 0.01,
+    "stretch": 100,
     "skip_connections": True,
 }
 """What every recipe has."""

@@ -69,6 +69,10 @@ class Streams:
         self._start = own_start - self._skipped
         self._end = own_start + own
 
+    def in_pass(self, number: int) -> "Streams":
+        """The streams as they are read in that pass, from 0: the same in each of them."""
+        return self
+
     @property
     def windows(self) -> int:
         """Windows in one pass."""
@@ -84,6 +88,10 @@ class Streams:
     def counted(self, index: int) -> int:
         """How many targets count in that window, in all B streams together."""
         return int(self._places(index)[2].sum())
+
+    def begins(self, index: int) -> np.ndarray:
+        """Whether that window begins apart from the one before it, bool [B]: the first does."""
+        return np.full(len(self._start[self._rows]), index == 0)
 
     def _places(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Where that window lies, what of it is within the streams, and what counts: [B, T]."""

@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from charrnn.checkpoints import Checkpoint
-from charrnn.config import Config
+from charrnn.config import Config, TrainingConfig
 from charrnn.model.network import zero_state
 from charrnn.network.weights import prefixed
 from charrnn.progress import Progress
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import Streams, directed
+from charrnn.text.stretches import Stretches
 from charrnn.training.counting import count
 from charrnn.training.events import Stepped
 from charrnn.training.interrupts import held_back
@@ -32,10 +33,9 @@ class Learner:
     """
 
     def __init__(self, corpus: Corpus, config: Config, trainer: Trainer) -> None:
-        options = config.training
         ids = directed(corpus.train, config.model.direction)
         self.config, self.vocabulary, self.trainer = config, corpus.vocabulary, trainer
-        self.streams = Streams(ids, options.batch_size, options.seq_length, rows=trainer.rows)
+        self.streams = streams_of(ids, config.training, trainer.rows)
         self.state = self._zero_state()
         self.progress = Progress()
         self.whole = True
@@ -57,7 +57,7 @@ class Learner:
     def step(self) -> Stepped:
         """Learn from the next window of every stream."""
         progress = self.progress
-        characters = self.streams.counted(progress.window)
+        characters = self.reading(progress.step).counted(progress.window)
         with self.changing():
             outcome = self.learn(progress.step, progress.window, self.learning_rate)
             self._count(outcome, self._share(characters))
@@ -67,19 +67,24 @@ class Learner:
     def learn(self, step: int, window: int, rate: float) -> Outcome:
         """Learn from a window of every stream that is read here.
 
-        Each epoch starts with a zero state, and so does, before any window, a share of the streams
-        (`state_resets`): a text that is evaluated or written begins there, and a network that
-        has seen this state only once an epoch may never find out of it.
+        Each pass starts with a zero state, and so does each stretch (`stretch`) and, before any
+        window, a share of the streams (`state_resets`): a text that is evaluated or written begins
+        there, and a network that has seen this state only once a pass may never find out of it.
 
         Args:
             step: How many steps the run has taken.
             window: The window's number.
             rate: The learning rate.
         """
-        before = self._state_before(step, window)
-        batch, filled = self.streams.window(window), self._share(self.streams.counted(window))
+        streams, before = self.reading(step), self._state_before(step, window)
+        batch, filled = streams.window(window), self._share(streams.counted(window))
         self.state, outcome = self.trainer.step(batch, before, step, rate, filled)
         return outcome
+
+    def reading(self, step: int) -> Streams:
+        """The streams as they are read in the pass of that step."""
+        self.streams = self.streams.in_pass(step // self.streams.windows)
+        return self.streams
 
     def reset_sums(self) -> None:
         """Reset the sums of losses, gradient norms and clipped steps, as after each evaluation."""
@@ -113,12 +118,13 @@ class Learner:
     def _state_before(self, step: int, window: int) -> State:
         """The state before a window: carried on, or zero where a stream starts anew."""
         options = self.config.training
-        if window == 0:
+        kept = ~self.streams.begins(window)[:, None]
+        if not kept.any():
             return self._zero_state()
-        if not options.state_resets:
-            return self.state
-        rng = np.random.default_rng([options.seed, step, RESETS])
-        kept = rng.random((options.batch_size, 1))[self.trainer.rows] >= options.state_resets
+        if options.state_resets:
+            rng = np.random.default_rng([options.seed, step, RESETS])
+            drawn = rng.random((options.batch_size, 1))[self.trainer.rows]
+            kept &= drawn >= options.state_resets
         return (
             self.state
             if kept.all()
@@ -141,3 +147,11 @@ class Learner:
     def _checkpoint(self, tensors: Tensors) -> Checkpoint:
         # The progress is copied: the learner's own goes on counting.
         return Checkpoint(self.config, self.vocabulary, replace(self.progress), tensors)
+
+
+def streams_of(ids: np.ndarray, options: TrainingConfig, rows: slice) -> Streams:
+    """The streams in which a run with these settings reads the ids [N] of its training part."""
+    sizes = options.batch_size, options.seq_length
+    if options.stretch:
+        return Stretches(ids, *sizes, options.stretch, options.seed, rows)
+    return Streams(ids, *sizes, rows=rows)
