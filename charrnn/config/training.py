@@ -98,7 +98,6 @@ class TrainingConfig(Settings):
         " starts.",
         low=0,
         high=1,
-        advised=True,
     )
     stretch: int = setting(
         0,
