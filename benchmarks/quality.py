@@ -49,11 +49,11 @@ def curve_of(run: Path) -> list[tuple[float, float]]:
     return [(float(row["elapsed_seconds"]), float(row["val_loss_nats"])) for row in rows]
 
 
-def train(text: str, duration: str, options: str, seed: int, measures: tuple[str, ...]) -> dict:
+def train(text: str, plan: str, options: str, seed: int, measures: tuple[str, ...]) -> dict:
     """Train once and evaluate."""
     with tempfile.TemporaryDirectory() as root:
         where = ("--checkpoints", root)
-        given = ["--time", duration, "--seed", str(seed), *shlex.split(options)]
+        given = [*plan.split(), "--seed", str(seed), *shlex.split(options)]
         begin = time.perf_counter()
         charrnn("train", text, *given, "--name", "run", *where)
         seconds = time.perf_counter() - begin
@@ -110,6 +110,7 @@ def main() -> None:
 @click.argument("results", type=click.Path(path_type=Path))
 @click.argument("text", type=click.Path(exists=True))
 @click.option("--time", "duration", default="2m", show_default=True)
+@click.option("--steps", help="So many steps in place of a time, for a machine that is busy.")
 @click.option("--seeds", default=3, show_default=True)
 @click.option("--first-seed", default=0, show_default=True)
 @click.option("--options", default="", help="Other settings of `charrnn train`.")
@@ -119,6 +120,7 @@ def run(
     results: Path,
     text: str,
     duration: str,
+    steps: str | None,
     seeds: int,
     first_seed: int,
     options: str,
@@ -128,12 +130,13 @@ def run(
     """Train, evaluate, and add a line for each seed to a file of results."""
     from charrnn.config.training import parse_duration
 
+    plan = f"--steps {steps}" if steps else f"--time {duration}"
     for seed in range(first_seed, first_seed + seeds):
         if gpt:
             found = train_gpt(text, parse_duration(duration), seed)
         else:
-            found = train(text, duration, options, seed, measures)
-        found |= {"text": Path(text).name, "time": duration}
+            found = train(text, plan, options, seed, measures)
+        found |= {"text": Path(text).name, "time": plan if steps else duration}
         found |= {"machine": machine(), "versions": versions()}
         with results.open("a") as file:
             file.write(json.dumps(found) + "\n")
@@ -158,8 +161,10 @@ def shape_of(result: dict) -> str:
 def row(results: list[dict]) -> str:
     """A line of the table, for the seeds of one text and time."""
     first, losses = results[0], [each["loss_nats"] for each in results]
-    name = f"`--time {first['time']} {first['options']}`".replace(" `", "`")
-    seconds = statistics.median(each["seconds"] for each in results)
+    timed = not first["time"].startswith("--steps")
+    plan = f"--time {first['time']}" if timed else first["time"]
+    name = f"`{plan} {first['options']}`".replace(" `", "`")
+    seconds = f"{statistics.median(each['seconds'] for each in results):.0f}" if timed else "–"
     spread = f" ± {statistics.stdev(losses):.3f}" if len(losses) > 1 else ""
     if first["side"] == "gpt":
         what, passes = f"GPT, {first['parameters']:,} parameters", "–"
@@ -167,7 +172,7 @@ def row(results: list[dict]) -> str:
     else:
         what = shape_of(first)
         passes = f"{statistics.median(speed_of(each)[0] for each in results):.2g}"
-        rate = f"{statistics.median(speed_of(each)[1] for each in results):,.0f}"
+        rate = f"{statistics.median(speed_of(each)[1] for each in results):,.0f}" if timed else "–"
     beside = [
         f"{statistics.median(each[name] for each in results):.3f}" if name in first else "–"
         for name in ("cold_nats", "dynamic_nats")
@@ -176,7 +181,7 @@ def row(results: list[dict]) -> str:
         beside[0], loss = f"{statistics.median(losses):.3f} (64)", "–"
     else:
         loss = f"**{statistics.median(losses):.3f}**{spread}"
-    cells = [name, what, str(len(losses)), loss, *beside, f"{seconds:.0f}", passes, rate]
+    cells = [name, what, str(len(losses)), loss, *beside, seconds, passes, rate]
     return "| " + " | ".join([first["text"], *cells]) + " |"
 
 
