@@ -54,6 +54,7 @@ def after_steps(config, count=2, alike=False, mask=None):
     return outcome, trainer.tensors(state)
 
 
+@pytest.mark.graphs
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 8, 9])
 def test_parts_side_by_side_are_the_whole_batch(batch_size):
     (whole, expected), *others = (

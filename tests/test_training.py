@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from apart import run_apart
 from conftest import SMALL, TEXT
 from graphs import without_xla
 
@@ -106,10 +107,7 @@ with without_xla():
 
 @pytest.mark.graphs
 def test_killed_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninterrupted):
-    arguments = [str(corpus), str(tmp_path / "checkpoints"), repr(OFTEN)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-c", KILLED, *arguments]
-    killed = subprocess.run(command, check=False, env=environment)
+    killed = run_apart(KILLED, corpus, tmp_path / "checkpoints", repr(OFTEN))
     assert killed.returncode == -signal.SIGKILL
     assert last(tmp_path).progress.step == 6
     assert "continuing" in train(resume=True, sample_every=3)[0].message
@@ -139,8 +137,7 @@ def test_a_run_resumed_on_one_core_equals_the_uninterrupted(train, corpus, tmp_p
     stream = charrnn.train(corpus, checkpoints=tmp_path / "checkpoints", **SMALL | options)
     next(event for event in stream if isinstance(event, events.Stepped) and event.step == 2)
     stream.close()
-    arguments = [sys.executable, "-c", ON_ONE_CORE, str(tmp_path / "checkpoints")]
-    subprocess.run(arguments, check=True)
+    run_apart(ON_ONE_CORE, tmp_path / "checkpoints").check_returncode()
     assert_same(last(tmp_path), last(tmp_path, "whole"))
 
 
@@ -659,7 +656,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143)])
 def test_a_signal_finishes_the_step_and_saves(corpus, tmp_path, number, status):
     command = [sys.executable, "-m", "charrnn", "train", str(corpus), "--steps", "1000000"]
-    command += ["--units", "8", "--eval-every", "5", "--sample-every", "0"]
+    command += ["--cell", "rnn", "--units", "8", "--eval-every", "5", "--sample-every", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         said = process.stderr.read(64)
         while "nats = " not in said:
