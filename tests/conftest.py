@@ -18,6 +18,14 @@ TEXT = "the quick brown fox jumps over the lazy dog.\n" * 40
 SMALL = {"units": 8, "embedding": 4, "batch_size": 4, "seq_length": 10, "sample_every": 0}
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `-n`, one process runs all tests of a file: what they share is made once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log) if config.option.dist == "load" else None
+
+
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     """A text file of 1,800 characters."""
