@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from apart import run_apart
 from commands import charrnn as command
-from conftest import SMALL
+from conftest import SMALL, TEXT
+from graphs import without_xla
 
 import charrnn
 from charrnn import checkpoints
@@ -94,11 +95,14 @@ def test_logging_changes_no_bit_of_training(corpus: Path) -> None:
     assert not (silent.folder / "tensorboard").exists()
 
 
-@pytest.fixture
-def whole(corpus: Path) -> dict[str, list]:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list]:
     """What a run logs that is not interrupted."""
-    list(begin(corpus, name="whole"))
-    return logged(Path("checkpoints/whole/tensorboard"))
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "corpus.txt").write_text(TEXT, encoding="utf-8")
+    with without_xla():
+        list(begin(folder / "corpus.txt", checkpoints=folder))
+    return logged(folder / "corpus/tensorboard")
 
 
 @pytest.mark.parametrize("stop_at", [1, 4, 6, 7])
