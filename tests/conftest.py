@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+from graphs import without_xla
 
 # TensorFlow reads these when it is first imported. The tests compile often and run little;
 # one test of resuming runs without them, as users do.
@@ -14,6 +16,14 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 40
 SMALL = {"units": 8, "embedding": 4, "batch_size": 4, "seq_length": 10, "sample_every": 0}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `-n`, one process runs all tests of a file: what they share is made once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log) if config.option.dist == "load" else None
 
 
 @pytest.fixture
@@ -42,13 +52,16 @@ def train(tmp_path: Path) -> Callable[..., list[Any]]:
 def eagerly(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nothing is compiled, which costs more than running a few tiny steps.
 
-    A test marked `compiled` is compiled all the same.
+    A test marked `compiled` is compiled all the same. One marked `graphs` runs graphs that XLA does
+    not compile, which takes the least time where a run has more than three steps.
     """
     from charrnn.model.backend import keras, tf
 
-    keras.backend.clear_session()
-    tf.config.run_functions_eagerly(request.node.get_closest_marker("compiled") is None)
-    yield
+    keras.backend.clear_session(free_memory=False)  # a collection of garbage takes 0.2 s
+    compiled, graphs = map(request.node.get_closest_marker, ("compiled", "graphs"))
+    tf.config.run_functions_eagerly(not (compiled or graphs))
+    with without_xla() if graphs and not compiled else nullcontext():
+        yield
     tf.config.run_functions_eagerly(False)
 
 

@@ -73,6 +73,7 @@ def test_a_plan_too_short_is_told(
     assert all("`resume`" in note.message and "`time 10m`" in note.message for note in notes)
 
 
+@pytest.mark.graphs
 @pytest.mark.usefixtures("eagerly")
 def test_patience_ends_a_plan_and_the_run_is_complete(
     train: Callable[..., list[Any]], corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from commands import ROOT, Outcome, charrnn, options, tree
 from conftest import SMALL, TEXT
+from graphs import without_xla
 
 from charrnn import checkpoints
 from charrnn.cli.page import Page
@@ -66,7 +67,8 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
     (folder / "fox.txt").write_text(TEXT, encoding="utf-8")
     every = ("--eval-every", 1, "--sample-every", 3)
     arguments = (folder / "fox.txt", *TINY, *every, "--steps", STEPS)
-    return folder, charrnn("train", *arguments, "--checkpoints", folder / ROOT)
+    with without_xla():
+        return folder, charrnn("train", *arguments, "--checkpoints", folder / ROOT)
 
 
 @pytest.fixture
@@ -246,7 +248,7 @@ def test_a_signal_saves_and_tells_how_to_go_on(number: int, status: int, corpus:
         pass
 
 
-@pytest.mark.compiled
+@pytest.mark.graphs
 def test_a_run_that_was_interrupted_ends_as_one_that_was_not(fox: Run) -> None:
     arguments = ("fox.txt", "--name", "bent", *TINY, "--sample-every", 0, "--steps", STEPS)
     outcome = interrupted(events.Stepped, signal.SIGINT, *arguments)
@@ -628,6 +630,7 @@ def test_evaluation_in_cold_windows_is_another_figure(fox: Run) -> None:
     assert cold == figures("evaluate", "--cold", "--window", 20)
 
 
+@pytest.mark.graphs
 def test_dynamic_evaluation_stands_beside_the_static_one(fox: Run) -> None:
     before, static = fox.best.read_bytes(), figures("evaluate")
     both = figures("evaluate", "--dynamic")

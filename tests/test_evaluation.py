@@ -14,7 +14,7 @@ from charrnn.model.network import build_network, get_weights
 from charrnn.network.weights import initial_weights
 from charrnn.text.streams import Streams
 
-pytestmark = pytest.mark.usefixtures("eagerly")
+pytestmark = [pytest.mark.usefixtures("eagerly"), pytest.mark.graphs]
 
 VOCABULARY_SIZE = 6
 CONFIG = Config.of(units=7, embedding=3, cell="coupled").model

@@ -2,7 +2,6 @@
 
 import gc
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from apart import run_apart
 from conftest import SMALL
 
 import charrnn
@@ -21,7 +21,7 @@ from charrnn.training.step import Trainer
 from charrnn.training.training import Training
 from charrnn.training.validation import Validator
 
-pytestmark = pytest.mark.usefixtures("eagerly")
+pytestmark = [pytest.mark.usefixtures("eagerly"), pytest.mark.graphs]
 
 RUN = Run(Path("checkpoints") / "corpus")
 PLAN = {**SMALL, "steps": 6, "eval_every": 99}
@@ -178,17 +178,19 @@ def test_a_training_in_one_loop_yields_every_event(corpus):
 
 
 AT_EXIT = """
+import sys
 import charrnn
+from charrnn.model.backend import tf
 from charrnn.training.events import Stepped
-events = charrnn.train("corpus.txt", **eval({options!r}))
+tf.config.run_functions_eagerly(True)
+events = charrnn.train("corpus.txt", **eval(sys.argv[1]))
 while not isinstance(next(events), Stepped):
     pass
 """
 
 
 def test_the_end_of_the_program_saves(corpus):
-    script = AT_EXIT.format(options=repr(PLAN))
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    done = run_apart(AT_EXIT, repr(PLAN), capture_output=True)
     assert done.returncode == 0, done.stderr
     assert saved_step() == 1
 

@@ -72,12 +72,14 @@ def stock(name, units, inputs, dtype):
     return layer, run
 
 
-def value_and_gradients(layer, run, x, state, weights, jit):
-    """Outputs, last state, and the gradients of a fixed function of both."""
+def value_and_gradients(layer, run, x, state, weights, jit=None):
+    """Outputs, last state, and the gradients of a fixed function of both.
+
+    jit: whether XLA compiles the graph; by default there is no graph, and all is computed at once.
+    """
     for variable, value in zip(layer.weights, weights, strict=True):
         variable.assign(value)
 
-    @tf.function(jit_compile=jit)
     def compute(x, state):
         with tf.GradientTape() as tape:
             tape.watch((x, state))
@@ -91,6 +93,8 @@ def value_and_gradients(layer, run, x, state, weights, jit):
         sources = (x, state, layer.trainable_variables)
         return outputs, after, tape.gradient(loss, sources)
 
+    if jit is not None:
+        compute = tf.function(compute, jit_compile=jit)
     return [np.asarray(each) for each in tf.nest.flatten(compute(x, state))]
 
 
@@ -118,7 +122,7 @@ def test_agrees_with_stock_keras(name, way, dtype, jit, size, monkeypatch):
     x = tf.constant(rng.normal(size=(batch, steps, inputs)), dtype)
     state = start_of(name, rng, (batch, units), dtype)
     results = value_and_gradients(layer, run, x, state, weights, jit)
-    expected = value_and_gradients(oracle, run_oracle, x, state, weights, jit=False)
+    expected = value_and_gradients(oracle, run_oracle, x, state, weights)
     for ours_, theirs in zip(results, expected, strict=True):
         atol = TOLERANCE[dtype] * np.abs(theirs).max()
         np.testing.assert_allclose(ours_, theirs, atol=atol, rtol=0)
@@ -284,7 +288,7 @@ def test_every_way_through_the_loop_gives_the_same(name, way, jit, monkeypatch):
     weights = [rng.normal(0, 0.5, weight.shape) for weight in layer.weights]
     x = tf.constant(rng.normal(size=(2, 5, 3)))
     state = start_of(name, rng, (2, 4), "float64")
-    in_rows = value_and_gradients(layer, run, x, state, weights, jit=False)
+    in_rows = value_and_gradients(layer, run, x, state, weights)
     monkeypatch.setattr("charrnn.model.scan.choose_step", lambda cell, z: way)
     other_way = value_and_gradients(layer, run, x, state, weights, jit)
     for other, rows in zip(other_way, in_rows, strict=True):
@@ -318,11 +322,7 @@ def test_compiled_equals_eager(name):
     x = tf.constant(rng.normal(size=(3, 4, 3)), tf.float32)
     state = start_of(name, rng, (3, 5))
     compiled = value_and_gradients(layer, run, x, state, weights, jit=True)
-    try:
-        tf.config.run_functions_eagerly(True)
-        eager = value_and_gradients(layer, run, x, state, weights, jit=False)
-    finally:
-        tf.config.run_functions_eagerly(False)
+    eager = value_and_gradients(layer, run, x, state, weights)
     for one, other in zip(compiled, eager, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5 * max(1.0, np.abs(other).max()))
 

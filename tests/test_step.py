@@ -54,10 +54,11 @@ def after_steps(config, count=2, alike=False, mask=None):
     return outcome, trainer.tensors(state)
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 7, 8, 9])
+@pytest.mark.parametrize("batch_size", [1, 2, 8, 9])
 def test_parts_side_by_side_are_the_whole_batch(batch_size):
+    every = range(1, min(8, batch_size + 1) + 1)  # even one more than there are sequences
     (whole, expected), *others = (
-        after_steps(Config.of(**SIZES, batch_size=batch_size, parts=parts)) for parts in range(1, 9)
+        after_steps(Config.of(**SIZES, batch_size=batch_size, parts=parts)) for parts in every
     )
     for outcome, tensors in others:
         np.testing.assert_allclose(outcome, whole, rtol=1e-5)

@@ -1,16 +1,16 @@
 """`log="tensorboard"`: event files as TensorFlow reads them, which leave training alone."""
 
 import signal
-import subprocess
-import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from apart import run_apart
 from commands import charrnn as command
-from conftest import SMALL
+from conftest import SMALL, TEXT
+from graphs import without_xla
 
 import charrnn
 from charrnn import checkpoints
@@ -22,7 +22,7 @@ from charrnn.training.events import Evaluated, RolledBack, Sampled, Stepped
 from charrnn.training.loggers import LOGGERS
 from charrnn.training.tensorboard import EventFiles
 
-pytestmark = pytest.mark.usefixtures("eagerly")
+pytestmark = [pytest.mark.usefixtures("eagerly"), pytest.mark.graphs]
 
 PLAN = {"steps": 12, "eval_every": 4, "checkpoint_every": 2, "sample_every": 3}
 RUN = Run(Path("checkpoints/corpus"))
@@ -95,11 +95,14 @@ def test_logging_changes_no_bit_of_training(corpus: Path) -> None:
     assert not (silent.folder / "tensorboard").exists()
 
 
-@pytest.fixture
-def whole(corpus: Path) -> dict[str, list]:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list]:
     """What a run logs that is not interrupted."""
-    list(begin(corpus, name="whole"))
-    return logged(Path("checkpoints/whole/tensorboard"))
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "corpus.txt").write_text(TEXT, encoding="utf-8")
+    with without_xla():
+        list(begin(folder / "corpus.txt", checkpoints=folder))
+    return logged(folder / "corpus/tensorboard")
 
 
 @pytest.mark.parametrize("stop_at", [1, 4, 6, 7])
@@ -116,16 +119,17 @@ def test_a_run_stopped_and_resumed_logs_nothing_twice_and_loses_nothing(
 KILLED = """
 import os, signal, sys, charrnn
 from charrnn.training.events import Stepped
-for event in charrnn.train(sys.argv[1], checkpoints="checkpoints", **eval(sys.argv[2])):
-    if isinstance(event, Stepped) and event.step == 7:
-        os.kill(os.getpid(), signal.SIGKILL)
+from graphs import without_xla
+with without_xla():
+    for event in charrnn.train(sys.argv[1], checkpoints="checkpoints", **eval(sys.argv[2])):
+        if isinstance(event, Stepped) and event.step == 7:
+            os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 def test_a_killed_run_logs_nothing_twice_and_loses_nothing(corpus: Path, whole: dict) -> None:
     options = repr(SMALL | PLAN | {"log": "tensorboard"})
-    command = [sys.executable, "-c", KILLED, str(corpus), options]
-    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert run_apart(KILLED, corpus, options).returncode == -signal.SIGKILL
     list(charrnn.train("corpus", resume=True))
     found = logged()
     assert {name: [step for step, _ in points] for name, points in found.items()} == {

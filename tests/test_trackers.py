@@ -15,7 +15,7 @@ import charrnn
 from charrnn.training.events import Evaluated, Sampled
 from charrnn.training.loggers import LOGGERS
 
-pytestmark = pytest.mark.usefixtures("eagerly")
+pytestmark = [pytest.mark.usefixtures("eagerly"), pytest.mark.graphs]
 
 PAGE = Path(__file__).parent.parent / "docs" / "trackers.md"
 TINY = ", ".join(f"{name}={value}" for name, value in {**SMALL, "sample_every": 2}.items())

@@ -12,7 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from apart import run_apart
 from conftest import SMALL, TEXT
+from graphs import without_xla
 
 import charrnn
 from charrnn import checkpoints
@@ -72,11 +74,12 @@ def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("uninterrupted")
     (folder / "corpus.txt").write_text(TEXT, encoding="utf-8")
     checkpoints_below = folder / "checkpoints"
-    list(charrnn.train(folder / "corpus.txt", checkpoints=checkpoints_below, **OFTEN))
+    with without_xla():
+        list(charrnn.train(folder / "corpus.txt", checkpoints=checkpoints_below, **OFTEN))
     return last(folder), rows(folder), run_of(folder).samples.read_bytes()
 
 
-@pytest.mark.compiled
+@pytest.mark.graphs
 @pytest.mark.parametrize("stop_at", [1, 4, 6, 7])
 def test_stopped_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninterrupted, stop_at):
     stream = charrnn.train(corpus, checkpoints=tmp_path / "checkpoints", **OFTEN)
@@ -94,16 +97,17 @@ def test_stopped_and_resumed_equals_uninterrupted(train, corpus, tmp_path, unint
 KILLED = """
 import os, signal, sys, charrnn
 from charrnn.training.events import Stepped
-for event in charrnn.train(sys.argv[1], checkpoints=sys.argv[2], **eval(sys.argv[3])):
-    if isinstance(event, Stepped) and event.step == 7:
-        os.kill(os.getpid(), signal.SIGKILL)
+from graphs import without_xla
+with without_xla():
+    for event in charrnn.train(sys.argv[1], checkpoints=sys.argv[2], **eval(sys.argv[3])):
+        if isinstance(event, Stepped) and event.step == 7:
+            os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-@pytest.mark.compiled
+@pytest.mark.graphs
 def test_killed_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninterrupted):
-    arguments = [str(corpus), str(tmp_path / "checkpoints"), repr(OFTEN)]
-    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False)
+    killed = run_apart(KILLED, corpus, tmp_path / "checkpoints", repr(OFTEN))
     assert killed.returncode == -signal.SIGKILL
     assert last(tmp_path).progress.step == 6
     assert "continuing" in train(resume=True, sample_every=3)[0].message
@@ -133,8 +137,7 @@ def test_a_run_resumed_on_one_core_equals_the_uninterrupted(train, corpus, tmp_p
     stream = charrnn.train(corpus, checkpoints=tmp_path / "checkpoints", **SMALL | options)
     next(event for event in stream if isinstance(event, events.Stepped) and event.step == 2)
     stream.close()
-    arguments = [sys.executable, "-c", ON_ONE_CORE, str(tmp_path / "checkpoints")]
-    subprocess.run(arguments, check=True)
+    run_apart(ON_ONE_CORE, tmp_path / "checkpoints").check_returncode()
     assert_same(last(tmp_path), last(tmp_path, "whole"))
 
 
@@ -169,6 +172,7 @@ def kill_at(step, monkeypatch):
     monkeypatch.setattr(Trainer, "step", killed)
 
 
+@pytest.mark.graphs
 @pytest.mark.parametrize("options", [{"seed": 1}, {"val_fraction": 0}])
 def test_a_run_killed_long_after_its_last_checkpoint_ends_with_the_same_best(
     train, corpus, tmp_path, monkeypatch, options
@@ -208,7 +212,7 @@ def test_a_best_that_is_gone_or_damaged_is_written_anew(train, corpus, tmp_path)
     assert checkpoints.load(best).progress.step == 6
 
 
-@pytest.mark.compiled
+@pytest.mark.graphs
 def test_one_core_is_told_of_in_the_singular(monkeypatch):
     with_cores(monkeypatch, 1)
     (note,) = machine.moved(Progress(), Config.of(threads=2))
@@ -276,7 +280,7 @@ def test_resumed_equals_uninterrupted_as_users_run_it(corpus, tmp_path):
     assert_same(parts, whole)
 
 
-@pytest.mark.compiled
+@pytest.mark.graphs
 def test_epochs_reset_the_state_only_where_streams_start(train, corpus, tmp_path):
     history = train(corpus, epochs=2)
     windows = last(tmp_path).progress.windows
@@ -411,7 +415,7 @@ def test_the_same_command_with_resume_goes_on(train, tmp_path):
 # -- Learning ----------------------------------------------------------------------------
 
 
-@pytest.mark.compiled
+@pytest.mark.graphs
 def test_learns_a_repeating_string(train, tmp_path):
     path = tmp_path / "abc.txt"
     path.write_text("abcdefgh" * 200, encoding="utf-8")
@@ -420,7 +424,7 @@ def test_learns_a_repeating_string(train, tmp_path):
     assert charrnn.evaluate("abc", checkpoints=tmp_path / "checkpoints").bits_per_char < 0.1
 
 
-@pytest.mark.compiled
+@pytest.mark.graphs
 @pytest.mark.parametrize("options", [{"cell": "gru", "layers": 2}, {"cell": "rnn", "embedding": 0}])
 def test_other_shapes_lower_the_loss(train, corpus, options):
     losses = [event.loss_nats for event in only(events.Stepped, train(corpus, steps=30, **options))]
@@ -432,7 +436,8 @@ def test_first_loss_is_that_of_a_uniform_guess(train, corpus):
     assert first.loss_nats == pytest.approx(math.log(29), abs=0.5)
 
 
-@pytest.mark.compiled
+@pytest.mark.graphs
+@pytest.mark.graphs
 def test_a_seed_fixes_the_run(train, corpus, tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         train(corpus, name=name, steps=2, seed=seed)
@@ -456,7 +461,7 @@ def test_without_validation_best_is_the_newest(train, corpus, tmp_path):
     assert checkpoints.load(run_of(tmp_path).best).progress.step == 4
 
 
-@pytest.mark.compiled
+@pytest.mark.graphs
 def test_a_time_plan_becomes_steps(train, corpus, tmp_path):
     train(corpus, time="2s")
     progress = last(tmp_path).progress
@@ -484,6 +489,7 @@ def test_samples_are_shown(train, corpus):
     assert {len(sample.text) for sample in samples} == {200}
 
 
+@pytest.mark.graphs
 def test_samples_are_kept_with_their_step_and_epoch(train, corpus, tmp_path):
     samples = only(events.Sampled, train(corpus, steps=4, sample_every=2))
     kept, understood = sample_file.read(run_of(tmp_path).samples.read_bytes())
@@ -562,7 +568,8 @@ def test_a_step_that_is_not_finite_changes_nothing(train, corpus, tmp_path, pois
 DIVERGING = {"eval_every": 10, "warmup_steps": 0, "schedule": "cosine"}
 
 
-@pytest.mark.compiled
+@pytest.mark.graphs
+@pytest.mark.graphs
 def test_divergence_goes_back_at_half_the_rate(train, corpus, tmp_path, poison):
     poison(lambda seed, rate: seed >= 4 and rate > 0.006)
     history = train(corpus, steps=20, **DIVERGING, learning_rate=0.01)
@@ -585,7 +592,7 @@ def test_a_new_plan_starts_at_the_full_rate_again(train, corpus, tmp_path, poiso
     assert (progress.rate_scale, progress.rollbacks) == (1.0, 0)
 
 
-@pytest.mark.compiled
+@pytest.mark.graphs
 def test_going_back_keeps_the_best_weights_and_one_row_a_step(train, corpus, tmp_path, poison):
     poison(lambda seed, rate: seed >= 13 and rate > 0.0055)
     options = {"warmup_steps": 0, "learning_rate": 0.02, "eval_every": 3, "checkpoint_every": 9}
@@ -597,7 +604,7 @@ def test_going_back_keeps_the_best_weights_and_one_row_a_step(train, corpus, tmp
     assert [int(row["step"]) for row in rows(tmp_path)] == list(range(3, 31, 3))
 
 
-@pytest.mark.compiled
+@pytest.mark.graphs
 def test_hopeless_divergence_gives_up(train, corpus, poison):
     poison(lambda seed, rate: seed >= 4)
     with pytest.raises(DivergedError, match="`learning_rate`"):
@@ -649,7 +656,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143)])
 def test_a_signal_finishes_the_step_and_saves(corpus, tmp_path, number, status):
     command = [sys.executable, "-m", "charrnn", "train", str(corpus), "--steps", "1000000"]
-    command += ["--units", "8", "--eval-every", "5", "--sample-every", "0"]
+    command += ["--cell", "rnn", "--units", "8", "--eval-every", "5", "--sample-every", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         said = process.stderr.read(64)
         while "nats = " not in said:

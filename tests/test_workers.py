@@ -162,12 +162,16 @@ def assert_same(one: Checkpoint, other: Checkpoint) -> None:
     assert one.progress == other.progress
 
 
+@pytest.mark.graphs
+@pytest.mark.usefixtures("eagerly")
 def test_masks_differ_between_workers_and_from_one_process(trained: Path) -> None:
     alone(trained, name="alone, dropped", **DROPPED)
     one, two = (last(trained, name).weights for name in ("alone, dropped", "whole"))
     assert any(not np.allclose(one[name], two[name], atol=TOLERANCE) for name in one)
 
 
+@pytest.mark.graphs
+@pytest.mark.usefixtures("eagerly")
 def test_another_number_of_workers_goes_on_with_a_clear_word(trained: Path) -> None:
     copy_run("whole", "again", trained / "machine-0")
     events = alone(trained, name="again", resume=True, steps=1)
