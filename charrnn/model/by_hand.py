@@ -29,13 +29,9 @@ class ByHand(Step):
         self._transposed = tf.transpose(self._kernel)
 
     def forward(self, t: Tensor, state: State) -> tuple[State, Parts]:
-        u = self.product(state[0])
-        if "recurrent_bias" in self.weights:
-            u = u + self.vector("recurrent_bias")
-        z = self.z[t] + self.vector("bias")
-        z_gates, u_gates = self.cell.arguments(OPS, z, u, self.axis)
-        state, saved = self.cell.forward(OPS, z_gates, u_gates, state)
-        return state, saved
+        z = self.gates(self.z[t], "bias")
+        u = self.gates(self.product(state[0]), "recurrent_bias")
+        return self.cell.forward(OPS, *self.cell.arguments(z, u), state)
 
     def backward(
         self, t: Tensor, saved: Parts, before: State, after: State, d_after: State, summed: Parts
@@ -55,6 +51,18 @@ class ByHand(Step):
             "recurrent_bias": tf.reduce_sum(d_u, [0, 1]),
         }
         return d_z, {name: by_name[name] for name in self.weights}
+
+    def gates(self, product: Tensor, bias: str) -> Parts:
+        """An array for each gate: a product [B, G] and, where there is one, its bias.
+
+        They are cut first and added then. A sum that is cut afterwards is one that several gates
+        share, and where nothing is saved XLA computes the shared sum number by number.
+        """
+        gates = self.cell.split(OPS, product, self.axis)
+        if bias not in self.weights:
+            return gates
+        vectors = self.cell.split(OPS, self.vector(bias), self.axis)
+        return tuple(gate + vector for gate, vector in zip(gates, vectors, strict=True))
 
     def vector(self, name: str) -> Tensor:
         """A bias [G] as it is added to z or u."""
