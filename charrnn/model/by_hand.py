@@ -29,9 +29,16 @@ class ByHand(Step):
         self._transposed = tf.transpose(self._kernel)
 
     def forward(self, t: Tensor, state: State) -> tuple[State, Parts]:
-        z = self.gates(self.z[t], "bias")
-        u = self.gates(self.product(state[0]), "recurrent_bias")
-        return self.cell.forward(OPS, *self.cell.arguments(z, u), state)
+        """One time step forward.
+
+        Everything is cut into gates before it is added: a sum that is cut afterwards is one that
+        several gates share, and where nothing is saved XLA computes it number by number, in no
+        vectors. The same holds for z_t, so that each gate takes its own slice out of z.
+        """
+        u = self.cell.split(OPS, self.product(state[0]), self.axis)
+        z = self.plus("bias", self.slices(t))
+        arguments = self.cell.arguments(z, self.plus("recurrent_bias", u))
+        return self.cell.forward(OPS, *arguments, state)
 
     def backward(
         self, t: Tensor, saved: Parts, before: State, after: State, d_after: State, summed: Parts
@@ -52,17 +59,21 @@ class ByHand(Step):
         }
         return d_z, {name: by_name[name] for name in self.weights}
 
-    def gates(self, product: Tensor, bias: str) -> Parts:
-        """An array for each gate: a product [B, G] and, where there is one, its bias.
-
-        They are cut first and added then. A sum that is cut afterwards is one that several gates
-        share, and where nothing is saved XLA computes the shared sum number by number.
-        """
-        gates = self.cell.split(OPS, product, self.axis)
+    def plus(self, bias: str, gates: Parts) -> Parts:
+        """The gates with their part of a bias, where the cell has it."""
         if bias not in self.weights:
             return gates
         vectors = self.cell.split(OPS, self.vector(bias), self.axis)
         return tuple(gate + vector for gate, vector in zip(gates, vectors, strict=True))
+
+    def slices(self, t: Tensor) -> Parts:
+        """z_t as an array for each gate."""
+        return tuple(self.z[t, :, gate] for gate in self.places())
+
+    def places(self) -> list[slice]:
+        """Where each gate stands in G."""
+        units = self._kernel.shape[0]
+        return [slice(n * units, (n + 1) * units) for n in range(self.cell.gates)]
 
     def vector(self, name: str) -> Tensor:
         """A bias [G] as it is added to z or u."""
@@ -96,6 +107,9 @@ class InColumns(ByHand):
     @staticmethod
     def transpose(tensor: Tensor) -> Tensor:
         return tf.linalg.matrix_transpose(tensor)
+
+    def slices(self, t: Tensor) -> Parts:
+        return tuple(self.z[t, gate] for gate in self.places())
 
     def vector(self, name: str) -> Tensor:
         return self.weights[name][:, None]
