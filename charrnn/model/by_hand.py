@@ -31,14 +31,12 @@ class ByHand(Step):
     def forward(self, t: Tensor, state: State) -> tuple[State, Parts]:
         """One time step forward.
 
-        Everything is cut into gates before it is added: a sum that is cut afterwards is one that
-        several gates share, and where nothing is saved XLA computes it number by number, in no
-        vectors. The same holds for z_t, so that each gate takes its own slice out of z.
+        All is cut into gates before it is added: a sum that is cut afterwards is one that several
+        gates share, and where nothing is saved XLA computes it number by number, not in vectors.
         """
         u = self.cell.split(OPS, self.product(state[0]), self.axis)
-        z = self.plus("bias", self.slices(t))
-        arguments = self.cell.arguments(z, self.plus("recurrent_bias", u))
-        return self.cell.forward(OPS, *arguments, state)
+        u, z = self.plus("recurrent_bias", u), self.plus("bias", self.inputs(t))
+        return self.cell.forward(OPS, *self.cell.arguments(z, u), state)
 
     def backward(
         self, t: Tensor, saved: Parts, before: State, after: State, d_after: State, summed: Parts
@@ -66,14 +64,19 @@ class ByHand(Step):
         vectors = self.cell.split(OPS, self.vector(bias), self.axis)
         return tuple(gate + vector for gate, vector in zip(gates, vectors, strict=True))
 
-    def slices(self, t: Tensor) -> Parts:
-        """z_t as an array for each gate."""
-        return tuple(self.z[t, :, gate] for gate in self.places())
+    def inputs(self, t: Tensor) -> Parts:
+        """z_t without its bias, for each gate: not cut out of z_t, but each out of z.
 
-    def places(self) -> list[slice]:
-        """Where each gate stands in G."""
+        Nor by z[t, :, start:end], which TensorFlow 2.21 compiles wrongly inside a loop.
+        """
         units = self._kernel.shape[0]
-        return [slice(n * units, (n + 1) * units) for n in range(self.cell.gates)]
+        return tuple(self.cut(t, gate * units, units) for gate in range(self.cell.gates))
+
+    def cut(self, t: Tensor, start: int, units: int) -> Tensor:
+        """One gate of z_t."""
+        _, batch, _ = self.z.shape
+        batch = tf.shape(self.z)[1] if batch is None else batch
+        return tf.slice(self.z, [t, 0, start], [1, batch, units])[0]
 
     def vector(self, name: str) -> Tensor:
         """A bias [G] as it is added to z or u."""
@@ -108,8 +111,8 @@ class InColumns(ByHand):
     def transpose(tensor: Tensor) -> Tensor:
         return tf.linalg.matrix_transpose(tensor)
 
-    def slices(self, t: Tensor) -> Parts:
-        return tuple(self.z[t, gate] for gate in self.places())
+    def cut(self, t: Tensor, start: int, units: int) -> Tensor:
+        return tf.slice(self.z, [t, start, 0], [1, units, self.z.shape[2]])[0]
 
     def vector(self, name: str) -> Tensor:
         return self.weights[name][:, None]
