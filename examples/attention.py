@@ -5,8 +5,8 @@ output at place s tells of the symbol there and of both sides of it. The attenti
 Luong, Pham & Manning 2015 (arXiv:1508.04025) put it, after the decoder's recurrent step:
 
     e_ts = score(h_t, m_s)              how well the decoder's state t fits the encoder's output s
-           (Q h_t) · (K m_s) / sqrt(U)  Luong's; the root (Vaswani et al. 2017) keeps the weights away
-                                        from 0 and 1, where they learn nothing
+           (Q h_t) · (K m_s) / sqrt(U)  Luong's; the root (Vaswani et al. 2017) keeps the weights
+                                        from 0 and 1, where nothing is learnt
            v · tanh(Q h_t + K m_s)      Bahdanau's
     a_ts = exp(e_ts) / sum_s exp(e_ts)  the weights: over all places they sum to one
     c_t  = sum_s a_ts m_s               the context: what is read at step t

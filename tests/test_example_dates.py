@@ -109,7 +109,7 @@ def test_units_are_even():
 def test_it_runs_and_draws(tmp_path, monkeypatch):
     monkeypatch.setattr(dates, "FORMATS", ("{d}.{m}.{y}",))
     shown = run_example("dates", *TINY, "--picture", "map.png")
-    assert "Share of 4 held-out sentences" in shown
+    assert "Of 4 held-out sentences" in shown
     assert re.search(r"no +luong +bahdanau attention", shown)
     assert "\n  1 date " in shown
     assert "\n  2 dates " in shown
