@@ -130,7 +130,8 @@ def main(
     for kind in KINDS:
         click.echo(f"\n{kind or 'no'} attention")
         fix_seed(seed)
-        model = EncoderDecoder(symbols.size, units, kind)
+        scale = units**-0.5 if kind == "luong" else 1.0
+        model = EncoderDecoder(symbols.size, units, kind, scale)
         model.learn(read, right, epochs=epochs, batch_size=64, learning_rate=5e-3)
         for n, (asked, wanted) in tests.items():
             written = write_texts(model, symbols, symbols.encode(asked), limit=n * LENGTH)

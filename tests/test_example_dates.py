@@ -116,8 +116,8 @@ def test_it_runs_and_draws(tmp_path, monkeypatch):
     assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_luong_s_scores_are_scaled_so_that_the_weights_start_between_0_and_1(eagerly):
-    model = dates.EncoderDecoder(symbols=9, units=64, attention="luong")
+def test_luong_s_scores_are_products_times_their_scale(eagerly):
+    model = dates.EncoderDecoder(9, 64, "luong", scale=64**-0.5)
     source, written = np.array([[3, 4, 5, 6]]), np.array([[1, 3]])
     model([source, written])
     for part in (model.queries, model.keys):
