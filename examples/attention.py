@@ -5,6 +5,9 @@ output at place s tells of the symbol there and of both sides of it. The attenti
 Luong, Pham & Manning 2015 (arXiv:1508.04025) put it, after the decoder's recurrent step:
 
     e_ts = score(h_t, m_s)              how well the decoder's state t fits the encoder's output s
+           (s Q h_t) · (K m_s)          Luong's; with s = 1 / sqrt(U) (Vaswani et al. 2017) the
+                                        weights stay off 0 and 1, where they learn nothing
+           v · tanh(Q h_t + K m_s)      Bahdanau's
     a_ts = exp(e_ts) / sum_s exp(e_ts)  the weights: over all places they sum to one
     c_t  = sum_s a_ts m_s               the context: what is read at step t
     p_t  = softmax(W tanh(C [c_t; h_t]))
@@ -16,10 +19,7 @@ from sequences import PAD, Writer
 
 from charrnn.layers import GRU
 
-SCORES = {
-    "luong": keras.layers.Attention,  # (Q h_t) · (K m_s): the score that they call general
-    "bahdanau": keras.layers.AdditiveAttention,  # v · tanh(Q h_t + K m_s)
-}
+SCORES = {"luong": keras.layers.Attention, "bahdanau": keras.layers.AdditiveAttention}
 
 
 def check_even(units: int) -> None:
@@ -38,9 +38,12 @@ class EncoderDecoder(Writer):
         units: U, an even number: the encoder has half of them in each direction.
         attention: A key of `SCORES`, or None: then all that the decoder knows of what was read is
             one vector [U], the encoder's last state, however long the text was.
+        scale: s of Luong's score.
     """
 
-    def __init__(self, symbols: int, units: int, attention: str | None = "luong") -> None:
+    def __init__(
+        self, symbols: int, units: int, attention: str | None = "luong", scale: float = 1.0
+    ) -> None:
         super().__init__()
         self.to_vectors = keras.layers.Embedding(symbols, units, mask_zero=True)
         half = GRU(units // 2, return_sequences=True, return_state=True)
@@ -48,6 +51,7 @@ class EncoderDecoder(Writer):
         self.decoder = GRU(units, return_sequences=True, return_state=True)
         self.to_logits = keras.layers.Dense(symbols)
         self.score = SCORES[attention]() if attention else None
+        self.scale = scale
         if attention:
             self.queries = keras.layers.Dense(units, use_bias=False)
             self.keys = keras.layers.Dense(units, use_bias=False)
@@ -68,7 +72,7 @@ class EncoderDecoder(Writer):
 
     def look(self, hidden, outputs, is_text):
         """The contexts [B, T, U] for the decoder's states [B, T, U], and the weights [B, T, S]."""
-        inputs = [self.queries(hidden), outputs, self.keys(outputs)]
+        inputs = [self.scale * self.queries(hidden), outputs, self.keys(outputs)]
         return self.score(inputs, mask=[None, is_text], return_attention_scores=True)
 
     def weights_of_attention(self, source, written):

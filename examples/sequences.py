@@ -159,6 +159,11 @@ def share_exact(written: Sequence[str], right: Sequence[str]) -> float:
 
 def share_of_words(written: Sequence[str], right: Sequence[str]) -> float:
     """How many words of the right sentences are written at their place."""
-    pairs = [(a.split(), b.split()) for a, b in zip(written, right, strict=True)]
+    return share_of_symbols([text.split() for text in written], [text.split() for text in right])
+
+
+def share_of_symbols(written: Sequence[Sequence[str]], right: Sequence[Sequence[str]]) -> float:
+    """How many symbols of the right texts are written at their place."""
+    pairs = list(zip(written, right, strict=True))
     hits = sum(x == y for a, b in pairs for x, y in zip(a, b, strict=False))
     return hits / sum(len(b) for _, b in pairs)

@@ -197,7 +197,7 @@ def step(name, z, u, state):
     """One unit's step of a cell with one product u, from numbers."""
     cell = CELLS[name]()
     z, u, state = (np.array([values], float) for values in (z, u, state))
-    z, u = cell.arguments(arrays, z, u)
+    z, u = cell.arguments(cell.split(arrays, z), cell.split(arrays, u))
     return [part.item() for part in cell.forward(arrays, z, u, tuple(state.T[:, None]))[0]]
 
 

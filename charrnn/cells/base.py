@@ -184,13 +184,14 @@ class Differentiated(Cell):
         u = ops.matmul(state[0], weights[RECURRENT_KERNEL])
         if "recurrent_bias" in weights:
             u = u + weights["recurrent_bias"]
-        return self.forward(ops, *self.arguments(ops, z, u), state)[0]
+        z_gates, u_gates = self.split(ops, z), self.split(ops, u)
+        return self.forward(ops, *self.arguments(z_gates, u_gates), state)[0]
 
-    def arguments(self, ops: ArrayOps, z: Array, u: Array, axis: int = -1) -> tuple[Gates, Gates]:
-        """z and u for `forward`, from [B, G] each; G stands at `axis`."""
+    def arguments(self, z: Gates, u: Gates) -> tuple[Gates, Gates]:
+        """What `forward` takes as z and u, from an array for each gate of both."""
         if self.additive:
-            return self.split(ops, z + u, axis), ()
-        return self.split(ops, z, axis), self.split(ops, u, axis)
+            return tuple(a + b for a, b in zip(z, u, strict=True)), ()
+        return z, u
 
 
 class Linear(Cell):

@@ -2,38 +2,16 @@
 
 from typing import Any
 
-from charrnn.cells import CELLS, RECURRENT_KERNEL, Cell
+from charrnn.cells import RECURRENT_KERNEL
 from charrnn.errors import ConfigError
+from charrnn.layers.arguments import arguments_of, check_sizes, find_cell, named
+from charrnn.layers.carried import Carried
 from charrnn.layers.plan import Inputs, Plan
 from charrnn.layers.running import run
-from charrnn.layers.weights import ROLES, as_in_keras, role, specify
+from charrnn.layers.weights import as_in_keras, role, specify
 from charrnn.model.backend import keras, tf
 from charrnn.model.network import Clipped
 from charrnn.types import Shape, State, Tensor
-
-KINDS = {
-    "initializer": keras.initializers,
-    "regularizer": keras.regularizers,
-    "constraint": keras.constraints,
-}
-"""Arguments that there are for each role of a weight, and what reads and writes them."""
-PLAIN = (
-    "cell",
-    "units",
-    "activation",
-    "recurrent_activation",
-    "use_bias",
-    "dropout",
-    "recurrent_dropout",
-    "seed",
-    "return_sequences",
-    "return_state",
-    "go_backwards",
-    "stateful",
-    "unroll",
-    "zero_output_for_mask",
-)
-"""Arguments that a configuration has as they are."""
 
 
 @keras.saving.register_keras_serializable("charrnn")
@@ -108,10 +86,7 @@ class RNN(keras.layers.Layer):
         self.activation, self.recurrent_activation = named(activation), named(recurrent_activation)
         self._cell_class = find_cell(cell)
         self._made = self._cell_class(self.activation, self.recurrent_activation)
-        check_sizes(units, dropout=dropout, recurrent_dropout=recurrent_dropout)
-        if recurrent_dropout and RECURRENT_KERNEL not in self._made.weights(1, units):
-            why = f"the cell {cell} has no recurrent kernel to drop from"
-            raise ConfigError(why, {"recurrent_dropout": recurrent_dropout}, way_out="leave it out")
+        check_sizes(self._made, units, dropout=dropout, recurrent_dropout=recurrent_dropout)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
@@ -270,62 +245,9 @@ class RNN(keras.layers.Layer):
     reset_states = reset_state
 
     def get_config(self) -> dict[str, Any]:
-        own = {name: getattr(self, name) for name in PLAIN}
-        for kind, module in KINDS.items():
-            for each in ROLES:
-                name = f"{each}_{kind}"
-                own[name] = module.serialize(getattr(self, name))
-        own["activity_regularizer"] = keras.regularizers.serialize(self.activity_regularizer)
-        return {**super().get_config(), **own}
-
-
-class Carried:
-    """The state that goes on from batch to batch: variables, but no weights of the layer."""
-
-    def __init__(self) -> None:
-        self.parts: list = []
-
-    def start(self, layer: RNN, batch_size: int | None) -> None:
-        """Make the variables, for batches of this size."""
-        if batch_size is None:
-            raise ConfigError(
-                "a stateful layer needs to know the batch size",
-                where=layer.name,
-                way_out="give keras.Input a `batch_size`",
-            )
-        zeros = layer.get_initial_state(batch_size)
-        self.parts = [keras.Variable(each, trainable=False, name="state") for each in zeros]
-
-    def assign(self, state: State) -> None:
-        """Take the state after a batch."""
-        for part, value in zip(self.parts, state, strict=True):
-            part.assign(value)
+        return {**super().get_config(), **arguments_of(self)}
 
 
 def only(*masks: Any) -> "Tensor | None":
     """The first mask there is."""
     return next((each for each in keras.tree.flatten(masks) if each is not None), None)
-
-
-def check_sizes(units: int, **rates: float) -> None:
-    """ConfigError where the units or a rate of dropout are out of range."""
-    if not isinstance(units, int) or units < 1:
-        raise ConfigError("it must be a whole number above zero", {"units": units})
-    for name, rate in rates.items():
-        if not 0 <= rate < 1:
-            raise ConfigError("it must be at least 0 and below 1", {name: rate})
-
-
-def named(activation: Any) -> str | None:
-    """The name of a function, given as its name or as Keras's function; None stays."""
-    if activation is None or isinstance(activation, str):
-        return activation
-    return str(keras.activations.serialize(activation))
-
-
-def find_cell(name: str) -> type[Cell]:
-    """The cell of a name; ConfigError where there is none."""
-    if name not in CELLS:
-        way_out = f"choose one of {', '.join(CELLS)}"
-        raise ConfigError("there is no such cell", {"cell": name}, way_out=way_out)
-    return CELLS[name]

@@ -15,7 +15,7 @@ def forward(plan: Plan, keep: bool, inputs: Inputs) -> tuple[Tensor, State, "Kep
     x, mask = in_time(plan, inputs.x), in_time(plan, inputs.mask)
     z, weights = prepare(plan, x, inputs.weights)
     outputs, after, kept = scan_forward(make_cell(plan), z, weights, inputs.state, mask)
-    return shown(plan, outputs, mask), after, kept if keep else ()
+    return shown(plan, outputs, after, mask), after, kept if keep else ()
 
 
 def backward(plan: Plan, inputs: Inputs, kept: Kept, d_outputs: Tensor, d_after: State) -> Inputs:
@@ -53,11 +53,18 @@ def in_time(plan: Plan, x: "Tensor | None", *, back: bool = False) -> "Tensor | 
     return tf.reverse(x, [0]) if plan.go_backwards and not back else x
 
 
-def shown(plan: Plan, outputs: Tensor, mask: "Tensor | None") -> Tensor:
-    """Of all outputs [T, B, U] what the layer returns."""
+def shown(plan: Plan, outputs: Tensor, after: State, mask: "Tensor | None") -> Tensor:
+    """Of all outputs [T, B, U] what the layer returns.
+
+    The last one is taken from the state after, so that without `keep` nothing asks for the others,
+    and XLA leaves them out of the loop.
+    """
+    everything = plan.return_sequences
+    outputs = outputs if everything else after[0][None]
     if mask is not None:
-        outputs = tf.where(visible(plan, mask), outputs, tf.zeros((), outputs.dtype))
-    return tf.transpose(outputs, [1, 0, 2]) if plan.return_sequences else outputs[-1]
+        seen = visible(plan, mask)
+        outputs = tf.where(seen if everything else seen[-1:], outputs, tf.zeros((), outputs.dtype))
+    return tf.transpose(outputs, [1, 0, 2]) if everything else outputs[0]
 
 
 def unshown(plan: Plan, d_shown: Tensor, mask: "Tensor | None", steps: Tensor) -> Tensor:

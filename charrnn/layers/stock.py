@@ -3,7 +3,8 @@
 from typing import Any
 
 from charrnn.errors import ConfigError
-from charrnn.layers.recurrent import RNN, named
+from charrnn.layers.arguments import named
+from charrnn.layers.recurrent import RNN
 from charrnn.model.backend import keras, tf
 from charrnn.types import Tensor
 

@@ -29,13 +29,14 @@ class ByHand(Step):
         self._transposed = tf.transpose(self._kernel)
 
     def forward(self, t: Tensor, state: State) -> tuple[State, Parts]:
-        u = self.product(state[0])
-        if "recurrent_bias" in self.weights:
-            u = u + self.vector("recurrent_bias")
-        z = self.z[t] + self.vector("bias")
-        z_gates, u_gates = self.cell.arguments(OPS, z, u, self.axis)
-        state, saved = self.cell.forward(OPS, z_gates, u_gates, state)
-        return state, saved
+        """One time step forward.
+
+        All is cut into gates before it is added: a sum that is cut afterwards is one that several
+        gates share, and where nothing is saved XLA computes it number by number, not in vectors.
+        """
+        u = self.cell.split(OPS, self.product(state[0]), self.axis)
+        u, z = self.plus("recurrent_bias", u), self.plus("bias", self.inputs(t))
+        return self.cell.forward(OPS, *self.cell.arguments(z, u), state)
 
     def backward(
         self, t: Tensor, saved: Parts, before: State, after: State, d_after: State, summed: Parts
@@ -55,6 +56,27 @@ class ByHand(Step):
             "recurrent_bias": tf.reduce_sum(d_u, [0, 1]),
         }
         return d_z, {name: by_name[name] for name in self.weights}
+
+    def plus(self, bias: str, gates: Parts) -> Parts:
+        """The gates with their part of a bias, where the cell has it."""
+        if bias not in self.weights:
+            return gates
+        vectors = self.cell.split(OPS, self.vector(bias), self.axis)
+        return tuple(gate + vector for gate, vector in zip(gates, vectors, strict=True))
+
+    def inputs(self, t: Tensor) -> Parts:
+        """z_t without its bias, for each gate: not cut out of z_t, but each out of z.
+
+        Nor by z[t, :, start:end], which TensorFlow 2.21 compiles wrongly inside a loop.
+        """
+        units = self._kernel.shape[0]
+        return tuple(self.cut(t, gate * units, units) for gate in range(self.cell.gates))
+
+    def cut(self, t: Tensor, start: int, units: int) -> Tensor:
+        """One gate of z_t."""
+        _, batch, _ = self.z.shape
+        batch = tf.shape(self.z)[1] if batch is None else batch
+        return tf.slice(self.z, [t, 0, start], [1, batch, units])[0]
 
     def vector(self, name: str) -> Tensor:
         """A bias [G] as it is added to z or u."""
@@ -88,6 +110,9 @@ class InColumns(ByHand):
     @staticmethod
     def transpose(tensor: Tensor) -> Tensor:
         return tf.linalg.matrix_transpose(tensor)
+
+    def cut(self, t: Tensor, start: int, units: int) -> Tensor:
+        return tf.slice(self.z, [t, start, 0], [1, units, self.z.shape[2]])[0]
 
     def vector(self, name: str) -> Tensor:
         return self.weights[name][:, None]
