@@ -24,7 +24,7 @@ COMMON: Mapping[str, object] = {
     "embedding": 192,
     "schedule": "linear",
     "beta_1": 0.5,
-    "stretch": 100,
+    "stretch": 8,
     "skip_connections": True,
 }
 """What every recipe has."""
