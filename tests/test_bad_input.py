@@ -558,7 +558,7 @@ def test_memory_that_does_not_suffice_tensorflow(
 
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
-    monkeypatch.setattr("charrnn.training.begin.set_weights", exhausted)
+    monkeypatch.setattr("charrnn.training.step.set_weights", exhausted)
     line = refused("train", corpus, *TINY, notes=4)
     assert line.startswith("out of memory; lower --units")
 

@@ -80,4 +80,4 @@ def test_it_runs_on_mnist():
     save_mnist("mnist.npz")
     shown = run_example("digits_by_rows", *TINY, "--mnist", "mnist.npz")
     assert "Accuracy on 10 digits that were held out" in shown
-    assert "Le et al. 2015" in shown
+    assert "published: IRNN" in shown

@@ -427,7 +427,7 @@ def test_learns_a_repeating_string(train, tmp_path):
 @pytest.mark.graphs
 @pytest.mark.parametrize("options", [{"cell": "gru", "layers": 2}, {"cell": "rnn", "embedding": 0}])
 def test_other_shapes_lower_the_loss(train, corpus, options):
-    losses = [event.loss_nats for event in only(events.Stepped, train(corpus, steps=30, **options))]
+    losses = [event.loss_nats for event in only(events.Stepped, train(corpus, steps=60, **options))]
     assert sum(losses[-3:]) / 3 < losses[0] - 0.1
 
 
