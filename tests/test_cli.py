@@ -394,8 +394,9 @@ def test_a_prompt_comes_first_and_counts_not(fox: Run) -> None:
 
 
 def test_a_prompt_bends_what_follows(fox: Run) -> None:
-    given = ("--length", 300, "--seed", 1)
-    a, b = (written("--prompt", prompt, *given).removeprefix(prompt) for prompt in ("fox ", "dog."))
+    """After four steps of training it does so a little: in one text of some."""
+    given = ("--length", 100, "--seed", 1, "--count", 100)
+    a, b = (written("--prompt", prompt, *given).replace(prompt, "") for prompt in ("fox ", "dog."))
     assert a != b
 
 
