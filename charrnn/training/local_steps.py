@@ -17,29 +17,21 @@ from charrnn.text.streams import Batch
 from charrnn.training.counting import count, counted, counts_of
 from charrnn.training.outer import Outer
 from charrnn.training.step import Outcome, Trainer
-from charrnn.training.together import SharingTrainer, mask_seed
+from charrnn.training.together import SharingTrainer, WorkerTrainer
 from charrnn.types import State, Tensors
 from charrnn.workers.team import Team
 
 
-class LocalTrainer(Trainer):
+class LocalTrainer(WorkerTrainer):
     """A worker's trainer, whose steps are its own until `exchange`.
 
     A step's gradient is that of the mean over the targets of this worker's own streams.
-
-    Args:
-        config: All settings of the run; the batch is that of all workers together.
-        vocabulary_size: V, the unknown symbol included.
-        team: The connections to the other workers.
     """
 
     def __init__(self, config: Config, vocabulary_size: int, team: Team) -> None:
-        super().__init__(config, vocabulary_size)
-        self.rows = team.share(config.training.batch_size)
-        self.parts = min(self.parts, self.rows.stop - self.rows.start)
-        self.key = mask_seed(config.training.seed, team.cluster.worker)
+        super().__init__(config, vocabulary_size, team)
         self.exchange_every = config.training.exchange_every
-        self._team, self._counts = team, Progress()
+        self._counts = Progress()
         weights = get_weights(self.model)  # zero, until `restore`
         self._shapes = {name: weight.shape for name, weight in weights.items()}
         self._outer = Outer(flat(weights), flat(weights))

@@ -13,8 +13,8 @@ from charrnn.types import State, Tensor
 from charrnn.workers.team import Team
 
 
-class SharingTrainer(Trainer):
-    """A worker's trainer.
+class WorkerTrainer(Trainer):
+    """The trainer of one of several workers, which reads its own streams of the batch.
 
     Args:
         config: All settings of the run; the batch is that of all workers together.
@@ -27,6 +27,13 @@ class SharingTrainer(Trainer):
         self.rows = team.share(config.training.batch_size)
         self.parts = min(self.parts, self.rows.stop - self.rows.start)
         self._team, self.key = team, mask_seed(config.training.seed, team.cluster.worker)
+
+
+class SharingTrainer(WorkerTrainer):
+    """A worker's trainer that takes each step with the gradients of all workers."""
+
+    def __init__(self, config: Config, vocabulary_size: int, team: Team) -> None:
+        super().__init__(config, vocabulary_size, team)
         self._own = tf.function(self._traced_own, autograph=False)
         self._pack = tf.function(traced_pack, jit_compile=True, autograph=False)
         self._finish = tf.function(self._traced_finish, jit_compile=True, autograph=False)
