@@ -1,12 +1,15 @@
 """Two workers with a core each, against one process with both cores: characters per second.
 
     python benchmarks/workers.py --rounds 3
-    sudo python benchmarks/workers.py --rounds 3 --rate 1gbit
+    sudo python benchmarks/workers.py --rounds 3 --rate 1000 --delay 1
+    sudo python benchmarks/workers.py --rounds 3 --rate 100 --delay 10 --exchange-every 1,10,50
     python benchmarks/workers.py --arithmetic
 
 The sides run in turn, round after round, each in fresh processes; a row has the median of each.
 With `--rate`, the two workers live in network namespaces of their own, and the link between them
-is shaped by `tc` (Linux, as root). `--cores 1,2` instead pins one process to so many cores.
+has this rate and this delay (Linux, as root; see slow_link.py). With `--exchange-every` there is a
+side for each number of steps between exchanges. `--cores 1,2` instead pins one process to so many
+cores.
 `--arithmetic` measures nothing: it reckons how many workers pay over which link, and how that is
 where they learn by themselves between exchanges. `--losses corpus.txt` trains two workers with
 exchanges at several distances, on the same characters, and tells the losses.
@@ -20,13 +23,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from pathlib import Path
 
 import click
 import numpy as np
+from slow_link import slow_link
 
 SHAPES = [  # layers, units, batch, window
     (2, 128, 50, 50),
@@ -37,9 +41,10 @@ SHAPES = [  # layers, units, batch, window
 VOCABULARY = "".join(map(chr, range(ord("0"), ord("0") + 64)))
 CHARACTERS = 1_000_000
 WARM_STEPS = 3
-LOOPBACK = ("127.0.0.1:24801", "127.0.0.1:24802")
-NAMESPACES = ("charrnn-0", "charrnn-1")
-LINKED = ("10.77.0.1:24801", "10.77.0.2:24801")
+Ends = tuple[tuple[str | None, str], ...]
+"""Of each worker the namespace, if it has one of its own, and the address."""
+LOOPBACK: Ends = ((None, "127.0.0.1"), (None, "127.0.0.1"))
+FIRST_PORT = 24801
 
 
 MEASURED = [  # megabytes of gradients, seconds of a step on two cores
@@ -75,7 +80,7 @@ LEARNT = {
 
 
 def child(given: str) -> None:
-    """Train in this process, and print the characters per second of the median step."""
+    """Train in this process, and print the characters per second after the first steps."""
     from charrnn.cli.allocator import keep_memory
 
     keep_memory()
@@ -88,8 +93,7 @@ def child(given: str) -> None:
         if isinstance(event, Stepped):
             times.append(time.perf_counter())
             characters = max(characters, event.characters)
-    steps = np.diff(times)[WARM_STEPS:]
-    print(characters / statistics.median(steps))
+    print(characters / np.diff(times)[WARM_STEPS:].mean())
 
 
 def command(settings: dict, cores: str, namespace: str | None = None) -> list[str]:
@@ -112,46 +116,31 @@ def one_process(folder: Path, settings: dict, cores: str) -> float:
     return run([command(given, cores)])
 
 
-def two_workers(folder: Path, settings: dict, addresses: tuple[str, str], names: tuple) -> float:
+def two_workers(folder: Path, settings: dict, ends: Ends) -> float:
     """Characters per second of two workers together."""
+    addresses = with_ports(ends)
     commands = []
-    for worker, namespace in enumerate(names):
+    for worker, (namespace, _) in enumerate(ends):
         own = {"checkpoints": str(folder / f"worker-{worker}"), "worker": worker}
-        given = settings | own | {"workers": list(addresses)}
+        given = settings | own | {"workers": addresses}
         commands.append(command(given, str(worker), namespace))
     return run(commands)
 
 
-@contextmanager
-def linked(rate: str | None) -> Iterator[tuple[tuple[str, str], tuple[str | None, str | None]]]:
-    """Addresses of two workers and their namespaces; with a rate, joined by a link of that rate."""
+def with_ports(ends: Ends) -> list[str]:
+    """The addresses of the workers, each with a port of its own."""
+    return [f"{address}:{FIRST_PORT + worker}" for worker, (_, address) in enumerate(ends)]
+
+
+def joined(rate: float | None, delay: float) -> AbstractContextManager[Ends]:
+    """Two workers' ends: on this machine or, with a rate, of a link of Mb/s and milliseconds."""
     if rate is None:
-        yield LOOPBACK, (None, None)
-        return
-    try:
-        for line in link_up(rate):
-            subprocess.run(["ip", *line.split()], check=True)
-        yield LINKED, NAMESPACES
-    finally:
-        for name in NAMESPACES:
-            subprocess.run(["ip", "netns", "del", name], check=False)
-
-
-def link_up(rate: str) -> Iterator[str]:
-    """The arguments of `ip` that make two namespaces and the link between them."""
-    one, other = NAMESPACES
-    yield from (f"netns add {name}" for name in NAMESPACES)
-    yield f"link add eth0 netns {one} type veth peer name eth0 netns {other}"
-    for name, address in zip(NAMESPACES, LINKED, strict=True):
-        yield f"-n {name} address add {address.partition(':')[0]}/24 dev eth0"
-        yield f"-n {name} link set lo up"
-        yield f"-n {name} link set eth0 up"
-        shaped = f"tc qdisc add dev eth0 root tbf rate {rate} burst 256k latency 50ms"
-        yield f"netns exec {name} {shaped}"
+        return nullcontext(LOOPBACK)
+    return slow_link(rate * 1e6 / 8, delay / 1e3)
 
 
 def measure(
-    folder: Path, shape: tuple, steps: int, rounds: int, rate: str | None, cores: str
+    folder: Path, shape: tuple, steps: int, rounds: int, ends: Ends, every: list[int], cores: str
 ) -> str:
     """A row of the table."""
     layers, units, batch, window = shape
@@ -171,24 +160,31 @@ def measure(
         "recurrent_dropout": 0.0,
         "cell": "lstm",
         "skip_connections": False,
-        "state_resets": 0.0,
+        "stretch": 0,
     }
-    sides = {f"one process, {n} cores": pinned(folder, settings, n) for n in cores.split(",") if n}
-    with linked(rate) as (addresses, names):
-        if not cores:
-            sides["one process"] = lambda: one_process(folder, settings, "0,1")
-            sides["two workers"] = lambda: two_workers(folder, settings, addresses, names)
-        speeds: dict[str, list[float]] = {name: [] for name in sides}
-        for turn in range(rounds):
-            for name in list(sides)[:: 1 if turn % 2 == 0 else -1]:
-                speeds[name].append(sides[name]())
+    sides: dict[str, Callable[[], float]] = {}
+    for count in filter(None, cores.split(",")):
+        sides[f"one process, {count} cores"] = pinned(folder, settings, count)
+    if not cores:
+        sides["one process"] = pinned(folder, settings, "2")
+        for distance in every:
+            sides[f"two workers, every {distance}"] = dealt(folder, settings, ends, distance)
+    speeds: dict[str, list[float]] = {name: [] for name in sides}
+    for turn in range(rounds):
+        for name in list(sides)[:: 1 if turn % 2 == 0 else -1]:
+            speeds[name].append(sides[name]())
     medians = {name: statistics.median(each) for name, each in speeds.items()}
-    first, *_, last = medians.values()
-    row = "  ".join(f"{name} {speed:9,.0f}" for name, speed in medians.items())
-    return f"{layers}×{units}, {batch}×{window}: {row}  ({last / first:.2f} times the first)"
+    first = next(iter(medians.values()))
+    row = "  ".join(f"{name} {speed:,.0f} ({speed / first:.2f})" for name, speed in medians.items())
+    return f"{layers}×{units}, {batch}×{window}: {row}"
 
 
-def pinned(folder: Path, settings: dict, count: str):
+def dealt(folder: Path, settings: dict, ends: Ends, distance: int) -> Callable[[], float]:
+    """Two workers that exchange every so many steps."""
+    return lambda: two_workers(folder, settings | {"exchange_every": distance}, ends)
+
+
+def pinned(folder: Path, settings: dict, count: str) -> Callable[[], float]:
     """One process on the first cores."""
     return lambda: one_process(folder, settings, ",".join(map(str, range(int(count)))))
 
@@ -223,18 +219,19 @@ def slow_arithmetic() -> Iterator[str]:
             yield f"| {name}: {megabytes:g} MB, {seconds:g} s | {link} | {' | '.join(cells)} |"
 
 
-def losses(text: str, every: tuple[int, ...], steps: int) -> Iterator[str]:
+def losses(text: str, every: list[int], steps: int) -> Iterator[str]:
     """Rows of a Markdown table: the losses of two workers with exchanges at these distances.
 
     Each has a thread, and both share a core, so that nothing but the losses can be read from it.
     """
     yield "| steps between exchanges | training loss | validation loss | best |"
     yield "|---|---|---|---|"
+    addresses = with_ports(LOOPBACK)
     for distance in every:
         folder = Path(tempfile.mkdtemp())
         settings = LEARNT | {"text": text, "steps": steps, "exchange_every": distance}
         sides = [
-            settings | {"worker": n, "checkpoints": str(folder / str(n)), "workers": list(LOOPBACK)}
+            settings | {"worker": n, "checkpoints": str(folder / str(n)), "workers": addresses}
             for n in (0, 1)
         ]
         run([command(each, "0") for each in sides])
@@ -256,30 +253,34 @@ def exchange_seconds(workers: int, megabytes: float, rate: float, latency: float
 @click.command()
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--steps", default=14, show_default=True, help="Steps of each process.")
-@click.option("--rate", help="Rate of the link between the workers, as tc writes it.")
+@click.option("--rate", type=float, help="Mb/s of the link between the workers.")
+@click.option("--delay", default=0.0, help="Milliseconds from one end of the link to the other.")
+@click.option(
+    "--exchange-every", "every", default="1", show_default=True, help="Distances of exchanges."
+)
 @click.option("--cores", default="", help="Numbers of cores to compare, with one process.")
 @click.option("--shapes", default="0,1,2,3", show_default=True, help="Which shapes of the list.")
 @click.option("--arithmetic", "reckon", is_flag=True, help="Reckon instead of measuring.")
 @click.option("--losses", "text", metavar="TEXT", help="Compare losses on this text instead.")
-@click.option("--every", default="1,10,50", show_default=True, help="Distances of exchanges.")
 @click.option("--child", "given", hidden=True)
 def main(
     rounds: int,
     steps: int,
-    rate: str | None,
+    rate: float | None,
+    delay: float,
+    every: str,
     cores: str,
     shapes: str,
     reckon: bool,
     text: str | None,
-    every: str,
     given: str | None,
 ) -> None:
     """Compare workers with one process at several sizes."""
     if given:
         child(given)
         return
+    distances = list(map(int, every.split(",")))
     if reckon or text:
-        distances = tuple(map(int, every.split(",")))
         rows = (
             losses(str(text), distances, steps) if text else chain(arithmetic(), slow_arithmetic())
         )
@@ -290,8 +291,10 @@ def main(
     rng = np.random.default_rng(0)
     text = "".join(rng.choice(list(VOCABULARY), CHARACTERS))
     (folder / "corpus.txt").write_text(text)
-    for number in map(int, shapes.split(",")):
-        click.echo(measure(folder, SHAPES[number], steps, rounds, rate, cores))
+    with joined(rate, delay) as ends:
+        for number in map(int, shapes.split(",")):
+            shape = SHAPES[number]
+            click.echo(measure(folder, shape, steps, rounds, ends, distances, cores))
     shutil.rmtree(folder)
 
 
