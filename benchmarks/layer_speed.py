@@ -4,26 +4,26 @@
 
 Recurrent layers that return every output, and a dense layer with ten outputs, learn from random
 sequences of 32 features, with Adam. The first two sides run `fit` and `evaluate` of the same
-Keras model, the third PyTorch's layers in a loop as its users write it. Each side lives in a
-process of its own and has two threads; the parent lets them run one after the other, round after
-round (A B C A B C …), and takes medians. "starts in" is import, build and compile. No side's
-allocator is set to anything. Of padded sequences the second half is masked; PyTorch has no such
-masks, and is left out there.
+Keras model, the third PyTorch's layers in a loop as its users write it. Each side has two threads
+and a process of its own; they run in turn (sides.py), and a figure is the median of the rounds.
+"starts in" is import, build and compile. No side's allocator is set to anything. Of padded
+sequences the second half is masked; PyTorch has no such masks, and is left out there.
+
+Timed is what lies between the end of the first batch and the end of the last. `fit` and `evaluate`
+also wait when an epoch is over, for up to as long as the epoch took, until a thread of tf.data
+wakes up (TensorFlow 2.21); that wait says nothing of a layer.
 """
 
 import argparse
 import json
-import multiprocessing
-import os
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from multiprocessing.connection import Connection
+from functools import cache, partial
 from typing import Any
 
-THREADS = 2
+from sides import THREADS, Round, run_in_turn
+
 FEATURES = 32
 CLASSES = 10
 ROUND_SECONDS = 1.0
@@ -62,8 +62,8 @@ SHAPES = [
         )
     ),
 ]
-Work = Callable[[int], Any]
-"""Does what is measured for so many batches."""
+Work = Callable[[int], float]
+"""Does what is measured for so many batches, and returns the seconds of one."""
 
 
 @cache
@@ -97,13 +97,28 @@ def keras_model(shape: Shape, layers: Any) -> Any:
 
 def keras_work(shape: Shape, layers: Any, task: str) -> Work:
     """`fit` or `evaluate` of a Keras model."""
-    model = keras_model(shape, layers)
+    import keras
 
-    def work(batches: int) -> None:
+    model, ends = keras_model(shape, layers), []
+
+    def note(batch: int, logs: Any) -> None:
+        ends.append(time.perf_counter())
+
+    timer = keras.callbacks.LambdaCallback(on_train_batch_end=note)
+    timer.on_test_batch_end = note  # which LambdaCallback does not take
+
+    def work(batches: int) -> float:
+        ends.clear()
         x, y = data(shape, batches)
-        getattr(model, task)(x, y, batch_size=shape.batch, verbose=0)
+        getattr(model, task)(x, y, batch_size=shape.batch, verbose=0, callbacks=[timer])
+        return seconds_of_one(ends)
 
     return work
+
+
+def seconds_of_one(ends: list[float]) -> float:
+    """The seconds of a batch, from the times at which each of several was done."""
+    return (ends[-1] - ends[0]) / max(1, len(ends) - 1)
 
 
 def charrnn_work(shape: Shape, task: str) -> Work:
@@ -147,10 +162,13 @@ def torch_work(shape: Shape, task: str) -> Work:
         with torch.no_grad():
             return float(loss_of(x, y))
 
-    def work(batches: int) -> None:
+    def work(batches: int) -> float:
+        ends = []
         pairs = map(torch.from_numpy, data(shape, batches))
         for x, y in zip(*(each.split(shape.batch) for each in pairs), strict=True):
             (learn if task == "fit" else look)(x, y)
+            ends.append(time.perf_counter())
+        return seconds_of_one(ends)
 
     return work
 
@@ -162,66 +180,27 @@ SIDES: dict[str, Callable[[Shape, str], Work]] = {
 }
 
 
-def serve(side: str, shape: Shape, task: str, connection: Connection) -> None:
-    """The life of a side's process: compile, then run a round whenever told to."""
-    begin = time.perf_counter()
+def start(side: str, shape: Shape, task: str) -> Round:
+    """Compile a side; what runs a round of so many batches that it lasts long enough."""
     work = SIDES[side](shape, task)
     work(1)
-    connection.send(time.perf_counter() - begin)
-    batches = enough(work)
-    while connection.recv():
-        connection.send(seconds(work, batches) / batches)
-
-
-def seconds(work: Work, batches: int) -> float:
-    """How long so many batches take."""
-    begin = time.perf_counter()
-    work(batches)
-    return time.perf_counter() - begin
+    batches = cache(partial(enough, work))  # found in the first round
+    return lambda: work(batches())
 
 
 def enough(work: Work) -> int:
     """So many batches that a round lasts long enough."""
-    batches = 2
-    while (taken := seconds(work, batches)) < ROUND_SECONDS / 2:
+    batches = 4
+    while (taken := batches * work(batches)) < ROUND_SECONDS / 4:
         batches *= 2
-    return max(2, round(batches * ROUND_SECONDS / taken))
-
-
-class Side:
-    """A side's process, seen from the parent."""
-
-    def __init__(self, name: str, shape: Shape, task: str) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        arguments = (name, shape, task, theirs)
-        self.process = context.Process(target=serve, args=arguments, daemon=True)
-        self.process.start()
-        theirs.close()  # or a process that failed would be waited for
-        self.start_seconds = self.connection.recv()
-        self.times: list[float] = []
-
-    def run(self) -> None:
-        """A round."""
-        self.connection.send(True)
-        self.times.append(self.connection.recv())
-
-    def end(self) -> None:
-        """The process goes, and leaves the cores to others."""
-        self.connection.send(False)
-        self.process.join()
+    return max(4, round(batches * ROUND_SECONDS / taken))
 
 
 def measure(shape: Shape, task: str, names: list[str], rounds: int) -> dict[str, Any]:
     """Milliseconds for a batch of each side, and what each took to start."""
     able = [name for name in names if not (shape.padded and name == "torch")]
-    sides = {name: Side(name, shape, task) for name in able}
-    for _ in range(rounds):
-        for side in sides.values():
-            side.run()
-    for side in sides.values():
-        side.end()
-    times = {name: 1e3 * statistics.median(side.times) for name, side in sides.items()}
+    sides = run_in_turn({name: partial(start, name, shape, task) for name in able}, rounds)
+    times = {name: 1e3 * side.seconds for name, side in sides.items()}
     ours = times.get("charrnn")
     return {
         "shape": str(shape),
@@ -245,8 +224,6 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
-    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ[name] = str(THREADS)
     results = []
     for shape in (each for each in SHAPES if options.only in str(each)):
         for task in options.tasks:

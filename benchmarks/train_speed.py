@@ -2,25 +2,24 @@
 
     pip install '.[bench]' && python benchmarks/train_speed.py
 
-Each side lives in a process of its own and has two threads; the parent lets them run one
-after the other, round after round (A B C A B C …), and takes medians. A step is forward,
-backward, clipping and Adam on a batch of random characters, V = 65 (or --vocabulary),
-embedding 64. "starts in" is import, build and compile; "peak" the process's memory.
+Each side has two threads and a process of its own; they run in turn (sides.py), and a figure is
+the median of the rounds. A step is forward, backward, clipping and Adam on a batch of random
+characters, V = 65 (or --vocabulary), embedding 64. "starts in" is import, build and compile; "peak"
+the process's memory. `coupled`, the cell of the recipes, has no counterpart in the others: they run
+the LSTM, which has one product more.
 """
 
 import argparse
 import json
-import multiprocessing
-import os
-import resource
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
+from functools import partial
 from typing import Any
 
-THREADS = 2
+from sides import THREADS, Round, run_in_turn
+
 EMBEDDING = 64
 ROUND_SECONDS = 1.0
 
@@ -50,9 +49,14 @@ SHAPES = [
     Shape("lstm", 2, 512, 64, 100),
     Shape("gru", 2, 128, 50, 50),
     Shape("gru", 2, 512, 64, 100),
-    Shape("lstm", 1, 384, 16, 64),
     Shape("rnn", 2, 128, 50, 50),
+    *(
+        Shape(cell, layers, units, 16, 64)  # the sizes that the rule of the recipes picks
+        for cell in ("lstm", "coupled")
+        for layers, units in ((1, 384), (2, 384), (2, 640))
+    ),
 ]
+LSTM_IN_PLACE_OF = {"coupled": "lstm"}
 Step = Callable[[], Any]
 
 
@@ -96,26 +100,27 @@ def keras_step(shape: Shape, jit: bool) -> Step:
     """Stock Keras layers in a compiled function, the state carried."""
     from charrnn.model.backend import keras, tf
 
+    cell = LSTM_IN_PLACE_OF.get(shape.cell, shape.cell)
     kind = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
     embed = keras.layers.Embedding(shape.vocabulary, EMBEDDING)
-    cells = [
-        kind[shape.cell](shape.units, return_sequences=True, return_state=True)
+    layers = [
+        kind[cell](shape.units, return_sequences=True, return_state=True)
         for _ in range(shape.layers)
     ]
     dense = keras.layers.Dense(shape.vocabulary)
     ids = tf.random.uniform((shape.batch, shape.steps), 0, shape.vocabulary, tf.int32, seed=0)
-    parts = 2 if shape.cell == "lstm" else 1
-    state = [[tf.zeros((shape.batch, shape.units))] * parts for _ in cells]
+    parts = 2 if cell == "lstm" else 1
+    state = [[tf.zeros((shape.batch, shape.units))] * parts for _ in layers]
 
     def forward(ids: Any, state: Any) -> Any:
         x, after = embed(ids), []
-        for cell, before in zip(cells, state, strict=True):
-            x, *last = cell(x, initial_state=before)
+        for layer, before in zip(layers, state, strict=True):
+            x, *last = layer(x, initial_state=before)
             after.append(last)
         return dense(x), after
 
     forward(ids, state)
-    variables = [v for layer in (embed, *cells, dense) for v in layer.trainable_variables]
+    variables = [v for layer in (embed, *layers, dense) for v in layer.trainable_variables]
     optimizer = keras.optimizers.Adam(1e-3)
     optimizer.build(variables)
 
@@ -143,7 +148,8 @@ def torch_step(shape: Shape) -> Step:
     import torch
 
     torch.set_num_threads(THREADS)
-    kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}[shape.cell]
+    cell = LSTM_IN_PLACE_OF.get(shape.cell, shape.cell)
+    kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}[cell]
     embed = torch.nn.Embedding(shape.vocabulary, EMBEDDING)
     layers = kind(EMBEDDING, shape.units, shape.layers, batch_first=True)
     dense = torch.nn.Linear(shape.units, shape.vocabulary)
@@ -175,15 +181,11 @@ SIDES: dict[str, Callable[[Shape], Step]] = {
 }
 
 
-def serve(side: str, shape: Shape, connection: Connection) -> None:
-    """The life of a side's process: compile, then run a round whenever told to."""
-    begin = time.perf_counter()
+def start(side: str, shape: Shape) -> Round:
+    """Compile a side's step; what runs a round of it."""
     step = SIDES[side](shape)
     step()
-    connection.send(time.perf_counter() - begin)
-    while connection.recv():
-        connection.send(seconds_per_step(step))
-    connection.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return partial(seconds_per_step, step)
 
 
 def seconds_per_step(step: Step) -> float:
@@ -196,44 +198,14 @@ def seconds_per_step(step: Step) -> float:
     return (time.perf_counter() - begin) / count
 
 
-class Side:
-    """A side's process, seen from the parent."""
-
-    def __init__(self, name: str, shape: Shape) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(name, shape, theirs), daemon=True)
-        self.process.start()
-        theirs.close()  # or a process that failed would be waited for
-        self.start_seconds = self.connection.recv()
-        self.times: list[float] = []
-
-    def run(self) -> None:
-        """A round."""
-        self.connection.send(True)
-        self.times.append(self.connection.recv())
-
-    def end(self) -> float:
-        """Peak memory in MB; the process has gone, and leaves the cores to others."""
-        self.connection.send(False)
-        peak: float = self.connection.recv()
-        self.process.join()
-        return peak
-
-
 def measure(shape: Shape, names: list[str], rounds: int) -> dict[str, Any]:
     """Characters per second of each side, what each took to start, and its peak memory."""
-    sides = {name: Side(name, shape) for name in names}
-    for _ in range(rounds):
-        for side in sides.values():
-            side.run()
+    sides = run_in_turn({name: partial(start, name, shape) for name in names}, rounds)
     return {
         "shape": str(shape),
-        "chars_per_second": {
-            name: shape.characters / statistics.median(side.times) for name, side in sides.items()
-        },
+        "chars_per_second": {name: shape.characters / side.seconds for name, side in sides.items()},
         "start_seconds": {name: side.start_seconds for name, side in sides.items()},
-        "peak_mb": {name: side.end() for name, side in sides.items()},
+        "peak_mb": {name: side.peak_mb for name, side in sides.items()},
     }
 
 
@@ -275,8 +247,6 @@ def main() -> None:
     shapes = [each for each in SHAPES if options.only in str(each)]
     if not shapes:
         parser.error(f"--only {options.only}: not in {'; '.join(map(str, SHAPES))}")
-    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ[name] = str(THREADS)
     results = []
     for shape in (replace(shape, vocabulary=options.vocabulary) for shape in shapes):
         results.append(with_ratios(measure(shape, options.sides, options.rounds)))
