@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 
 FIRST_SECONDS = 1.0
 """Steps are timed for so long before the first decision."""
@@ -23,7 +24,7 @@ LAST_REVIEWS = 5
 LEAST_PAUSE = 0.25
 """in seconds, and not more often than this."""
 TOLERANCE = 0.005
-"""The end is moved where it would be off by more than this share of the plan's time."""
+"""The end is moved where it would be off by more than this share of the time that is left."""
 OUTSIDE_SECONDS = 1.2
 """Time kept for what is not seen here: the start of Python, the last checkpoint, the exit."""
 
@@ -42,13 +43,11 @@ class Budget:
         """Seconds of a step, the mean between the last two reviews; 0 before the first."""
         self.evaluation_seconds = 0.0
         """Seconds of the latest evaluation, or before the first what one is expected to take."""
-        self.evaluations = 1
-        """How many evaluations the plan has."""
         self.other_seconds = 0.0
         """Seconds a step that go into anything else: samples, checkpoints, the screen."""
         self._steps, self._seconds_in_steps = -1, 0.0  # since the last review
         self._all_steps, self._seconds_timed, self._timed_from = 0, 0.0, 0.0
-        self._evaluated, self._next_review = 0, 0.0
+        self._next_review = 0.0
 
     @property
     def left(self) -> float:
@@ -76,7 +75,6 @@ class Budget:
         with self.aside():
             yield
         self.evaluation_seconds = self._seconds_timed - before
-        self._evaluated += 1
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -102,19 +100,24 @@ class Budget:
         pause = min(self.seconds / REVIEWS, self.left / LAST_REVIEWS)
         self._next_review = time.perf_counter() + max(LEAST_PAUSE, pause)
 
-    def steps_left(self, taken: int, eval_every: int | None) -> int:
-        """How many steps fit into the time that is left, with their evaluations.
+    def steps_left(self, evaluations: int) -> int:
+        """How many steps fit into the time that is left, beside so many evaluations."""
+        seconds = self.left - evaluations * self.evaluation_seconds
+        return max(0, round(seconds / (self.step_seconds + self.other_seconds)))
+
+    def steps_to_the_end(self, taken: int, eval_every: int) -> int:
+        """How many steps fit into the time that is left, with the evaluations that go with them.
 
         Args:
             taken: The steps of the plan that are done.
-            eval_every: Steps from one evaluation to the next, if the user has set them.
+            eval_every: Steps from one evaluation to the next; there is one at the end too.
         """
-        left, each = self.left, self.step_seconds + self.other_seconds
-        to_come = max(1, self.evaluations - self._evaluated)
-        if eval_every:
-            to_come = math.ceil((taken + left / each) / eval_every) - taken // eval_every
-        return max(0, round((left - to_come * self.evaluation_seconds) / each))
+        for evaluations in count(1):
+            steps = self.steps_left(evaluations)
+            if math.ceil((taken + steps) / eval_every) - taken // eval_every <= evaluations:
+                break
+        return steps
 
     def is_off(self, steps: int) -> bool:
         """Whether so many steps too many or too few are more than the plan tolerates."""
-        return abs(steps) * self.step_seconds > TOLERANCE * self.seconds
+        return abs(steps) * self.step_seconds > TOLERANCE * self.left

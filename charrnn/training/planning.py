@@ -1,5 +1,6 @@
 """Giving a session its plan: how many steps it takes, and what is done in between."""
 
+import math
 import time
 from collections.abc import Iterator
 from statistics import median
@@ -23,6 +24,9 @@ from charrnn.training.validation import Validator
 
 SAMPLES = 4
 """Samples shown in a plan, where the user asks for no other number."""
+LAST_INTERVAL = 0.5
+"""A plan by time ends so far from its last evaluation but one, in intervals of the others: where
+the machine becomes a little faster or slower, the two do not meet."""
 TIMED_WINDOWS = 3
 """So many windows of an evaluation are timed; the first, which is compiled, does not count."""
 
@@ -46,21 +50,23 @@ def set_plan(session: Session, plan: Plan, begin: float) -> Iterator[Note]:
         steps = plan_steps(plan, workload.windows)
         yield from describe_plan(steps, workload.windows)
     progress.end = progress.step + steps
-    set_cadence(session, workload.evaluations(steps))
+    set_cadence(session, -(-steps // workload.evaluations(steps)))
 
 
 def review(session: Session, budget: Budget) -> Iterator[Note]:
-    """Move the end of a plan by time to where its time is over, if it is not there."""
-    first = not budget.step_seconds
+    """Move the end of a plan by time to where its time is over, if it is not there.
+
+    The first review also decides how often to evaluate: that stays.
+    """
+    progress, first = session.progress, not budget.step_seconds
     budget.review()
     if first:
         yield from prepare_evaluations(session, budget)
-    progress = session.progress
     end = progress.step + steps_that_fit(session)
     if first or budget.is_off(end - progress.end):
         with session.learner.changing():
             move_end(session.config.training, progress, end)
-            set_cadence(session, budget.evaluations)
+            set_cadence(session)
     if first:
         yield from describe_plan(progress.end - progress.start, progress.windows, "about ")
 
@@ -71,13 +77,12 @@ def steps_that_fit(session: Session) -> int:
     assert budget is not None
     taken = progress.step - progress.start
     least = 1 if not taken or session.learner.trainer.halfway else 0  # it ends with an exchange
-    every = progress.eval_every if session.config.training.eval_every else None
-    steps = max(least, budget.steps_left(taken, every))
+    steps = max(least, budget.steps_to_the_end(taken, progress.eval_every))
     return steps if session.most_steps is None else min(steps, session.most_steps - taken)
 
 
 def prepare_evaluations(session: Session, budget: Budget) -> Iterator[Note]:
-    """Set how many evaluations a plan by time has, and of how many characters.
+    """Set how often a plan by time evaluates, and how many characters.
 
     A run that has been evaluated keeps its characters, so that its losses can be compared; a
     number that the user asked for stays too.
@@ -93,7 +98,10 @@ def prepare_evaluations(session: Session, budget: Budget) -> Iterator[Note]:
             session.validate_on(part)
             yield from describe_part(part, characters)
     budget.evaluation_seconds = each * len(session.validator.ids)
-    budget.evaluations = evaluations_in(budget.left, budget.evaluation_seconds)
+    evaluations = evaluations_in(budget.left, budget.evaluation_seconds)
+    steps = progress.step - progress.start + budget.steps_left(evaluations)
+    with session.learner.changing():
+        set_cadence(session, math.ceil(steps / (evaluations - LAST_INTERVAL)))
 
 
 def evaluation_seconds_each(validator: Validator) -> float:
@@ -110,18 +118,18 @@ def evaluation_seconds_each(validator: Validator) -> float:
     return median(times[1:]) * windows / characters
 
 
-def set_cadence(session: Session, evaluations: int | None = None) -> None:
+def set_cadence(session: Session, eval_every: int | None = None) -> None:
     """Set how often to evaluate, sample and save: as the settings say, or evenly over the plan.
+
+    Without a number of steps, evaluations stay as far apart as they are.
 
     Workers that learn by themselves have weights to evaluate and to sample from when they have
     exchanged what they have learnt: until then both wait.
     """
     options, progress = session.config.training, session.progress
     steps = progress.end - progress.start
-    if evaluations is not None:
-        progress.eval_every = max(1, -(-steps // evaluations))
     rounds = session.learner.trainer.exchange_every
-    progress.eval_every = whole(options.eval_every or progress.eval_every, rounds)
+    progress.eval_every = whole(options.eval_every or eval_every or progress.eval_every, rounds)
     every = options.sample_every
     every = max(1, -(-steps // SAMPLES)) if every is None else every
     progress.sample_every = whole(every, rounds)

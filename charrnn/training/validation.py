@@ -34,11 +34,8 @@ class Validator:
     def due(self) -> bool:
         """Whether to evaluate now: every `eval_every` steps and at the plan's end, once."""
         progress = self._learner.progress
-        if progress.finished:
-            return progress.step != progress.evaluated_step
-        # A plan by time may move what an evaluation falls on past one that has been made.
-        since = progress.step - max(progress.start, progress.evaluated_step)
-        return progress.falls_on(progress.eval_every) and 2 * since >= progress.eval_every
+        on_time = progress.finished or progress.falls_on(progress.eval_every)
+        return on_time and progress.step != progress.evaluated_step
 
     def evaluate(self) -> Evaluated:
         """Score the validation text, write a row of the history, and save the weights if best."""
