@@ -16,6 +16,7 @@ from charrnn.runs import Run
 from charrnn.text.corpus import Corpus, encode_corpus
 from charrnn.text.sources import select
 from charrnn.training import course, planning, speed
+from charrnn.training.budget import OUTSIDE_SECONDS, Budget
 from charrnn.training.events import Evaluated, Note, Saved, Started, Stepped
 from charrnn.training.fitting import fitted
 from charrnn.training.leading import RoundsLearner
@@ -249,6 +250,20 @@ def test_evaluations_and_what_else_is_done_come_out_of_the_time(
     ):
         machine.now += 0.004 * isinstance(event, Stepped)
     assert machine.now - BEGIN == pytest.approx(60, abs=1.8)
+
+
+@pytest.mark.parametrize("every", [10, 30, 1000])
+@pytest.mark.parametrize("taken", [0, 7, 95])
+def test_steps_and_the_evaluations_among_them_fill_what_is_left(
+    monkeypatch: pytest.MonkeyPatch, taken: int, every: int
+) -> None:
+    """A hundred seconds, of which an evaluation takes two and a step a half."""
+    monkeypatch.setattr(time, "perf_counter", lambda: 0.0)
+    budget = Budget(100 + OUTSIDE_SECONDS, begin=0.0)
+    budget.step_seconds, budget.evaluation_seconds = 0.5, 2.0
+    steps = budget.steps_to_the_end(taken, every)
+    among = sum(step % every == 0 for step in range(taken + 1, taken + steps))
+    assert 97.5 <= 0.5 * steps + 2 * (among + 1) <= 100.25
 
 
 def test_evaluations_take_a_small_share_of_the_time(
