@@ -89,7 +89,8 @@ class Step(ABC):
 
 def gradient_of_product(factors: Tensor, d_products: Tensor) -> Tensor:
     """The gradient of W [U, G] in all the products x_t W: Σ_t x_t^T d_t, from [T, B, …] each."""
-    return tf.tensordot(factors, d_products, [[0, 1], [0, 1]])
+    x, d = (tf.reshape(each, [-1, each.shape[-1]]) for each in (factors, d_products))
+    return tf.matmul(x, d, transpose_a=True)  # tf.tensordot would copy the factors, transposed
 
 
 def time_steps(z: Tensor) -> "int | Tensor":
