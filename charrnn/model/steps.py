@@ -88,9 +88,17 @@ class Step(ABC):
 
 
 def gradient_of_product(factors: Tensor, d_products: Tensor) -> Tensor:
-    """The gradient of W [U, G] in all the products x_t W: Σ_t x_t^T d_t, from [T, B, …] each."""
-    x, d = (tf.reshape(each, [-1, each.shape[-1]]) for each in (factors, d_products))
-    return tf.matmul(x, d, transpose_a=True)  # tf.tensordot would copy the factors, transposed
+    """The gradient of W [U, G] in all the products x_t W: Σ_t x_t^T d_t, from [T, B, …] each.
+
+    One product that takes x transposed as it lies: tf.tensordot would copy it first.
+    """
+    return tf.matmul(rows_of(factors), rows_of(d_products), transpose_a=True)
+
+
+def rows_of(tensor: Tensor) -> Tensor:
+    """[T B, U] of a tensor [T, B, U]."""
+    units = tensor.shape[-1]
+    return tf.reshape(tensor, [-1, tf.shape(tensor)[-1] if units is None else units])
 
 
 def time_steps(z: Tensor) -> "int | Tensor":
