@@ -17,7 +17,8 @@ it has seen. The answer is a dense layer over the last state alone.
 mnist.npz is the file that `keras.datasets.mnist.load_data()` downloads into ~/.keras/datasets.
 
 What to expect: on two cores of an AMD EPYC, 22 seconds for charrnn's LSTM and 34 for Keras's, and
-99.4 % for both; 97.8 % for all pixels at once. Not measured with MNIST.
+99.4 % for both; 97.8 % for all pixels at once. With MNIST, on one core, 6 and 10 minutes, and 99.2
+and 99.3 %; 98.3 % for all pixels at once.
 """
 
 from pathlib import Path
