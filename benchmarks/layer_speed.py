@@ -9,9 +9,9 @@ and a process of its own; they run in turn (sides.py), and a figure is the media
 "starts in" is import, build and compile. No side's allocator is set to anything. Of padded
 sequences the second half is masked; PyTorch has no such masks, and is left out there.
 
-Timed is what lies between the end of the first batch and the end of the last. `fit` and `evaluate`
-also wait when an epoch is over, for up to as long as the epoch took, until a thread of tf.data
-wakes up (TensorFlow 2.21); that wait says nothing of a layer.
+Timed is what lies between the end of the first batch and the end of the last. Now and then `fit`
+and `evaluate` also wait when an epoch is over, for up to as long as the epoch took (TensorFlow
+2.21; why is not known). That wait comes with Keras's layers too, and says nothing of one.
 """
 
 import argparse
