@@ -71,23 +71,32 @@ def carry(directions: list[Direction], ended: int) -> None:
 
 
 @contextmanager
+def carried(directions: list[Direction]) -> Iterator[None]:
+    """A thread that carries packets, from here to the end of the block, however that comes."""
+    ended, end = os.pipe()
+    thread = threading.Thread(target=carry, args=(directions, ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        os.close(end)
+        thread.join()
+        os.close(ended)
+
+
+@contextmanager
 def slow_link(rate: float, delay: float) -> Iterator[tuple[tuple[str, str], ...]]:
     """Two namespaces, each a name and an address, with a link of bytes a second and a delay."""
     devices: list[int] = []
-    ended, end = os.pipe()
     try:
         devices.extend(device(name, address) for name, address in ENDS)
         one, other = devices
-        ways = [Direction(one, other, rate, delay), Direction(other, one, rate, delay)]
-        thread = threading.Thread(target=carry, args=(ways, ended), daemon=True)
-        thread.start()
-        yield ENDS
-        os.write(end, b"!")
-        thread.join()
+        with carried([Direction(one, other, rate, delay), Direction(other, one, rate, delay)]):
+            yield ENDS
     finally:
         for name, _ in ENDS:
             subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
-        for each in (*devices, ended, end):
+        for each in devices:
             os.close(each)
 
 

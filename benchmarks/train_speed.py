@@ -43,6 +43,11 @@ class Shape:
         """Targets in a batch."""
         return self.batch * self.steps
 
+    @property
+    def counterpart(self) -> str:
+        """The cell that the other sides run: they have no `coupled`."""
+        return "lstm" if self.cell == "coupled" else self.cell
+
 
 SHAPES = [
     Shape("lstm", 2, 128, 50, 50),
@@ -56,7 +61,6 @@ SHAPES = [
         for layers, units in ((1, 384), (2, 384), (2, 640))
     ),
 ]
-LSTM_IN_PLACE_OF = {"coupled": "lstm"}
 Step = Callable[[], Any]
 
 
@@ -100,16 +104,15 @@ def keras_step(shape: Shape, jit: bool) -> Step:
     """Stock Keras layers in a compiled function, the state carried."""
     from charrnn.model.backend import keras, tf
 
-    cell = LSTM_IN_PLACE_OF.get(shape.cell, shape.cell)
     kind = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
     embed = keras.layers.Embedding(shape.vocabulary, EMBEDDING)
     layers = [
-        kind[cell](shape.units, return_sequences=True, return_state=True)
+        kind[shape.counterpart](shape.units, return_sequences=True, return_state=True)
         for _ in range(shape.layers)
     ]
     dense = keras.layers.Dense(shape.vocabulary)
     ids = tf.random.uniform((shape.batch, shape.steps), 0, shape.vocabulary, tf.int32, seed=0)
-    parts = 2 if cell == "lstm" else 1
+    parts = 2 if shape.counterpart == "lstm" else 1
     state = [[tf.zeros((shape.batch, shape.units))] * parts for _ in layers]
 
     def forward(ids: Any, state: Any) -> Any:
@@ -148,8 +151,7 @@ def torch_step(shape: Shape) -> Step:
     import torch
 
     torch.set_num_threads(THREADS)
-    cell = LSTM_IN_PLACE_OF.get(shape.cell, shape.cell)
-    kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}[cell]
+    kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}[shape.counterpart]
     embed = torch.nn.Embedding(shape.vocabulary, EMBEDDING)
     layers = kind(EMBEDDING, shape.units, shape.layers, batch_first=True)
     dense = torch.nn.Linear(shape.units, shape.vocabulary)
