@@ -200,6 +200,7 @@ def test_means_are_over_the_finite_steps_since_the_last_reset(session: Session) 
     assert learner.progress.step == 5
 
 
+@pytest.mark.graphs
 def test_the_mean_loss_is_over_characters_not_over_windows(session: Session) -> None:
     learner = session.learner
     steps = [learner.step() for _ in range(session.workload.windows)]
