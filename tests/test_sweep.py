@@ -22,6 +22,7 @@ from charrnn.sweeps import claim as claims
 from charrnn.sweeps.events import SweepEnded, TrialEnded, TrialStarted
 from charrnn.sweeps.folder import SweepFolder, find_sweep
 from charrnn.sweeps.journal import Journal
+from charrnn.sweeps.plan import EVAL_CHARS
 from charrnn.sweeps.ranges import Choice, Range, divide, from_json, step_between, to_json
 from charrnn.sweeps.results import FAILED, FINISHED, PRUNED, STOPPED, TRAINING, Result, ranked
 from charrnn.sweeps.sweeping import sweep, sweep_results
@@ -523,6 +524,13 @@ def test_the_command_speaks_of_options(corpus):
     outcome = charrnn("sweep", "--show", "none")
     assert "none: no sweep of this name; the sweeps in checkpoints are: none" in outcome.err
     assert charrnn("sweep", corpus, "--show", "none").status == 2
+
+
+def test_the_help_of_a_sweep_tells_its_own_defaults_and_values():
+    shown = " ".join(charrnn("sweep", "--help").out.split())
+    assert f"0: on all of it. [default: {EVAL_CHARS:,}]" in shown
+    assert "a comma separates two ways, not two layers. [default: chosen]" in shown
+    assert "number in --units" not in shown
 
 
 def test_the_folder_of_a_sweep_is_no_text(swept, tmp_path):

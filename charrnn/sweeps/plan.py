@@ -10,6 +10,9 @@ from charrnn.sweeps.ranges import Varied
 
 TRIALS, SEEDS = 20, 3
 """How many ways a sweep tries, and how many runs each has, where nobody says so."""
+EVAL_CHARS = 100_000
+"""All runs are compared on the same characters, and so many are soon read: a curve that has
+several points by the time of the first halving is worth more here than the last digit."""
 NAMES = ("varied", "fixed", "length", "seeds", "fingerprint")
 LEFT_OPEN = "left open"
 

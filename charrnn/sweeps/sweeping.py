@@ -15,7 +15,7 @@ from charrnn.sweeps.claim import Claim
 from charrnn.sweeps.events import SweepEnded, SweepEvent, TrialEnded
 from charrnn.sweeps.folder import SweepFolder, find_sweep, place_of
 from charrnn.sweeps.journal import EXTRA, Journal, held
-from charrnn.sweeps.plan import SEEDS, TRIALS, SweepPlan
+from charrnn.sweeps.plan import EVAL_CHARS, SEEDS, TRIALS, SweepPlan
 from charrnn.sweeps.results import Result, ranked
 from charrnn.sweeps.runs import Work, train_run
 from charrnn.text.corpus import fingerprints
@@ -27,9 +27,6 @@ from charrnn.training.training import Closing
 from charrnn.training.which_run import refuse_runs
 from charrnn.types import PathLike
 
-EVALUATED = {"eval_chars": 100_000}
-"""All runs are compared on the same characters, and so many are soon read: a curve that has
-several points by the time of the first halving is worth more here than the last digit."""
 SUFFIX = "-sweep"
 
 
@@ -104,7 +101,7 @@ def divided(settings: Mapping[str, object]) -> tuple[dict[str, ranges.Varied], d
     if fixed.get("val_fraction") == 0:
         raise ConfigError("a sweep compares validation losses", {"val_fraction": 0.0})
     refuse_exchanges(None, fixed)
-    return varied, {**EVALUATED, **fixed}
+    return varied, {"eval_chars": EVAL_CHARS, **fixed}
 
 
 def refuse_small(**numbers: int) -> None:

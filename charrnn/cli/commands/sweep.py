@@ -1,9 +1,11 @@
 """`charrnn sweep`."""
 
+import copy
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import click
@@ -24,8 +26,8 @@ from charrnn.cli.signals import stop_signals
 from charrnn.cli.usage import NamedChoice
 from charrnn.cli.wording import option
 from charrnn.config import GROUPS, Plan
-from charrnn.config.settings import name_of
-from charrnn.sweeps.plan import SEEDS, TRIALS
+from charrnn.config.settings import ADVISED, name_of
+from charrnn.sweeps.plan import EVAL_CHARS, SEEDS, TRIALS
 from charrnn.sweeps.ranges import variable
 from charrnn.sweeps.tables import FORMS
 
@@ -49,6 +51,12 @@ RUNS = 40
 has compiled for each of them, 25 MB and more, until its process ends."""
 LEFT_OUT = ("warm_restart", "exchange_every")
 """Settings that only a resumed run has, or only several workers."""
+TOLD: Mapping[str, Mapping[str, str]] = {
+    "units": {"help": "Hidden units of each layer; a comma separates two ways, not two layers."},
+    "layers": {"shown": ADVISED},
+    "eval_chars": {"shown": f"{EVAL_CHARS:,}"},
+}
+"""What the help says of settings that are another thing here than in `charrnn train`."""
 
 
 class SweepCommand(SettingsCommand):
@@ -59,10 +67,17 @@ class SweepCommand(SettingsCommand):
 
     def _option(self, field: Field, heading: str) -> click.Option:
         if field not in variable() or field.type is bool:
-            return super()._option(field, heading)
+            return super()._option(told(field), heading)
         name = name_of(field)
         spellings = [*SHORTER.get(name, ()), option(name), name]
-        return SettingOption(field, heading, spellings, multiple=True, metavar=VALUES)
+        return SettingOption(told(field), heading, spellings, multiple=True, metavar=VALUES)
+
+
+def told(field: Field) -> Field:
+    """The field with what the help of a sweep says of it."""
+    other = copy.copy(field)
+    other.metadata = MappingProxyType({**field.metadata, **TOLD.get(name_of(field), {})})
+    return other
 
 
 def once(options: dict[str, object]) -> dict[str, object]:
