@@ -26,7 +26,7 @@ from charrnn.text.streams import Streams
 from charrnn.training.events import Note, Stepped
 from charrnn.workers import facts, meeting, tensors
 from charrnn.workers.cluster import Address, Cluster, cluster_of, from_tf_config, share
-from charrnn.workers.messages import Message, receive, send
+from charrnn.workers.messages import HEAD, LONGEST_DATA, MAGIC, Message, receive, send
 from charrnn.workers.ring import Ring
 from charrnn.workers.team import Leader
 
@@ -525,6 +525,15 @@ def test_what_does_not_speak_as_a_worker_is_refused() -> None:
     with one, other:
         one.sendall(b"GET / HTTP/1.1\r\nHost: example\r\n\r\n")
         with pytest.raises(ValueError, match="does not speak as a worker"):
+            receive(other)
+
+
+def test_a_promise_of_a_terabyte_takes_no_memory_and_ends_as_a_lost_connection() -> None:
+    one, other = pair()
+    with other:
+        with one:
+            one.sendall(HEAD.pack(MAGIC, len(b'["x", {}]'), LONGEST_DATA) + b'["x", {}]' + b"few")
+        with pytest.raises(ConnectionError, match="closed by the other side"):
             receive(other)
 
 

@@ -55,12 +55,14 @@ def receive(connection: socket.socket, most: int = LONGEST_DATA) -> Message:
 
 
 def exactly(connection: socket.socket, length: int) -> bytearray:
-    """So many bytes; ConnectionError where the other side closes before that."""
-    data = bytearray(length)
-    view = memoryview(data)
-    while view:
-        received = connection.recv_into(view)
-        if not received:
+    """So many bytes; ConnectionError where the other side closes before that.
+
+    Memory is taken for what has come, not for what is promised.
+    """
+    data = bytearray()
+    while len(data) < length:
+        piece = connection.recv(min(length - len(data), PIECE))
+        if not piece:
             raise ConnectionResetError("closed by the other side")
-        view = view[received:]
+        data += piece
     return data
