@@ -377,6 +377,13 @@ def test_a_port_that_is_taken_is_an_error_in_a_line() -> None:
             Leader(cluster, {})
 
 
+def test_an_address_of_another_machine_is_an_error_without_python_s_own_words() -> None:
+    cluster = cluster_of("192.0.2.1:24999,192.0.2.2:24999", 0)
+    assert cluster is not None
+    with pytest.raises(WorkerError, match=r"cannot listen there: [a-z' ]+; name an address"):
+        Leader(cluster, {})
+
+
 def test_a_name_that_only_this_machine_reaches_is_refused_where_others_are_elsewhere() -> None:
     cluster = cluster_of("localhost:24999,192.0.2.1:24999", 0)
     assert cluster is not None

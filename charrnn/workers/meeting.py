@@ -25,8 +25,9 @@ def listen(cluster: Cluster) -> socket.socket:
         family = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server(address, family=family, backlog=cluster.size + 16)
     except OSError as error:
+        why, _, _ = (error.strerror or str(error)).partition(" (")  # Python adds the address
         raise WorkerError(
-            f"cannot listen there: {(error.strerror or str(error)).lower()}",
+            f"cannot listen there: {why.lower()}",
             where=cluster.named(cluster.worker),
             way_out="name an address of this machine, with a port that is free",
         ) from error
