@@ -500,7 +500,20 @@ def test_tf_config_tells_the_same() -> None:
     assert from_tf_config('{"cluster": {"worker": ["a:1"]}}') is None
 
 
-@pytest.mark.parametrize("value", ["{", "[]", '{"cluster": {"worker": "a:1"}}'])
+TWO = '{"cluster": {"chief": ["a:1"], "worker": ["b:1"]}, "task": '
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{",
+        "[]",
+        '{"cluster": {"worker": "a:1"}}',
+        TWO + '{"type": "worker"}}',
+        TWO + '{"type": "worker", "index": -1}}',
+        TWO + '{"type": "chief", "index": 1}}',
+    ],
+)
 def test_a_tf_config_that_says_nothing_is_refused(value: str) -> None:
     with pytest.raises(ConfigError, match="TF_CONFIG"):
         from_tf_config(value)

@@ -122,7 +122,7 @@ def from_tf_config(value: str | None) -> Cluster | None:
         task = table(told.get("task", {"type": "worker", "index": 0}), "task")
         chiefs, others = (addresses_of(jobs, name) for name in ("chief", "worker"))
         kind = typed(str, task.get("type"), "task.type")
-        index = int(str(task.get("index")))
+        index = index_of(task)
     except ValueError as error:
         raise ConfigError(f"the environment variable {TF_CONFIG}: {error}") from None
     if len(chiefs) + len(others) < 2:
@@ -130,7 +130,19 @@ def from_tf_config(value: str | None) -> Cluster | None:
     if kind not in ("chief", "worker"):
         why = f"the environment variable {TF_CONFIG} says that this is a task of type {kind!r}"
         raise ConfigError(why, way_out="run charrnn as chief or worker alone")
-    return cluster_of([*chiefs, *others], index + (len(chiefs) if kind == "worker" else 0))
+    before, own = (0, chiefs) if kind == "chief" else (len(chiefs), others)
+    if not 0 <= index < len(own):
+        why = f"there is no task {index} of type {kind!r}: it names {len(own)} of them, from 0"
+        raise ConfigError(f"the environment variable {TF_CONFIG}: {why}")
+    return cluster_of([*chiefs, *others], before + index)
+
+
+def index_of(task: dict[str, object]) -> int:
+    """The number of a task among those of its type; ValueError where there is none."""
+    try:
+        return int(str(task.get("index")))
+    except ValueError:
+        raise ValueError("task.index is not a whole number") from None
 
 
 def addresses_of(jobs: dict[str, object], name: str) -> list[str]:
