@@ -65,7 +65,8 @@ def wait_for(case: str, process: subprocess.Popen[str]) -> None:
 
 
 ROUNDS = ["rounds", "stopped between", "resumed between", "stopped after", "resumed after"]
-FIRST = ["sure", "whole", "stopped", "resumed", *ROUNDS, "to part", "unlike", "another text"]
+BEGUN = ["sure", "whole", "stopped", "resumed", "finished"]
+FIRST = [*BEGUN, *ROUNDS, "to part", "unlike", "another text"]
 LOST = ["killed 1", "killed 0", "hung 1", "hung 0"]
 THEN = [each for name in LOST for each in (name, f"after {name}")]
 
@@ -140,6 +141,13 @@ def test_both_workers_tell_the_losses_of_the_whole_batch(trained: Path) -> None:
 def test_stopped_and_resumed_equals_uninterrupted(trained: Path) -> None:
     assert told(trained, 0, "resumed")["losses"] == told(trained, 0, "whole")["losses"][3:]
     assert_same(last(trained, "halves"), last(trained, "whole"))
+
+
+def test_all_workers_end_alike_where_a_run_that_has_finished_is_resumed(trained: Path) -> None:
+    zero, one = (told(trained, worker, "finished") for worker in (0, 1))
+    assert (zero["error"], one["error"], zero["losses"], one["losses"]) == (None, None, [], [])
+    assert any("has already finished its 8 steps" in note for note in zero["notes"])
+    assert any("worker 0 has ended the training" in note for note in one["notes"])
 
 
 @pytest.mark.parametrize("case", LOST)

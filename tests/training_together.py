@@ -66,6 +66,7 @@ CASES: dict[str, Case] = {
     "whole": (DROPPED, list, list),
     "stopped": (DROPPED | {"name": "halves"}, lambda events: to_step(events, 3), list),
     "resumed": ({"name": "halves", "resume": True}, list, list),
+    "finished": ({"name": "halves", "resume": True}, list, list),
     "rounds": (ROUNDS, list, list),
     "stopped between": (ROUNDS | {"name": "rests"}, lambda events: to_step(events, 4), list),
     "resumed between": ({"name": "rests", "resume": True}, list, list),

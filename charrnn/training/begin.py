@@ -117,11 +117,11 @@ def resumed(
     refuse_changed(run, corpus, config.text, paths)
     refuse_another(run, corpus, checkpoint)
     begin += yield from gather(team, run, config, corpus.info.fingerprint)
+    yield from hand_over(team, corpus, config)
     if checkpoint.progress.complete and plan.empty:
         yield from already_finished(run, checkpoint)
         return None
     yield from use_threads(config.training.threads)
-    yield from hand_over(team, corpus, config)
     session = Session(run, corpus, config, make_learner(corpus, config, team))
     yield from restore(session, checkpoint, workers_of(team))
     yield Note(f"continuing {run.folder} at step {session.progress.step:,}")
