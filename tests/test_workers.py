@@ -385,6 +385,27 @@ def test_a_port_that_is_taken_is_an_error_in_a_line() -> None:
             Leader(cluster, {})
 
 
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        Message("hello", {"worker": 1}),
+        Message("hello", {"worker": 1, "facts": "none"}),
+        Message("hello", {"worker": 2, "facts": {}}),
+        Message("ring", {"worker": 1}),
+    ],
+)
+def test_who_calls_with_another_greeting_is_sent_away(greeting: Message) -> None:
+    cluster = cluster_of(free_addresses(2), 0)
+    assert cluster is not None
+    leader = Leader(cluster, {})
+    waiting = leader.meet({})
+    with socket.create_connection(cluster.addresses[0]) as stranger:
+        send(stranger, greeting)
+        next(waiting)
+        assert stranger.recv(1) == b""
+    leader.close()
+
+
 def test_an_address_of_another_machine_is_an_error_without_python_s_own_words() -> None:
     cluster = cluster_of("192.0.2.1:24999,192.0.2.2:24999", 0)
     assert cluster is not None
@@ -483,6 +504,7 @@ def test_an_address_is_read_and_written(text: str, address: Address) -> None:
         ("node1:0,node2:1", 0, "is not an address"),
         ("node1:70000,node2:1", 0, "is not an address"),
         ("::1:22,node2:1", 0, "is not an address"),
+        ("[::1:22,node2:1", 0, "is not an address"),
         ("node1:1,node1:1", 0, "there twice"),
         ("node1:1", 0, "name 2 to"),
         ("node1:1,node2:1", None, "say which of them"),

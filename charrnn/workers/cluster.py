@@ -98,11 +98,12 @@ def check(addresses: Sequence[Address], worker: int | None) -> None:
 
 def parse_address(text: str) -> Address:
     """The address in `host:port`; an IPv6 address stands in brackets, as `[::1]:2222`."""
-    host, colon, port = str(text).strip().rpartition(":")
-    bare = host.removeprefix("[").removesuffix("]")
-    in_brackets = host != bare
+    host, _, port = str(text).strip().rpartition(":")
+    in_brackets = host.startswith("[") and host.endswith("]")
+    bare = host[1:-1] if in_brackets else host
+    wrong = "[]" if in_brackets else "[]:"
     number = int(port) if port.isascii() and port.isdigit() else 0
-    if not colon or not bare or not 1 <= number <= LAST_PORT or (":" in bare and not in_brackets):
+    if not bare or any(sign in bare for sign in wrong) or not 1 <= number <= LAST_PORT:
         why, way_out = "is not an address", "write host:port, as in node1:2222"
         raise ConfigError(why, {"workers": str(text)}, way_out=way_out)
     return Address(bare, number)

@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 
 from charrnn.errors import CharrnnError, WorkerError
-from charrnn.plain import table, typed
+from charrnn.plain import typed
 from charrnn.workers import meeting
 from charrnn.workers.cluster import Cluster, share
 from charrnn.workers.facts import Facts, compare, compare_texts
@@ -134,18 +134,17 @@ class Leader(Team):
         Raises:
             WorkerError: One does not come, or was asked to do something else.
         """
-        hellos: dict[int, Message] = {}
+        hellos: dict[int, dict[str, object]] = {}
         while absent := [w for w in range(1, self.cluster.size) if w not in hellos]:
             check = self._checked_until(absent[0])
             connection, message = yield from meeting.accept(self._listener, check)
-            worker = message.fields.get("worker")
-            if message.kind == "hello" and worker in absent:
+            worker, facts = (message.fields.get(name) for name in ("worker", "facts"))
+            if message.kind == "hello" and worker in absent and isinstance(facts, dict):
                 self._lines[worker] = Line(connection, self.cluster.named(worker))
-                hellos[worker] = message
+                hellos[worker] = facts
             else:
                 connection.close()
-        for worker, message in sorted(hellos.items()):
-            theirs = table(message.fields.get("facts"), "facts")
+        for worker, theirs in sorted(hellos.items()):
             compare(self.facts, theirs, self.cluster.named(worker))
         self.tell("welcome", welcome)
 
