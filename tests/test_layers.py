@@ -92,6 +92,33 @@ def test_the_gradient_is_the_same_with_and_without_training(name):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+def gradient(layer, x, power=2):
+    """The gradient of a sum of powers of what a layer returns, for what it reads."""
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = tf.reduce_sum(layer(x) ** power)
+    return tape.gradient(loss, x)
+
+
+@pytest.mark.parametrize("name", ["lstm", "mingru"])
+def test_a_second_derivative_is_refused_and_never_wrong(name):
+    layer, x = RNN(name, U), tf.constant(sequences())
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = tf.reduce_sum(gradient(layer, x) ** 2)
+    with pytest.raises(NotImplementedError, match="no second derivatives"):
+        tape.gradient(loss, x)
+
+
+@pytest.mark.compiled
+def test_a_gradient_is_the_same_where_another_tape_looks_on():
+    layer, x = LSTM(U), tf.constant(sequences())
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        seen = gradient(layer, x)
+    np.testing.assert_array_equal(seen, gradient(layer, x))
+
+
 def test_a_cell_of_the_user_s_own_is_a_layer_too(monkeypatch):
     class Leaky(Cell):
         """h_t = 0.9 h_{t-1} + 0.1 z_t"""

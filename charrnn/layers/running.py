@@ -33,15 +33,32 @@ def run(plan: Plan, inputs: Inputs, training: bool) -> tuple[Tensor, State]:
         given = Inputs(x, inputs.mask, state, weights)
         outputs, after, kept = grouped(run_forward, plan, training)(given)
 
-        def gradient(d_outputs: Tensor, *d_after: Tensor) -> list[Tensor]:
-            again = kept if training else grouped(run_forward, plan, True)(given)[2]
-            d = grouped(run_backward, plan)(given, again, d_outputs, d_after)
-            return [d.x, *d.state, *(d.weights[name] for name in names)]
+        def gradient(*d_results: Tensor) -> list[Tensor]:
+            def look_back() -> list[Tensor]:
+                d_outputs, *d_after = map(tf.stop_gradient, d_results)
+                again = kept if training else grouped(run_forward, plan, True)(given)[2]
+                d = grouped(run_backward, plan)(given, again, d_outputs, tuple(d_after))
+                return [d.x, *d.state, *(d.weights[name] for name in names)]
+
+            return only_first(look_back, *tensors, *d_results)
 
         return (outputs, *after), gradient
 
     outputs, *after = differentiable(inputs.x, *inputs.state, *inputs.weights.values())
     return outputs, tuple(after)
+
+
+def only_first(gradient: Callable, *watched: Tensor) -> list[Tensor]:
+    """A gradient, without one of its own: an error for who asks, where a number would be wrong."""
+
+    def refuse(*_: Tensor) -> None:
+        raise NotImplementedError(
+            "the layers of charrnn have no second derivatives; "
+            "keras.layers.LSTM, GRU and SimpleRNN have, and take the same weights"
+        )
+
+    result: list[Tensor] = tf.custom_gradient(lambda *_: (gradient(), refuse))(*watched)
+    return result
 
 
 def run_forward(plan: Plan, keep: bool, inputs: Inputs) -> tuple[Tensor, State, Any]:
