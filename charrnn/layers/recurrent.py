@@ -4,7 +4,7 @@ from typing import Any
 
 from charrnn.cells import RECURRENT_KERNEL
 from charrnn.errors import ConfigError
-from charrnn.layers.arguments import arguments_of, check_sizes, find_cell, named
+from charrnn.layers.arguments import arguments_of, check_shapes, check_sizes, find_cell, named
 from charrnn.layers.carried import Carried
 from charrnn.layers.plan import Inputs, Plan
 from charrnn.layers.running import run
@@ -82,11 +82,11 @@ class RNN(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self.cell, self.units = cell, units
         self.activation, self.recurrent_activation = named(activation), named(recurrent_activation)
         self._cell_class = find_cell(cell)
         self._made = self._cell_class(self.activation, self.recurrent_activation)
         check_sizes(self._made, units, dropout=dropout, recurrent_dropout=recurrent_dropout)
+        self.cell, self.units = cell, int(units)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
@@ -101,7 +101,7 @@ class RNN(keras.layers.Layer):
         self.return_sequences, self.return_state = return_sequences, return_state
         self.go_backwards, self.stateful, self.unroll = go_backwards, stateful, unroll
         self.zero_output_for_mask = zero_output_for_mask
-        self.state_size = [units] * len(self._made.state_names)
+        self.state_size = [self.units] * len(self._made.state_names)
         self._carried = Carried()
         self.supports_masking = True
         self.supports_jit = False  # what surrounds the layer need not be compiled: the layer is
@@ -124,6 +124,7 @@ class RNN(keras.layers.Layer):
             )
         if self.stateful:
             self._carried.start(self, sequences_shape[0])
+        self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: inputs})
         self.built = True
 
     def initializer_of(self, name: str) -> Any:
@@ -160,6 +161,7 @@ class RNN(keras.layers.Layer):
         taken = only(mask, sequences_mask)
         taken = None if taken is None else tf.cast(taken, tf.bool)
         inputs = Inputs(x, taken, state, weights)
+        check_shapes(self, inputs)
         outputs, after = run(self._plan(inputs), inputs, bool(training))
         if self.stateful:
             self._carried.assign(after)

@@ -8,6 +8,9 @@ from charrnn.layers.recurrent import RNN
 from charrnn.model.backend import keras, tf
 from charrnn.types import Tensor
 
+ONLY = {"activation": "tanh", "recurrent_activation": "sigmoid"}
+"""The functions of a cell that leaves no choice."""
+
 
 class Stock(RNN):
     """A layer whose cell Keras has too."""
@@ -17,6 +20,8 @@ class Stock(RNN):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config() | {name: getattr(self, name) for name in self.extra}
+        for name, only in ONLY.items():
+            config[name] = config[name] or only
         return {name: value for name, value in config.items() if name != "cell"}
 
 
@@ -55,8 +60,7 @@ class LSTM(Stock):
         use_cudnn: Any = "auto",
         **kwargs: Any,
     ) -> None:
-        require("activation", activation, "tanh")
-        require("recurrent_activation", recurrent_activation, "sigmoid")
+        require_only(activation=activation, recurrent_activation=recurrent_activation)
         super().__init__(
             "lstm",
             units,
@@ -108,28 +112,37 @@ class GRU(Stock):
         use_cudnn: Any = "auto",
         **kwargs: Any,
     ) -> None:
+        functions = {"activation": activation, "recurrent_activation": recurrent_activation}
         if reset_after:
-            require("activation", activation, "tanh")
-            require("recurrent_activation", recurrent_activation, "sigmoid")
-            activation = recurrent_activation = None
+            require_only(**functions)
+            functions = {}
+        require_some(**functions)
         super().__init__(
             "gru" if reset_after else "gru_classic",
             units,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
             use_bias=use_bias,
             kernel_initializer=kernel_initializer,
             recurrent_initializer=recurrent_initializer,
             bias_initializer=bias_initializer,
+            **functions,
             **kwargs,
         )
         self.reset_after = reset_after
 
 
-def require(setting: str, asked: Any, only: str) -> None:
-    """ConfigError where something else is asked for than the one that there is."""
-    if asked is not None and named(asked) != only:
-        raise ConfigError(f"the cell has {only} alone", {setting: named(asked)})
+def require_only(**functions: Any) -> None:
+    """ConfigError where another function is asked for than the one that there is."""
+    require_some(**functions)
+    for setting, asked in functions.items():
+        if named(asked) != ONLY[setting]:
+            raise ConfigError(f"the cell has {ONLY[setting]} alone", {setting: named(asked)})
+
+
+def require_some(**functions: Any) -> None:
+    """ConfigError where there is None, which is the identity in Keras and in no cell."""
+    for setting, asked in functions.items():
+        if asked is None:
+            raise ConfigError("it cannot be None", {setting: None}, way_out="leave it out")
 
 
 def forget_at_one(start: Any) -> Any:
