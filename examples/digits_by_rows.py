@@ -23,7 +23,7 @@ and 99.3 %; 98.3 % for all pixels at once.
 
 from pathlib import Path
 
-from common import FILE, Examples, compare_classifiers, print_figures
+from common import FILE, Examples, compare_classifiers, number_option, print_figures
 
 import click
 import keras
@@ -70,8 +70,10 @@ def network_by_rows(layer: type[keras.layers.Layer], side: int, units: int) -> k
     type=FILE,
     help="mnist.npz.",
 )
-@click.option("--epochs", type=int, help="Passes over the images; 60, and 8 for --mnist.")
-@click.option("--units", default=128, show_default=True, help="Units of the recurrent layer.")
+@click.option(
+    "--epochs", type=click.IntRange(min=1), help="Passes over the images; 60, and 8 for --mnist."
+)
+@number_option("--units", 128, "Units of the recurrent layer.")
 @click.option("--images", type=click.IntRange(min=100), help="How many of the 8 × 8 images.")
 @click.option("--seed", default=1, show_default=True, help="Of the first weights and the order.")
 def main(file: Path | None, epochs: int | None, units: int, images: int | None, seed: int) -> None:

@@ -25,7 +25,15 @@ always the commoner answer.
 import random
 from pathlib import Path
 
-from common import FILE, Texts, compare_classifiers, encoded, print_figures, read_lines
+from common import (
+    FILE,
+    Texts,
+    compare_classifiers,
+    encoded,
+    number_option,
+    print_figures,
+    read_lines,
+)
 
 import click
 import keras
@@ -133,10 +141,10 @@ def bag(learnt: Texts, tested: Texts, most_words: int) -> float:
 @click.option(
     "--by", type=click.Choice(["words", "characters"]), default="words", show_default=True
 )
-@click.option("--reviews", default=4000, show_default=True, help="How many are generated.")
-@click.option("--longest", default=400, show_default=True, help="Symbols read of a text.")
-@click.option("--epochs", default=8, show_default=True, help="Passes over the texts.")
-@click.option("--units", default=64, show_default=True, help="Units of the recurrent layer.")
+@number_option("--reviews", 4000, "How many are generated.")
+@number_option("--longest", 400, "Symbols read of a text.")
+@number_option("--epochs", 8, "Passes over the texts.")
+@number_option("--units", 64, "Units of the recurrent layer.")
 @click.option("--seed", default=1, show_default=True, help="Of the reviews and the first weights.")
 def main(
     file: Path | None, by: str, reviews: int, longest: int, epochs: int, units: int, seed: int

@@ -28,7 +28,7 @@ is; the LSTM at 0.001 in both ways.
 
 from pathlib import Path
 
-from common import PICTURE, fix_seed, print_figures, to_draw
+from common import PICTURE, fix_seed, number_option, print_figures, to_draw
 
 import click
 import keras
@@ -144,9 +144,9 @@ def draw_cliff(axes: Axes, ways: dict[str, np.ndarray]) -> None:
 
 @click.command()
 @click.argument("picture", type=PICTURE, callback=to_draw)
-@click.option("--steps", default=100, show_default=True, help="Length of the sequences.")
-@click.option("--updates", default=500, show_default=True, help="Of the weights, in the middle.")
-@click.option("--units", default=32, show_default=True, help="Units of the layers.")
+@number_option("--steps", 100, "Length of the sequences.")
+@number_option("--updates", 500, "Of the weights, in the middle.")
+@number_option("--units", 32, "Units of the layers.")
 @click.option("--seed", default=1, show_default=True, help="Of the weights and the sequences.")
 def main(picture: Path, steps: int, updates: int, units: int, seed: int) -> None:
     """Draw how gradients vanish and explode, and what clipping does, into the file PICTURE."""

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from examples_in_hand import load_example
 
 import charrnn
 
@@ -62,3 +64,10 @@ def test_every_program_says_what_to_expect_has_a_test_and_stands_in_the_readme(p
     assert "What to expect: " in ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     assert (Path(__file__).parent / f"test_example_{path.stem}.py").exists()
     assert f"](examples/{path.name}) |" in (EXAMPLES.parent / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_no_program_takes_a_number_of_units_below_one(path):
+    result = CliRunner().invoke(load_example(path.stem).main, ["--units", "0"])
+    assert result.exit_code == 2
+    assert "0 is not in the range x>=1" in result.output
