@@ -357,6 +357,16 @@ def test_halves_of_a_batch_give_what_the_whole_gives(mask, monkeypatch):
             np.testing.assert_allclose(one, other, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.compiled
+def test_batches_of_other_sizes_may_follow_one_another_outside_of_a_graph():
+    layer, x = RNN("rnn", U), tf.constant(sequences(4, T, D))
+    for size in (4, 2):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(layer(x[:size], training=True))
+        assert np.all(tape.gradient(loss, x)[:size] != 0)
+
+
 @pytest.mark.parametrize(
     ("cores", "size", "pays"), [(2, 32, True), (1, 32, False), (2, 4, False), (2, 1024, False)]
 )

@@ -93,6 +93,8 @@ def run_backward(
         weights = {name: each + other.weights[name] for name, each in one.weights.items()}
         return Inputs(joined(one.x, other.x), None, joined(one.state, other.state), weights)
 
+    if any(each.shape.num_elements() == 0 for each in tf.nest.flatten(kept[1])):
+        return whole()  # of the other half nothing was kept, however open the size is here
     result: Inputs = either(batch_size(inputs.x), plan.units, halves, whole)
     return result
 
