@@ -320,6 +320,8 @@ def test_what_is_trained_is_told_and_why(corpus: Path) -> None:
     assert re.search(r"^60 s here: about [\d,]+ passes over the text$", told, re.MULTILINE)
     assert " parameters, step 0\n" in told
     assert checkpoints.load(Run(ROOT / "timed").last).config.model.dropout > 0.2
+    told = interrupted(*stopped, "--name", "unplanned").err
+    assert "\nat most 5 min here: about 50 passes over the text\n" in told
 
 
 def test_a_size_is_for_a_new_run(fox: Run) -> None:

@@ -180,6 +180,16 @@ def test_a_plan_by_epochs_tells_its_passes_itself() -> None:
     assert steps.passes(Config()) == pytest.approx(1000 * 16 * 64 / 1_000_000)
 
 
+def test_a_time_that_ends_with_the_passes_gets_what_so_many_epochs_get() -> None:
+    """Without a plan, a small text is read fifty times: the time left over teaches nothing."""
+    given = {"units": 384, "layers": 1}
+    small = dataclasses.replace(TEXT, characters=50_000)
+    timed = for_time(300, small, most_passes=5.0)
+    by_epochs = dataclasses.replace(small, plan=Plan(epochs=5))
+    assert timed.passes(Config()) == 5 < for_time(300, small).passes(Config())
+    assert advise(timed, given) == advise(by_epochs, given) != advise(for_time(300, small), given)
+
+
 def test_the_cost_counts_the_products_of_each_character() -> None:
     config = Config.of(units=10, embedding=4)
     recurrent, output, kernel = 10 * 40, 10 * 66, 4 * 40

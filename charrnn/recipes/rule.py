@@ -11,6 +11,7 @@ Chinese, a list of words, C headers and Python's standard library, 0.1 to 11 mil
 long. "large" was tried on tiny Shakespeare alone.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -66,6 +67,7 @@ class Task:
         plan: How long to train.
         seconds: The time of the plan, where it is one by time.
         rate: Operations a second that the machine does; needed for a plan by time.
+        most_passes: A plan by time ends after so many passes over the text, if not before.
     """
 
     characters: int
@@ -73,6 +75,7 @@ class Task:
     plan: Plan
     seconds: float | None = None
     rate: float = 0.0
+    most_passes: float = math.inf
 
     def learnt(self, config: Config) -> float:
         """How many characters a network of this configuration will have learnt from."""
@@ -82,7 +85,8 @@ class Task:
             return float(self.plan.steps * config.training.batch_size * config.training.seq_length)
         assert self.seconds is not None
         training = max(1.0, self.seconds - SECONDS_BEFORE_TRAINING)
-        return training * characters_per_second(config, self.vocabulary_size, self.rate)
+        learnt = training * characters_per_second(config, self.vocabulary_size, self.rate)
+        return min(learnt, self.most_passes * self.characters)
 
     def passes(self, config: Config) -> float:
         """How often it will have read the text."""

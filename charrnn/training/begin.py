@@ -4,6 +4,7 @@ A plan for some time begins earlier, when training was asked for: `spent` second
 since, for the most part while TensorFlow was imported.
 """
 
+import math
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -40,7 +41,7 @@ from charrnn.training.notes import (
     describe_restart,
     describe_workers,
 )
-from charrnn.training.plan import seconds_of
+from charrnn.training.plan import DEFAULT_EPOCHS, seconds_of
 from charrnn.training.planning import set_cadence, set_plan
 from charrnn.training.regrouping import regrouped
 from charrnn.training.same_text import refuse_another, refuse_changed
@@ -95,7 +96,8 @@ def advised(
     if plan.needs_speed:
         rate = operations_per_second() * workers
         left = seconds_of(plan) - (time.perf_counter() - begin)
-        task = replace(task, seconds=left, rate=rate)
+        most = DEFAULT_EPOCHS if plan.empty else math.inf
+        task = replace(task, seconds=left, rate=rate, most_passes=most)
     config = advise(task, settings, plan.size)
     yield from describe_recipe(task, config)
     return config

@@ -61,7 +61,8 @@ def describe_recipe(task: Task, config: Config) -> Iterator[Note]:
     model, passes = config.model, task.passes(config)
     often = counted_passes(passes)
     if task.seconds is not None:
-        yield Note(f"{duration(seconds_of(task.plan))} here: about {often} over the text")
+        most = "at most " if task.plan.empty else ""
+        yield Note(f"{most}{duration(seconds_of(task.plan))} here: about {often} over the text")
     sizes = ", ".join(map(str, dict.fromkeys(model.layer_units)))
     yield Note(
         f"the network: {counted(model.layers or 1, 'layer')} of {sizes} {model.cell} cells, batches"
