@@ -28,12 +28,12 @@ class Evaluator:
 
     def __init__(self, model: keras.Model, config: ModelConfig, vocabulary_size: int) -> None:
         self._model, self._config = model, config
-        self._most_streams = max(1, min(STREAMS, LOGITS_IN_MEMORY // (WINDOW * vocabulary_size)))
+        self._vocabulary_size = vocabulary_size
         self._window_loss = compile_function(self._traced_window_loss, config)
 
     def streams(self, ids: np.ndarray) -> Streams:
         """The ids cut for evaluation."""
-        count = min(self._most_streams, max(1, (len(ids) - 1) // (2 * WARMUP)))
+        count = min(self._most_streams(WINDOW), max(1, (len(ids) - 1) // (2 * WARMUP)))
         return Streams(ids, count, WINDOW, WARMUP)
 
     def probe(self, ids: np.ndarray) -> tuple[Callable[[], float], int]:
@@ -72,17 +72,22 @@ class Evaluator:
             unknown: As in `score`.
         """
         rng = np.random.default_rng(COLD_SEED)
-        calls = -(-(len(ids) - 1) // (window * self._most_streams))
-        state = zero_state(self._config, self._most_streams)
-        mask = tf.ones((self._most_streams, window))
+        streams = self._most_streams(window)
+        calls = -(-(len(ids) - 1) // (window * streams))
+        state = zero_state(self._config, streams)
+        mask = tf.ones((streams, window))
         total, unknowns = 0.0, 0
         for _ in range(calls):
-            place = rng.integers(0, len(ids) - window, (self._most_streams, 1)) + np.arange(window)
+            place = rng.integers(0, len(ids) - window, (streams, 1)) + np.arange(window)
             inputs, targets = (ids[place + ahead].astype(np.int32) for ahead in (0, 1))
             total += float(self._window_loss(*map(tf.constant, (inputs, targets)), mask, state)[0])
             unknowns += int((targets == unknown).sum())
-        characters = calls * window * self._most_streams
+        characters = calls * window * streams
         return Score(characters, total / characters, unknowns)
+
+    def _most_streams(self, window: int) -> int:
+        """How many streams are read at once, so that a window's logits [B, T, V] fit in memory."""
+        return max(1, min(STREAMS, LOGITS_IN_MEMORY // (window * self._vocabulary_size)))
 
     def _traced_window_loss(
         self, inputs: Tensor, targets: Tensor, mask: Tensor, state: State

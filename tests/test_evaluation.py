@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn import dynamic
+from charrnn import dynamic, evaluation
 from charrnn.config import Config
 from charrnn.dynamic import DynamicEvaluator
 from charrnn.evaluation import Evaluator
@@ -59,6 +59,14 @@ def test_cold_windows_are_always_the_same_and_as_many_as_the_text_has(network) -
     assert score == evaluator.score_cold(ids, 16, unknown=4)
     assert 9_000 <= score.characters < 9_000 + 64 * 16
     assert score.unknown == pytest.approx(score.characters / 5, rel=0.2)
+
+
+def test_long_cold_windows_are_read_a_few_at_a_time(network, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """Their logits fit in memory, and no more is read than the text has."""
+    monkeypatch.setattr(evaluation, "LOGITS_IN_MEMORY", 2 * 100 * VOCABULARY_SIZE)
+    evaluator = Evaluator(network, CONFIG, VOCABULARY_SIZE)
+    assert evaluator.score_cold(text(401), 100).characters == 400
+    assert evaluator.score_cold(text(401), 400).characters == 400
 
 
 # -- Dynamic evaluation ------------------------------------------------------------------
