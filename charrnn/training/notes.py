@@ -40,7 +40,8 @@ def announce(selection: Selection) -> Iterator[Note]:
 def describe(corpus: Corpus, config: Config) -> Iterator[Note]:
     """Note the sizes of the corpus and of its parts, and how many characters are unknown."""
     info = corpus.info
-    kind = "bytes" if config.text.bytes else "characters"
+    one = "byte" if config.text.bytes else "character"
+    kind = f"{one}s"
     yield Note(
         f"{info.length:,} {kind}, {len(corpus.vocabulary.characters):,} distinct;"
         f" {len(corpus.train):,} for training, {len(corpus.validation):,} for validation"
@@ -49,7 +50,7 @@ def describe(corpus: Corpus, config: Config) -> Iterator[Note]:
         yield Note(f"{info.folded:,} rare {kind} count as unknown (`min_count`)")
     elif info.unknown:
         yield Note(
-            f"{info.unknown:,} {kind} that do not occur in the training part count as unknown"
+            f"not in the training part, and so read as unknown: {counted(info.unknown, one)}"
         )
     limit = config.training.eval_chars
     if 0 < limit < len(corpus.validation):
