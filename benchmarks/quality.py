@@ -219,7 +219,8 @@ def report(
     parts = [INTRODUCTION]
     for machine in dict.fromkeys(each["machine"] for each in lines):
         rows = [row(group) for key, group in groups.items() if key[0] == machine]
-        about = f"## {machine}\n\n{lines[0]['versions']}.\n"
+        used = dict.fromkeys(each["versions"] for each in lines if each["machine"] == machine)
+        about = f"## {machine}\n\n{'; '.join(used)}.\n"
         parts.append("\n".join([about, HEAD, *rows, ""]))
     out.write_text("\n".join(parts), encoding="utf-8")
     if plot is not None:
