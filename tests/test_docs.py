@@ -17,6 +17,8 @@ from charrnn.training.optimizers import OPTIMIZERS
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md"))}
 
+MARKDOWN = [path for pattern in ("*.md", "*/*.md") for path in sorted(DOCS.parent.glob(pattern))]
+
 
 @pytest.mark.parametrize("name", sorted(CELLS))
 def test_every_cell_has_its_row(name):
@@ -46,6 +48,13 @@ def test_options_and_files_named_exist(page):
         assert option in shown + scripts
     for path in re.findall(r"\b(?:charrnn|benchmarks|tests|docs)/[\w/]+(?:\.\w+)?", text):
         assert (DOCS.parent / path).exists(), path
+
+
+@pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: path.name)
+def test_every_table_has_its_head_and_no_gap(path):
+    """Rows after an empty line are no table, but a paragraph full of bars."""
+    for table in re.findall(r"(?:^\|.*\n)+", path.read_text(encoding="utf-8"), re.MULTILINE):
+        assert re.match(r".*\n\|(?: ?-+ ?\|)+\n", table), table
 
 
 def python_blocks(path):
