@@ -26,6 +26,7 @@ from charrnn.text.streams import Streams
 from charrnn.training.events import Note, Stepped
 from charrnn.workers import facts, meeting, tensors
 from charrnn.workers.cluster import Address, Cluster, cluster_of, from_tf_config, share
+from charrnn.workers.line import END, Line
 from charrnn.workers.messages import HEAD, LONGEST_DATA, MAGIC, Message, receive, send
 from charrnn.workers.ring import Ring
 from charrnn.workers.team import Leader
@@ -383,6 +384,16 @@ def test_a_port_that_is_taken_is_an_error_in_a_line() -> None:
         assert cluster is not None
         with pytest.raises(WorkerError, match="cannot listen there: address already in use"):
             Leader(cluster, {})
+
+
+def test_a_connection_that_is_closed_after_the_end_is_no_failure() -> None:
+    here, there = socket.socketpair()
+    with there:
+        send(there, Message(END))
+    line = Line(here, "worker 0")
+    assert [waiting for waiting in line.expect(END) if waiting is not None] == []
+    line.close()
+    line.check()
 
 
 @pytest.mark.parametrize(

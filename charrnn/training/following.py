@@ -23,6 +23,7 @@ from charrnn.training.machine import use_threads
 from charrnn.training.notes import announce, describe_cores
 from charrnn.types import PathLike
 from charrnn.workers import tensors
+from charrnn.workers.line import END
 from charrnn.workers.messages import Message
 from charrnn.workers.team import Follower, number
 
@@ -85,7 +86,7 @@ def obey(
     before = False
     while True:
         message = yield from told_of(team.receive())
-        if message.kind == "end":
+        if message.kind == END:
             yield Note("worker 0 has ended the training; the run is in its folder")
             return
         if message.kind == "step":

@@ -19,7 +19,7 @@ SILENCE_SECONDS = 30.0
 """After so long without one a worker counts as lost."""
 PAUSE_SECONDS = 1.0
 AGAIN = "when it can run again, start all workers with `resume`: the last checkpoint is whole"
-BEAT, ERROR = "beat", "error"
+BEAT, ERROR, END = "beat", "error", "end"
 
 
 class Line:
@@ -108,6 +108,8 @@ class Line:
                     raise WorkerError(str(message.fields.get("text", "")))
                 if message.kind != BEAT:
                     self._received.put(message)
+                if message.kind == END:
+                    return  # that the connection is closed then is no failure
         except (OSError, ValueError, WorkerError) as error:
             self._failure = error if isinstance(error, WorkerError) else lost(self.peer, error)
             self._received.put(self._failure)

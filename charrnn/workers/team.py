@@ -23,7 +23,7 @@ from charrnn.plain import typed
 from charrnn.workers import meeting
 from charrnn.workers.cluster import Cluster, share
 from charrnn.workers.facts import Facts, compare, compare_texts
-from charrnn.workers.line import AGAIN, ERROR, Line, lost
+from charrnn.workers.line import AGAIN, END, ERROR, Line, lost
 from charrnn.workers.messages import Message
 from charrnn.workers.ring import Ring
 
@@ -104,7 +104,7 @@ class Team:
         the next worker 0.
         """
         self._listener.close()
-        last = Message("end")
+        last = Message(END)
         if error is not None:
             last = Message(ERROR, {"text": self._told(error)})
         for line in self._lines.values():
