@@ -50,20 +50,24 @@ def test_over_fitting_is_told_once_where_it_is_first_seen(
 
 def test_over_fitting_names_both_losses_and_the_ways_out() -> None:
     (note,) = over_fitting(curve((1.5, 1.4), (1.2, 1.5)))
-    for word in ("1.400", "step 100", "1.500", "`dropout`", "`size`", "`patience 3`"):
+    for word in ("1.400", "step 100", "1.500", "`dropout`", "`recurrent_dropout`", "`patience 3`"):
         assert word in note.message
+    (note,) = over_fitting(curve((1.5, 1.4), (1.2, 1.5)), patience=5)
+    assert "patience" not in note.message
 
 
 @pytest.mark.parametrize(
     ("losses", "falling"),
     [
         ([(1.6, 1.5), (1.45, 1.42)], True),
+        ([(1.62, 1.6), (1.6, 1.59), (1.6, 1.585)], False),
+        ([(1.62, 1.6), *[(1.6, 1.59)] * 7, (1.6, 1.57), (1.6, 1.575), (1.6, 1.569)], True),
         ([(1.6, 1.5), (1.2, 1.42)], False),
         ([(1.6, 1.4), (1.5, 1.45)], False),
         ([(1.6, 1.5)], False),
         ([(1.6, None), (1.5, None)], False),
     ],
-    ids=["falling", "by heart", "risen", "one", "no validation text"],
+    ids=["falling", "flat", "falling late", "by heart", "risen", "one", "no validation text"],
 )
 def test_a_plan_too_short_is_told(
     losses: list[tuple[float | None, float | None]], falling: bool

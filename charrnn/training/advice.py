@@ -12,15 +12,23 @@ RISEN = 0.01
 """Validation is said to rise where it is above its lowest by this share."""
 GAP = 0.03
 """A network still learns what holds for other texts too where its validation loss is above its
-training loss by at most this share."""
+training loss by at most this share,"""
+FALLEN, LATE = 0.01, 0.75
+"""and where the validation loss has fallen by the first share since the second one of the plan."""
 
 
-def over_fitting(evaluations: Sequence[Evaluated]) -> Iterator[Note]:
-    """Note that validation rises while training falls, at the evaluation that first shows it."""
+def over_fitting(evaluations: Sequence[Evaluated], patience: int | None = None) -> Iterator[Note]:
+    """Note that validation rises while training falls, at the evaluation that first shows it.
+
+    Args:
+        evaluations: Those of the plan so far.
+        patience: What the user asked for, who need not be told of it then.
+    """
     if rising(evaluations) and not any(map(rising, heads(evaluations))):
+        early = "" if patience else "; `patience 3` ends such a run early"
         yield Note(
-            f"{by_heart(evaluations)}. The best weights are kept. More text,"
-            " a higher `dropout` or a smaller `size` helps; `patience 3` ends such a run early"
+            f"{by_heart(evaluations)}. The best weights are kept. More text, or a higher `dropout`"
+            f" or `recurrent_dropout`, helps{early}"
         )
 
 
@@ -55,14 +63,26 @@ def rising(evaluations: Sequence[Evaluated]) -> bool:
 
 def still_falling(evaluations: Sequence[Evaluated]) -> Iterator[Note]:
     """Note that the plan was too short for the network: it has not begun to learn by heart."""
-    if len(evaluations) < 2 or not evaluations[-1].is_best:
-        return
-    val, train = evaluations[-1].val_loss_nats, evaluations[-1].train_loss_nats
-    if val is not None and train is not None and val <= (1 + GAP) * train:
+    if falling_fast(evaluations) and learns_for_others(evaluations[-1]):
         yield Note(
-            "the validation loss was still falling: a longer plan gives a better model, or train"
-            " this one further with `resume` and `time 10m`"
+            "the validation loss was still falling fast: a longer plan gives a better model, or"
+            " train this one further with `resume` and `time 10m`"
         )
+
+
+def falling_fast(evaluations: Sequence[Evaluated]) -> bool:
+    """Whether the last validation loss is the lowest, and clearly below the one before the end."""
+    if not evaluations or not evaluations[-1].is_best:
+        return False
+    late = [each for each in evaluations[:-1] if each.step <= LATE * evaluations[-1].step]
+    before = late[-1].val_loss_nats if late else None
+    return before is not None and validation(evaluations[-1]) < (1 - FALLEN) * before
+
+
+def learns_for_others(evaluated: Evaluated) -> bool:
+    """Whether the network knows other texts nearly as well as the one that it learns from."""
+    train = evaluated.train_loss_nats
+    return train is not None and validation(evaluated) <= (1 + GAP) * train
 
 
 def stopped_early(session: "Session") -> Iterator[Note]:

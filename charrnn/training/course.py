@@ -70,7 +70,7 @@ def what_is_due(session: Session) -> Iterator[Event]:
         yield from review(session, session.budget)
     if session.validator.due:
         yield session.evaluate()
-        yield from over_fitting(session.evaluations)
+        yield from over_fitting(session.evaluations, session.config.training.patience)
         yield from stopped_early(session)
     if session.saver.due:
         yield session.saver.save()
