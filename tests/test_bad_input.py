@@ -546,7 +546,7 @@ def test_memory_that_does_not_suffice(corpus: Path, monkeypatch: pytest.MonkeyPa
         raise MemoryError("Unable to allocate 4.00 TiB for an array")
 
     monkeypatch.setattr("charrnn.training.begin.initial_weights", exhausted)
-    line = refused("train", corpus, *TINY, notes=4)
+    line = refused("train", corpus, *TINY, notes=5)
     assert line.startswith("out of memory; lower --units")
 
 
@@ -559,7 +559,7 @@ def test_memory_that_does_not_suffice_tensorflow(
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
     monkeypatch.setattr("charrnn.training.step.set_weights", exhausted)
-    line = refused("train", corpus, *TINY, notes=4)
+    line = refused("train", corpus, *TINY, notes=5)
     assert line.startswith("out of memory; lower --units")
 
 

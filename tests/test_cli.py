@@ -315,7 +315,8 @@ def test_what_is_trained_is_told_and_why(corpus: Path) -> None:
     stopped = (events.Started, signal.SIGINT, corpus, *plain)
     told = interrupted(*stopped, "--epochs", 0.1).err
     assert "the network: 1 layer of 8 coupled cells, batches of 4 × 10 characters" in told
-    assert "weight decay 0.05, dropout 0, of the recurrent weights 0, for 0.1 of" in told
+    assert "the plan: about 0.1 of a pass over the text\n" in told
+    assert "learning rate 0.01, weight decay 0.05, dropout 0, recurrent dropout 0\n" in told
     told = interrupted(*stopped, "--time", "60s", "--name", "timed", "--size", "tiny").err
     assert re.search(r"^60 s here: about [\d,]+ passes over the text$", told, re.MULTILINE)
     assert " parameters, step 0\n" in told
@@ -628,7 +629,7 @@ def test_evaluation_leaves_no_file_behind(fox: Run) -> None:
 
 def test_evaluation_in_cold_windows_is_another_figure(fox: Run) -> None:
     cold = figures("evaluate", "--cold", "--window", 20)
-    assert cold["characters"] % 20 == 0
+    assert (cold["window"], cold["characters"] % 20) == (20, 0)
     assert cold["nats_per_char"] != figures("evaluate")["nats_per_char"]
     assert cold == figures("evaluate", "--cold", "--window", 20)
 

@@ -61,17 +61,19 @@ def describe_recipe(task: Task, config: Config) -> Iterator[Note]:
     """Note what is trained and why: how often the text will be read, the network, and dropout."""
     model, passes = config.model, task.passes(config)
     often = counted_passes(passes)
-    if task.seconds is not None:
-        most = "at most " if task.plan.empty else ""
-        yield Note(f"{most}{duration(seconds_of(task.plan))} here: about {often} over the text")
+    most = "at most " if task.plan.empty else ""
+    plan = "the plan" if task.seconds is None else f"{duration(seconds_of(task.plan))} here"
+    yield Note(f"{most}{plan}: about {often} over the text")
     sizes = ", ".join(map(str, dict.fromkeys(model.layer_units)))
     yield Note(
         f"the network: {counted(model.layers or 1, 'layer')} of {sizes} {model.cell} cells, batches"
         f" of {config.training.batch_size} × {config.training.seq_length} characters"
     )
-    dropout = f"dropout {model.dropout:g}, of the recurrent weights {model.recurrent_dropout:g}"
-    decay = f"weight decay {config.training.weight_decay:g}"
-    yield Note(f"{decay}, {dropout}, for {often} over the text; any setting that you name is kept")
+    yield Note(
+        f"learning rate {config.training.learning_rate:g}, weight decay"
+        f" {config.training.weight_decay:g}, dropout {model.dropout:g}, recurrent dropout"
+        f" {model.recurrent_dropout:g}"
+    )
 
 
 def counted_passes(passes: float) -> str:

@@ -83,7 +83,8 @@ def evaluate_command(
     score = partial(
         model.evaluate, *files, part="test" if test else "validation", encoding=encoding
     )
-    figures = figures_of(score(cold=(window or WINDOW) if cold else None))
+    window = (window or WINDOW) if cold else None
+    figures = figures_of(score(cold=window)) | ({"window": window} if window else {})
     if dynamic:
         beside = figures_of(score(dynamic=True))
         figures |= {f"dynamic_{name}": beside[name] for name in LOSSES}
