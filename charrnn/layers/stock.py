@@ -1,4 +1,4 @@
-"""LSTM and GRU with the arguments, their order and the start of Keras's own layers."""
+"""LSTM and GRU with the arguments and the start of Keras's own layers."""
 
 from typing import Any
 
@@ -13,10 +13,24 @@ ONLY = {"activation": "tanh", "recurrent_activation": "sigmoid"}
 
 
 class Stock(RNN):
-    """A layer whose cell Keras has too."""
+    """A layer whose cell Keras has too.
+
+    Keras's arguments `implementation` and `use_cudnn` are taken, and without effect.
+    """
 
     extra: tuple[str, ...] = ()
     """Arguments that it has beside those of `RNN`."""
+
+    def __init__(
+        self,
+        cell: str,
+        units: int,
+        *,
+        implementation: Any = 2,
+        use_cudnn: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(cell, units, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config() | {name: getattr(self, name) for name in self.extra}
@@ -38,8 +52,7 @@ class LSTM(Stock):
         recurrent_initializer: Starts U.
         bias_initializer: Starts b.
         unit_forget_bias: Whether b_f starts at one, whatever the initializer.
-        use_cudnn: Taken, and without effect.
-        **kwargs: Whatever else `RNN` takes.
+        **kwargs: Whatever else `RNN` takes, and Keras's `implementation` and `use_cudnn`.
 
     Raises:
         ConfigError: An argument asks for what there is not.
@@ -57,7 +70,6 @@ class LSTM(Stock):
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
         unit_forget_bias: bool = True,
-        use_cudnn: Any = "auto",
         **kwargs: Any,
     ) -> None:
         require_only(activation=activation, recurrent_activation=recurrent_activation)
@@ -90,8 +102,7 @@ class GRU(Stock):
         recurrent_initializer: Starts U.
         bias_initializer: Starts b.
         reset_after: Whether the reset comes after the recurrent product.
-        use_cudnn: Taken, and without effect.
-        **kwargs: Whatever else `RNN` takes.
+        **kwargs: Whatever else `RNN` takes, and Keras's `implementation` and `use_cudnn`.
 
     Raises:
         ConfigError: An argument asks for what there is not.
@@ -109,7 +120,6 @@ class GRU(Stock):
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
         reset_after: bool = True,
-        use_cudnn: Any = "auto",
         **kwargs: Any,
     ) -> None:
         functions = {"activation": activation, "recurrent_activation": recurrent_activation}
