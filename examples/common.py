@@ -107,10 +107,10 @@ def print_figures(measure: str, figures: Sequence[tuple[str, str]]) -> None:
         click.echo(f"  {name:<{width}}  {figure}")
 
 
-def number_option(name: str, default: int, text: str) -> Callable:
-    """A command-line option that takes a number from 1 on, with its line of help."""
+def number_option(name: str, default: int, text: str, least: int = 1) -> Callable:
+    """A command-line option that takes a number from `least` on, with its line of help."""
     return click.option(
-        name, default=default, type=click.IntRange(min=1), show_default=True, help=text
+        name, default=default, type=click.IntRange(min=least), show_default=True, help=text
     )
 
 

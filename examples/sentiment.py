@@ -141,7 +141,7 @@ def bag(learnt: Texts, tested: Texts, most_words: int) -> float:
 @click.option(
     "--by", type=click.Choice(["words", "characters"]), default="words", show_default=True
 )
-@number_option("--reviews", 4000, "How many are generated.")
+@number_option("--reviews", 4000, "How many are generated.", least=20)
 @number_option("--longest", 400, "Symbols read of a text.")
 @number_option("--epochs", 8, "Passes over the texts.")
 @number_option("--units", 64, "Units of the recurrent layer.")
