@@ -101,8 +101,8 @@ class TrainingConfig(Settings):
     )
     stretch: int = setting(
         0,
-        "Windows that a stream reads before it goes on elsewhere in the text, from the zero state;"
-        " 0: each reads its part of the text from front to back.",
+        "Windows that a stream reads in a row before it jumps to another place of the text, where"
+        " its state is zero; 0: no jumps, each reads its part of the text from front to back.",
         low=0,
         high=1 << 40,
         advised=True,
@@ -153,7 +153,7 @@ class TrainingConfig(Settings):
     )
     patience: int | None = setting(
         None,
-        "Stop after so many evaluations in a row that are not lower than the lowest.",
+        "Stop when so many evaluations in a row bring no lower validation loss.",
         group="Plan",
         shown="the plan is carried out to its end",
         low=1,
@@ -217,7 +217,7 @@ class Plan(Settings):
     )
     size: str | None = setting(
         None,
-        "Size of the network, where no other setting names it.",
+        "Size of the network; `layers` and `units` go before it.",
         group="Network",
         shown=ADVISED,
         choices=SIZES,
