@@ -1,6 +1,7 @@
 """What the losses say is told, once and only where it holds; patience ends a plan."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,11 @@ def test_a_plan_too_short_is_told(
     notes = list(still_falling(curve(*losses)))
     assert len(notes) == falling
     assert all("`resume`" in note.message and "`time 10m`" in note.message for note in notes)
+
+
+def test_it_does_not_matter_at_which_step_of_the_run_the_plan_began() -> None:
+    resumed = [replace(each, step=10_000 + each.step) for each in curve((1.6, 1.5), (1.45, 1.42))]
+    assert len(list(still_falling(resumed))) == 1
 
 
 @pytest.mark.graphs

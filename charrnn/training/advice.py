@@ -14,7 +14,8 @@ GAP = 0.03
 """A network still learns what holds for other texts too where its validation loss is above its
 training loss by at most this share,"""
 FALLEN, LATE = 0.01, 0.75
-"""and where the validation loss has fallen by the first share since the second one of the plan."""
+"""and where the validation loss has fallen by the first share since the second share of the plan's
+evaluations, which are equally far apart."""
 
 
 def over_fitting(evaluations: Sequence[Evaluated], patience: int | None = None) -> Iterator[Note]:
@@ -71,11 +72,10 @@ def still_falling(evaluations: Sequence[Evaluated]) -> Iterator[Note]:
 
 
 def falling_fast(evaluations: Sequence[Evaluated]) -> bool:
-    """Whether the last validation loss is the lowest, and clearly below the one before the end."""
-    if not evaluations or not evaluations[-1].is_best:
+    """Whether the last validation loss is the lowest, and clearly below that of a while before."""
+    if len(evaluations) < 2 or not evaluations[-1].is_best:
         return False
-    late = [each for each in evaluations[:-1] if each.step <= LATE * evaluations[-1].step]
-    before = late[-1].val_loss_nats if late else None
+    before = evaluations[int(LATE * len(evaluations)) - 1].val_loss_nats
     return before is not None and validation(evaluations[-1]) < (1 - FALLEN) * before
 
 

@@ -58,7 +58,7 @@ def describe(corpus: Corpus, config: Config) -> Iterator[Note]:
 
 
 def describe_recipe(task: Task, config: Config) -> Iterator[Note]:
-    """Note what is trained and why: how often the text will be read, the network, and dropout."""
+    """Note what is trained and why: how often the text will be read, the network, and its rates."""
     model, passes = config.model, task.passes(config)
     often = counted_passes(passes)
     most = "at most " if task.plan.empty else ""
