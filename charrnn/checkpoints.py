@@ -4,10 +4,6 @@ The header's metadata has one entry, `charrnn`: JSON with the format version, th
 configuration, the vocabulary, the progress, when and by which version it was written, and the
 checksums (see `charrnn.tensor_file`).
 Tensors are named `weights/…`, and in a `last` checkpoint also `optimizer/…` and `state/…`.
-Where several workers learn by themselves between two exchanges, `weights/…` are those of the last
-exchange, and `outer/…` is the momentum of their changes. What is each worker's own has a row for
-each of W workers: `local/optimizer/…`, `local/counts`, and, between two exchanges,
-`local/weights/…`.
 
 What is verified when: the description always, and so are names, shapes and types of the
 tensors, held against the configuration; the numbers themselves (that none was altered, and
@@ -15,14 +11,10 @@ that all are finite) wherever they are read anyway. That is, always but where th
 a large file stay on disk to sample from.
 """
 
-import json
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-
-import numpy as np
 
 from charrnn import tensor_file
 from charrnn.cells import CELLS
@@ -33,27 +25,21 @@ from charrnn.network.layout import (
     Layout,
     check_finite,
     check_layout,
-    stacked,
     state_layout,
     weights_layout,
 )
 from charrnn.network.weights import below
 from charrnn.plain import filled, quoted, record, table, typed
-from charrnn.progress import COUNTED, Progress
+from charrnn.progress import Progress
 from charrnn.tensor_file import HEADER_SUM, TENSORS_SUM, StrangerError, TensorFile
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.types import Tensors
 from charrnn.version import __version__
 
-FORMAT = 6
-"""1: without the parts of a batch, and with rollbacks under another name; 1 and 2: with one
-checksum over description and tensors together."""
+FORMAT = 1
 KEY = "charrnn"
-PARTS = ("weights", "optimizer", "state", "outer", "local")
-CONTENTS = ("format", "config", "vocabulary", "progress")
-SINCE_3 = (HEADER_SUM, TENSORS_SUM, "written")
-OWN = {1: ("checksum",), 2: ("checksum",), 3: SINCE_3, 4: SINCE_3, 5: SINCE_3, 6: SINCE_3}
-"""What each format has beside these: its checksums, and since 3 when and by what it was written."""
+PARTS = ("weights", "optimizer", "state")
+CONTENTS = (HEADER_SUM, TENSORS_SUM, "format", "written", "config", "vocabulary", "progress")
 
 READ_WHOLE = 1 << 24
 """A file up to this size, in bytes, is read and verified sooner than anyone notices."""
@@ -100,7 +86,7 @@ class Written:
 
     @classmethod
     def of(cls, description: Mapping[str, object]) -> "Written":
-        """What a description of format 3 says of it; ValueError where it cannot be."""
+        """What a description says of it; ValueError where it cannot be."""
         written = filled(cls, description["written"], "written")
         datetime.fromisoformat(written.at)
         return written
@@ -145,10 +131,10 @@ def build(path: Path, *, mapped: bool) -> Checkpoint:
     """The checkpoint in a file, its tensors read or left on disk."""
     try:
         file = tensor_file.read(path, KEY, mapped=mapped)
-        version = check_format(path, file.description)
-        identity = verify(file, version, numbers=not mapped)
+        check_format(path, file.description)
+        verify(file, numbers=not mapped)
         check_cell(path, file.description)
-        checkpoint = decode(file, version, identity)
+        checkpoint = decode(file)
         check_tensors(checkpoint, numbers=not mapped)
     except StrangerError:
         raise stranger(path) from None
@@ -159,8 +145,8 @@ def build(path: Path, *, mapped: bool) -> Checkpoint:
     return checkpoint
 
 
-def check_format(path: Path, description: Mapping[str, object]) -> int:
-    """The version of the format; CheckpointError for one that is newer than this charrnn's."""
+def check_format(path: Path, description: Mapping[str, object]) -> None:
+    """Raise CheckpointError for a format that is newer than this charrnn's."""
     version: int = typed(int, description.get("format"), "format")
     if version > FORMAT:
         raise CheckpointError(
@@ -168,9 +154,8 @@ def check_format(path: Path, description: Mapping[str, object]) -> int:
             where=path,
             way_out="upgrade with: pip install --upgrade charrnn",
         )
-    if version not in OWN:
+    if version != FORMAT:
         raise ValueError(f"there is no format {version}")
-    return version
 
 
 def check_cell(path: Path, description: Mapping[str, object]) -> None:
@@ -185,34 +170,24 @@ def check_cell(path: Path, description: Mapping[str, object]) -> None:
         )
 
 
-def verify(file: TensorFile, version: int, *, numbers: bool) -> int:
-    """What tells the file from others: its checksum; ValueError where something was altered.
-
-    With `numbers` the tensors are verified too. Formats 1 and 2 have a single checksum, so that
-    without the numbers nothing of them can be.
-    """
-    record(file.description, (*OWN[version], *CONTENTS), "the description")
-    if version < 3:
-        stated: int = typed(int, file.description["checksum"], "checksum")
-        if numbers and stated != early_checksum(file.description, file.tensors):
-            raise ValueError("its checksum does not match")
-        return stated
+def verify(file: TensorFile, *, numbers: bool) -> None:
+    """Raise ValueError where something was altered; with `numbers`, in the tensors too."""
+    record(file.description, CONTENTS, "the description")
     file.check_header()
     Written.of(file.description)
     if numbers:
         file.check_tensors()
-    return int(str(file.description[HEADER_SUM]), 16)
 
 
-def decode(file: TensorFile, version: int, identity: int) -> Checkpoint:
+def decode(file: TensorFile) -> Checkpoint:
     """The checkpoint that a file describes; ValueError or ConfigError where it cannot be."""
     description = file.description
     return Checkpoint(
-        Config.from_json(description["config"], version),
+        Config.from_json(description["config"]),
         Vocabulary.from_json(description["vocabulary"]),
         Progress.from_json(description["progress"]),
         file.tensors,
-        identity,
+        int(str(description[HEADER_SUM]), 16),
     )
 
 
@@ -229,37 +204,14 @@ def check_tensors(checkpoint: Checkpoint, *, numbers: bool) -> None:
     check_layout(weights, weights_layout(config.model, checkpoint.vocabulary.size), "weights")
     if not checkpoint.weights_alone:
         check_layout(state, state_layout(config.model, config.training.batch_size), "states")
-    check_workers(checkpoint)
     if numbers:
         check_finite(weights, "weights")
         check_finite(state if checkpoint.progress.window else {}, "states")
-        check_finite(checkpoint.part("outer"), "outer momentum")
-        check_finite(checkpoint.part("local"), "workers' own tensors")
-
-
-def check_workers(checkpoint: Checkpoint) -> None:
-    """Raise ValueError unless what is each worker's own is there for all of them, or for none."""
-    layout = weights_layout(checkpoint.config.model, checkpoint.vocabulary.size)
-    local, outer = checkpoint.part("local"), checkpoint.part("outer")
-    check_layout(outer, layout if outer else {}, "outer momentum")
-    if not local:
-        return
-    workers, weights = checkpoint.progress.workers, below(local, "weights")
-    check_layout(weights, stacked(layout, workers) if weights else {}, "workers' own weights")
-    counts = {"counts": ((workers, len(COUNTED)), np.dtype(np.float64))}
-    rest = {n: each for n, each in local.items() if not n.startswith(("weights/", "optimizer/"))}
-    check_layout(rest, counts, "workers' own tensors")
 
 
 def check_optimizer(path: Path, checkpoint: Checkpoint, layout: Layout) -> None:
-    """Raise CheckpointError unless the optimizer's tensors are those of a layout, all finite.
-
-    Where each worker has its own, all of them are.
-    """
+    """Raise CheckpointError unless the optimizer's tensors are those of a layout, all finite."""
     slots = checkpoint.part("optimizer")
-    if checkpoint.part("local"):
-        slots = checkpoint.part("local/optimizer")
-        layout = stacked(layout, checkpoint.progress.workers)
     try:
         check_layout(slots, layout, "optimizer's tensors")
         check_finite(slots, "optimizer's tensors")
@@ -282,20 +234,3 @@ def damaged(path: Path, why: str) -> CheckpointError:
         way_out="restore the file, or use the run's other checkpoint"
         " (`which best` or `which last`; to train further, `init_from`)",
     )
-
-
-def early_checksum(description: Mapping[str, object], tensors: Tensors) -> int:
-    """CRC-32 of the description (without its checksum) and of every tensor: formats 1 and 2."""
-    value = 0
-    for piece in early_bytes(description, tensors):
-        value = zlib.crc32(piece, value)
-    return value
-
-
-def early_bytes(description: Mapping[str, object], tensors: Tensors) -> Iterator[bytes]:
-    """What that checksum covers, in a fixed order."""
-    rest = {name: value for name, value in description.items() if name != "checksum"}
-    yield json.dumps(rest, sort_keys=True).encode()
-    for name in sorted(tensors):
-        yield f"{name} {tensors[name].dtype} {tensors[name].shape}".encode()
-        yield np.asarray(tensors[name], order="C").tobytes()

@@ -94,5 +94,5 @@ class MissingPackageError(CharrnnError):
     """A package that this part of charrnn needs is not installed."""
 
 
-class WorkerError(CharrnnError):
-    """Another worker is lost, cannot be reached, or is to train something else than this one."""
+class RankError(CharrnnError):
+    """The ranks of a launcher cannot train together: one differs from the others, or MPI does."""

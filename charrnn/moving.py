@@ -17,7 +17,7 @@ from charrnn.runs import DEFAULT_ROOT, Run, find_run, plain_name
 from charrnn.types import PathLike
 
 ASIDE = ".aside-"
-HALF_MADE = (".lock", ".staging-*", ".settling", ".*.part", "worker-*")
+HALF_MADE = (".lock", ".staging-*", ".settling", ".*.part")
 """What a run's folder has beside the run: nothing that a copy takes along."""
 
 

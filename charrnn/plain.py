@@ -6,7 +6,7 @@ value of another type, a name too many or too few is a ValueError that names it.
 
 import json
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import fields
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -36,13 +36,11 @@ def table(value: object, name: str) -> dict[str, object]:
     return value
 
 
-def record(
-    value: object, names: Iterable[str], name: str, optional: Collection[str] = ()
-) -> dict[str, object]:
-    """An object that has to have these names and no others, but for the optional ones."""
+def record(value: object, names: Iterable[str], name: str) -> dict[str, object]:
+    """An object that has to have these names and no others."""
     given, names = table(value, name), dict.fromkeys(names)
     for each in names:
-        if each not in given and each not in optional:
+        if each not in given:
             raise ValueError(f"{name} lacks {quoted(each)}")
     for each in given:
         if each not in names:
@@ -50,18 +48,12 @@ def record(
     return given
 
 
-def filled(kind: type[Item], value: object, name: str, optional: Collection[str] = ()) -> Item:
-    """A dataclass from an object with a value for each field; the optional may be absent."""
+def filled(kind: type[Item], value: object, name: str) -> Item:
+    """A dataclass from an object with a value for each field."""
     hints = get_type_hints(kind)
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    given = record(value, names, name, optional)
-    return kind(
-        **{
-            each: typed(hints[each], given[each], f"{name}.{each}")
-            for each in names
-            if each in given
-        }
-    )
+    given = record(value, names, name)
+    return kind(**{each: typed(hints[each], given[each], f"{name}.{each}") for each in names})
 
 
 def typed(kind: object, value: object, name: str) -> Any:

@@ -1,27 +1,11 @@
 """How far a run has come: what its checkpoints tell of it, and its training counts."""
 
-import math
 from dataclasses import asdict, dataclass
 
-from charrnn.plain import at_least, filled, table
+from charrnn.plain import at_least, filled
 
-RENAMED = {"returns": "rollbacks"}
-"""Fields of `Progress` that early checkpoints know by another name."""
-LATER = ("filled_windows", "machine", "decay_from", "decayed", "stale_evaluations", "workers")
-"""Fields of `Progress` that early checkpoints lack."""
-POSITIVE = ("windows", "eval_every", "checkpoint_every", "workers")
+POSITIVE = ("windows", "eval_every", "checkpoint_every", "ranks")
 """Fields of `Progress` that are 1 at the least; no other is below 0."""
-
-COUNTED = (
-    "loss_sum",
-    "filled_windows",
-    "norm_sum",
-    "clipped_steps",
-    "counted_steps",
-    "skipped_steps",
-    "skipped_in_a_row",
-)
-"""Fields of `Progress` that each of several workers counts by itself between two exchanges."""
 
 
 @dataclass
@@ -65,7 +49,7 @@ class Progress:
     """Time that training has taken so far, in all sessions of the run together."""
     machine: str = ""
     """The processor and the libraries that the latest session ran on; "" is not known."""
-    workers: int = 1
+    ranks: int = 1
     """How many processes trained together in the latest session."""
     loss_sum: float = 0.0
     """Sum of the losses of all finite steps since the last evaluation, in nats per character, each
@@ -81,18 +65,8 @@ class Progress:
 
     @classmethod
     def from_json(cls, data: object) -> "Progress":
-        """Read the progress in a checkpoint; ValueError where it cannot be one.
-
-        Early checkpoints call `rollbacks` "returns", count every window as full, and may have a
-        best loss that is no number.
-        """
-        given = {RENAMED.get(name, name): each for name, each in table(data, "progress").items()}
-        best = given.get("best_loss_nats")
-        if isinstance(best, float) and not math.isfinite(best):
-            given["best_loss_nats"] = None
-        progress = filled(cls, given, "progress", LATER)
-        if "filled_windows" not in given:
-            progress.filled_windows = float(progress.counted_steps)
+        """Read the progress in a checkpoint; ValueError where it cannot be one."""
+        progress = filled(cls, data, "progress")
         at_least(0, {name: each for name, each in asdict(progress).items() if name != "machine"})
         at_least(1, {name: getattr(progress, name) for name in POSITIVE})
         return progress

@@ -30,10 +30,10 @@ class Summary:
     progress: Progress
     parameters: int
     vocabulary_size: int
-    version: str | None
-    """Of the charrnn that wrote the checkpoint; early ones do not tell."""
+    version: str
+    """Of the charrnn that wrote the checkpoint."""
     written: datetime
-    """When the checkpoint was written, as it says itself or else the file system."""
+    """When the checkpoint was written."""
     corpus: tuple[str, ...]
     """The files that the run learns; none where the corpus does not lie beside it."""
     characters: int | None
@@ -68,7 +68,7 @@ def summarize(path: Path) -> Summary:
     """The summary of a checkpoint; CheckpointError where its head cannot be read."""
     try:
         description, parameters = read_head(path)
-        written = Written.of(description) if "written" in description else None
+        written = Written.of(description)
         model = description["config"]["model"]
         units = model["units"]
         corpus, started = corpus_beside(path)
@@ -81,8 +81,8 @@ def summarize(path: Path) -> Summary:
             progress=Progress.from_json(description["progress"]),
             parameters=parameters,
             vocabulary_size=len(description["vocabulary"]["characters"]) + 1,
-            version=written.version if written else None,
-            written=datetime.fromisoformat(written.at) if written else modified(path),
+            version=written.version,
+            written=datetime.fromisoformat(written.at),
             corpus=corpus.sources if corpus else (),
             characters=corpus.length if corpus else None,
             fingerprint=corpus.fingerprint if corpus else None,
@@ -97,7 +97,8 @@ def summarize(path: Path) -> Summary:
 def read_head(path: Path) -> tuple[dict[str, Any], int]:
     """A checkpoint's description, and how many numbers its weights have."""
     file = tensor_file.read(path, KEY, mapped=True)
-    verify(file, check_format(path, file.description), numbers=False)
+    check_format(path, file.description)
+    verify(file, numbers=False)
     return file.description, sum(weight.size for weight in below(file.tensors, "weights").values())
 
 

@@ -4,29 +4,25 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from conftest import SMALL
 
 from charrnn import checkpoints
 from charrnn.config import Config, Plan
 from charrnn.runs import Run
-from charrnn.text.corpus import Corpus, encode_corpus
+from charrnn.text.corpus import encode_corpus
 from charrnn.text.sources import select
 from charrnn.training import course, planning, speed
 from charrnn.training.budget import OUTSIDE_SECONDS, Budget
 from charrnn.training.events import Evaluated, Note, Saved, Started, Stepped
 from charrnn.training.fitting import fitted
-from charrnn.training.leading import RoundsLearner
-from charrnn.training.learner import Learner
-from charrnn.training.local_steps import LocalTrainer
+from charrnn.training.learner import learner_of
 from charrnn.training.plan import evaluation_characters, evaluations_in, plan_steps
 from charrnn.training.planning import set_plan
+from charrnn.training.ranks import ALONE
 from charrnn.training.session import Session
-from charrnn.training.step import Outcome, Trainer
-from charrnn.workers.cluster import Address, Cluster
+from charrnn.training.step import Outcome
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -68,48 +64,10 @@ class Machine:
         return 2.0 - 0.01 * self.started[1]
 
 
-class Alone:
-    """A team of one worker, which notes what it would tell the others."""
-
-    def __init__(self) -> None:
-        self.cluster, self.told = Cluster((Address("here", 1),), 0), []
-
-    def share(self, streams: int) -> slice:
-        """All streams."""
-        return slice(0, streams)
-
-    def sum(self, vector: np.ndarray) -> np.ndarray:
-        """The vector itself."""
-        return vector
-
-    def tell(self, kind: str, fields: dict[str, object], data: bytes = b"") -> None:
-        """Note it."""
-        self.told.append((kind, fields))
-
-    def tell_each(self, kind: str, fields: dict[str, object], data: object) -> None:
-        """There is nobody."""
-
-    def collect(self, kind: str) -> list[object]:
-        """There is nobody."""
-        return []
-
-
-def alone(corpus: Corpus, config: Config) -> Learner:
-    """A learner of one process."""
-    return Learner(corpus, config, Trainer(config, corpus.vocabulary.size))
-
-
-def in_rounds(corpus: Corpus, config: Config) -> Learner:
-    """A learner that exchanges what it has learnt, with nobody."""
-    team: Any = Alone()
-    return RoundsLearner(corpus, config, LocalTrainer(config, corpus.vocabulary.size, team), team)
-
-
 def simulated(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     machine: Machine,
-    make: Callable[[Corpus, Config], Learner] = alone,
     **settings: object,
 ) -> Session:
     """A session whose steps and evaluations take the machine's time."""
@@ -119,7 +77,7 @@ def simulated(
     config = Config.of(**{**SMALL, "sample_every": 0, "schedule": "linear", **settings})
     corpus = encode_corpus(select([text], config.text).sources, config.text, tmp_path)
     config = fitted(corpus, config)
-    session = Session(Run(tmp_path), corpus, config, make(corpus, config))
+    session = Session(Run(tmp_path), corpus, config, learner_of(corpus, config, ALONE))
     monkeypatch.setattr(session.learner.trainer, "step", machine.step)
     monkeypatch.setattr(session.validator, "loss_nats", machine.loss_nats)
     monkeypatch.setattr(session.validator.evaluator, "probe", lambda ids: (machine.window, WINDOWS))
@@ -179,36 +137,6 @@ def test_a_plan_ends_with_its_time(
     assert checkpoints.load(session.run.last).progress.step == progress.end
     started = next(event for event in history if isinstance(event, Started))
     assert started.seconds == 120
-
-
-@pytest.mark.parametrize("step_seconds", [steady, slower, faster])
-@pytest.mark.parametrize("settings", [{}, {"eval_every": 100}])
-def test_where_workers_exchange_seldom_the_plan_ends_with_its_time_and_an_exchange(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    step_seconds: Callable[[float], float],
-    settings: dict[str, object],
-) -> None:
-    """And what is evaluated has just been exchanged."""
-    machine = Machine(step_seconds)
-    session = simulated(tmp_path, monkeypatch, machine, in_rounds, exchange_every=70, **settings)
-    trainer, step = session.learner.trainer, machine.step
-
-    def left(*given: Any) -> Any:
-        trainer.halfway = True
-        return step(*given)
-
-    monkeypatch.setattr(trainer, "step", left)
-    history = carry_out(session, Plan(seconds=90))
-    assert machine.now - BEGIN == pytest.approx(90, abs=3.6)
-    orders = [kind for kind, _ in session.learner._team.told if kind in ("step", "exchange")]
-    kinds = enumerate(orders)
-    exchanged = [place - number for number, place in enumerate(i for i, k in kinds if k != "step")]
-    assert exchanged[-1] == session.progress.end
-    assert all(each % 70 == 0 for each in exchanged[:-1])
-    evaluated = [event.step for event in history if isinstance(event, Evaluated)]
-    assert len(evaluated) > 3
-    assert set(evaluated) <= set(exchanged)
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])

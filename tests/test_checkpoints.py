@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from mmap import mmap
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from charrnn.config import Config
 from charrnn.errors import CheckpointError
 from charrnn.network.layout import state_layout
 from charrnn.network.weights import initial_weights, prefixed, specify
-from charrnn.progress import COUNTED, Progress
+from charrnn.progress import Progress
 from charrnn.text.vocabulary import Vocabulary
 
 DTYPES = ("bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)))
@@ -152,66 +152,6 @@ def described(change: Callable[[dict[str, Any]], object]) -> None:
     PATH.write_bytes(damage.put_together(header, key, description, data))
 
 
-def write_early(version: int, change: Callable[[dict[str, Any]], object]) -> None:
-    """Write a checkpoint as format 1 or 2 has it."""
-    checkpoint = example()
-    description = {
-        "format": version,
-        "config": checkpoint.config.to_json(),
-        "vocabulary": checkpoint.vocabulary.to_json(),
-        "progress": asdict(checkpoint.progress),
-    }
-    change(description)
-    description["checksum"] = checkpoints.early_checksum(description, checkpoint.tensors)
-    tensors = {name: np.ascontiguousarray(value) for name, value in checkpoint.tensors.items()}
-    PATH.write_bytes(serialize(tensors, {checkpoints.KEY: json.dumps(description)}))
-
-
-def test_rollbacks_are_read_under_the_name_that_early_checkpoints_give_them() -> None:
-    def early(description: dict[str, Any]) -> None:
-        del description["progress"]["rollbacks"]
-        description["progress"]["returns"] = 2
-
-    write_early(1, early)
-    assert checkpoints.load(PATH).progress == replace(example().progress, rollbacks=2)
-
-
-def test_early_checkpoints_count_every_window_as_full() -> None:
-    def early(description: dict[str, Any]) -> None:
-        del description["progress"]["filled_windows"]
-        description["progress"] |= {"counted_steps": 4, "loss_sum": 8.0}
-
-    described(early)
-    assert checkpoints.load(PATH).progress.train_loss_nats == 2
-
-
-def test_a_best_loss_that_is_no_number_is_none() -> None:
-    """Early versions kept the loss of a first evaluation that had gone wrong."""
-    write_early(2, lambda description: description["progress"].update(best_loss_nats=math.nan))
-    assert checkpoints.load(PATH).progress.best_loss_nats is None
-
-
-def test_an_early_checkpoint_that_was_altered_is_refused() -> None:
-    write_early(2, lambda description: None)
-    assert checkpoints.load(PATH).tensors.keys() == example().tensors.keys()
-    data = PATH.read_bytes()
-    for altered in (data[:-1] + b"x", data.replace(b"0.25", b"0.35")):
-        PATH.write_bytes(altered)
-        with pytest.raises(CheckpointError, match="its checksum does not match"):
-            checkpoints.load(PATH)
-
-
-def test_a_setting_may_be_absent_where_its_format_did_not_know_it() -> None:
-    def without_parts(description: dict[str, Any]) -> None:
-        del description["config"]["training"]["parts"]
-
-    write_early(1, without_parts)
-    assert checkpoints.load(PATH).config == example().config
-    write_early(2, without_parts)
-    with pytest.raises(CheckpointError, match=r"config.training lacks 'parts'"):
-        checkpoints.load(PATH)
-
-
 def mapped(array: np.ndarray) -> bool:
     """Whether an array is a view of a file on disk."""
     while isinstance(array.base, np.ndarray):
@@ -273,52 +213,6 @@ def test_tensors_that_the_settings_do_not_ask_for_are_refused(wrong: str) -> Non
     tensors = {**example().tensors, **changes}
     tensors = {name: tensor for name, tensor in tensors.items() if tensor is not None}
     checkpoints.save(PATH, replace(example(), tensors=tensors))
-    with pytest.raises(CheckpointError, match=f"^{PATH}: damaged checkpoint: .*{why}"):
-        checkpoints.load(PATH)
-
-
-def shared_by(workers: int) -> Checkpoint:
-    """A checkpoint of workers that learn by themselves, from between two exchanges."""
-    alone = example()
-    weights = {name: np.stack([each] * workers) for name, each in alone.weights.items()}
-    rest = {n: each for n, each in alone.tensors.items() if not n.startswith("optimizer/")}
-    tensors = rest | prefixed("outer", alone.weights) | prefixed("local/weights", weights)
-    tensors |= {"local/optimizer/slot": np.zeros((workers, 4), np.float32)}
-    tensors |= {"local/counts": np.zeros((workers, len(COUNTED)))}
-    return replace(alone, tensors=tensors, progress=replace(alone.progress, workers=workers))
-
-
-def test_what_is_each_worker_s_own_comes_back() -> None:
-    saved = shared_by(3)
-    checkpoints.save(PATH, saved)
-    loaded = checkpoints.load(PATH)
-    assert saved.tensors.keys() == loaded.tensors.keys()
-    assert not loaded.weights_alone
-    layout = {"slot": ((4,), np.dtype(np.float32))}
-    checkpoints.check_optimizer(PATH, loaded, layout)
-    with pytest.raises(CheckpointError, match=r"optimizer's tensors have 'slot' as .*\[3, 4\]"):
-        checkpoints.check_optimizer(PATH, loaded, {"slot": ((5,), np.dtype(np.float32))})
-
-
-WRONG_WORKERS: dict[str, tuple[dict[str, np.ndarray | None], str]] = {
-    "a momentum missing": ({"outer/logits/bias": None}, "outer momentum lack 'logits/bias'"),
-    "an infinite momentum": ({"outer/logits/bias": np.full(18, np.inf, np.float32)}, "not finite"),
-    "no counts": ({"local/counts": None}, "own tensors lack 'counts'"),
-    "counts of one worker": ({"local/counts": np.zeros((1, len(COUNTED)))}, r"\[1, 7\]"),
-    "something unknown": ({"local/more": np.zeros(2)}, "own tensors have 'more'"),
-    "a worker's weights missing": (
-        {"local/weights/logits/bias": np.zeros((1, 18), np.float32)},
-        r"own weights have 'logits/bias' as float32 \[1, 18\], .* \[2, 18\]",
-    ),
-}
-
-
-@pytest.mark.parametrize("wrong", WRONG_WORKERS)
-def test_workers_tensors_that_do_not_fit_are_refused(wrong: str) -> None:
-    changes, why = WRONG_WORKERS[wrong]
-    tensors = {**shared_by(2).tensors, **changes}
-    tensors = {name: tensor for name, tensor in tensors.items() if tensor is not None}
-    checkpoints.save(PATH, replace(shared_by(2), tensors=tensors))
     with pytest.raises(CheckpointError, match=f"^{PATH}: damaged checkpoint: .*{why}"):
         checkpoints.load(PATH)
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from charrnn.cells import CELLS
-from charrnn.checkpoints import FORMAT
 from charrnn.config import (
     GROUPS,
     Config,
@@ -178,7 +177,7 @@ def test_plain_data_brings_a_config_back() -> None:
         cell="gru", units=3, dropout=0.25, val_fraction=0.2, eval_every=9, bytes=True
     )
     assert config != Config()
-    assert Config.from_json(json.loads(json.dumps(config.to_json())), FORMAT) == config
+    assert Config.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 
 def test_sizes_of_layers_come_back_from_plain_data_too() -> None:
@@ -186,7 +185,7 @@ def test_sizes_of_layers_come_back_from_plain_data_too() -> None:
     assert config.model.units == (5, 3)
     assert config.model.layers == 2
     assert config.model.embedding == 3
-    assert Config.from_json(json.loads(json.dumps(config.to_json())), FORMAT) == config
+    assert Config.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 
 @pytest.mark.parametrize(
@@ -241,7 +240,7 @@ def test_plain_data_of_an_impossible_config_is_refused() -> None:
     data = Config().to_json()
     data["model"]["units"] = 0
     with pytest.raises(ConfigError, match="`units` 0"):
-        Config.from_json(data, FORMAT)
+        Config.from_json(data)
 
 
 def other(each: Field, kept: Any) -> Any:

@@ -1,6 +1,5 @@
 """Runs of folders and of several files: what they learn, their names, and that they resume."""
 
-import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +10,7 @@ from commands import ROOT, charrnn
 
 from charrnn import checkpoints
 from charrnn.errors import CorpusError
-from charrnn.text import sources
 from charrnn.text.corpus import open_corpus
-from charrnn.text.folders import find
-from charrnn.text.opening import Source
 from charrnn.training.events import Note
 
 pytestmark = pytest.mark.usefixtures("eagerly")
@@ -103,13 +99,6 @@ def test_several_files_are_called_after_their_folder_and_resume(train: Train, te
     assert steps("texts") == 2
 
 
-def test_a_run_of_the_former_name_resumes(train: Train, texts: Path) -> None:
-    files = ["texts/a.txt", "texts/b.txt"]
-    train(*files, name="a", **ONE)
-    train(*files, resume=True, **ONE)
-    assert steps("a") == 2
-
-
 def test_a_run_s_name_may_look_like_that_of_a_file(train: Train, texts: Path) -> None:
     train("texts/a.txt", name="a.v2", **ONE)
     train("texts/b.txt", name="other", **ONE)
@@ -121,42 +110,6 @@ def test_a_run_may_be_named_by_its_folder(train: Train, texts: Path) -> None:
     train("texts/a.txt", **ONE)
     train("checkpoints/a/", resume=True, **ONE)
     assert steps("a") == 2
-
-
-def formerly_selected(corpus: Any, config: Any = None, left_out: Any = None) -> sources.Selection:
-    """Each file as often as it is named, and those of runs as well."""
-    found = [each.path for name in corpus for each in find(name, lambda folder: False)]
-    taken = (Source(path) for path in found if path)
-    return sources.Selection(tuple(each for each in taken if not sources.looks_binary(each)))
-
-
-@pytest.mark.parametrize(
-    "corpus", [["texts"], ["texts", "texts/a.txt"], ["texts/*"], ["texts/a.txt", "texts/b.txt"]]
-)
-@pytest.mark.parametrize("touched", [False, True])
-def test_a_run_made_by_the_former_rules_resumes(
-    corpus: list[str],
-    touched: bool,
-    train: Train,
-    texts: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    (texts / "a.txt").write_text("the end", encoding="utf-8")
-    train("texts/b.txt", checkpoints="texts/runs", name="inside", **ONE)
-    with monkeypatch.context() as patched:
-        patched.setattr("charrnn.training.loop.select", formerly_selected)
-        patched.setattr("charrnn.text.corpus.joined", itertools.chain.from_iterable)
-        train(*corpus, name="old", **ONE, val_fraction=0)
-    assert "the endTHE" in text_of("old")
-    if touched:
-        os.utime("texts/a.txt", (1, 1))
-    for arguments in ((), corpus):
-        train(*arguments, name="old", resume=True, **ONE)
-    assert steps("old") == 3
-    (texts / "a.txt").write_text("the beginning", encoding="utf-8")
-    for arguments in ((), corpus):
-        with pytest.raises(CorpusError, match="is not the text of"):
-            train(*arguments, name="old", resume=True, **ONE)
 
 
 def test_a_file_that_cannot_be_decoded_is_named_and_can_be_left_out(

@@ -52,13 +52,6 @@ def test_a_checkpoint_of_each_format_writes_what_it_wrote(name: str, which: str)
     assert checkpoints.load(path).weights_alone == (which == "best")
 
 
-def test_the_first_checkpoint_of_all_still_writes() -> None:
-    """It is from before most settings of the network."""
-    model = charrnn.load(KEPT / "first" / "best.safetensors")
-    assert model.checkpoint.config.model.direction == "forward"
-    assert set(model.generate("abc", seed=5, length=40)) <= set("\n abc")
-
-
 @pytest.mark.compiled
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("name", FORMATS)

@@ -372,8 +372,9 @@ def test_each_pass_is_read_in_the_order_that_follows_from_its_number(session: Se
     windows = session.progress.windows
     for number in (0, 2, 1):
         expected = Stretches(learner.streams.ids, 4, 10, 2, 5, number=number)
-        read = learner.reading(number * windows + 1)
-        for part, other in zip(read.window(1), expected.window(1), strict=True):
+        learner.progress.step = number * windows + 1
+        learner.step()
+        for part, other in zip(learner.streams.window(1), expected.window(1), strict=True):
             np.testing.assert_array_equal(part, other)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
-from charrnn.text.naming import STANDARD_LIBRARY, former_name, run_name
+from charrnn.text.naming import STANDARD_LIBRARY, run_name
 from charrnn.text.opening import Source
 from charrnn.text.reading import read
 from charrnn.text.sources import BINARY, REPEATED, RUNS, SPECIAL, UNDECODABLE, select
@@ -245,15 +245,6 @@ def test_a_run_is_called_after_its_file_or_the_folder_of_its_files(
     assert run_name(corpus) == name
 
 
-def test_the_former_name_is_that_of_the_first_argument() -> None:
-    write("d/aio.h", "d/b.h")
-    assert former_name(["d/aio.h", "d/b.h"]) == "aio"
-    assert former_name(["d/*.h"]) == "corpus"
-    assert former_name(["v1.5"]) == "v1"
-    assert former_name(["-"]) == "stdin"
-    assert former_name([]) == STANDARD_LIBRARY
-
-
 def test_the_default_is_the_standard_library_without_its_tests() -> None:
     selection = select([])
     root = Path(sysconfig.get_paths()["stdlib"])
@@ -370,7 +361,7 @@ def test_a_damaged_file_is_not_left_out_as_undecodable() -> None:
         select(["a.txt.gz"], TextConfig(skip_undecodable=True))
 
 
-@pytest.mark.parametrize("function", [select, run_name, former_name])
+@pytest.mark.parametrize("function", [select, run_name])
 @pytest.mark.parametrize(
     ("argument", "message"),
     [

@@ -7,7 +7,6 @@ import pytest
 
 from charrnn.text.streams import Streams
 from charrnn.text.stretches import Stretches
-from charrnn.workers.cluster import share
 
 LENGTHS = (2, 3, 7, 32, 33, 61)
 BATCHES = (1, 2, 3, 8)
@@ -87,14 +86,3 @@ def test_each_pass_has_its_own_order_which_follows_from_the_seed() -> None:
 def test_a_pass_is_the_same_whichever_was_read_before() -> None:
     streams = Stretches(np.arange(200), 3, 4, 2)
     assert places_read(streams.in_pass(5).in_pass(2)) == places_read(streams.in_pass(2))
-
-
-@pytest.mark.parametrize("index", [0, 3, 9])
-def test_the_shares_of_several_workers_put_together_are_the_batch(index: int) -> None:
-    whole = Stretches(np.arange(51), 5, 1, 3)
-    parts = [Stretches(np.arange(51), 5, 1, 3, rows=share(5, 3, worker)) for worker in range(3)]
-    for place, tensor in enumerate(whole.window(index)):
-        together = np.concatenate([part.window(index)[place] for part in parts])
-        np.testing.assert_array_equal(together, tensor)
-    begins = np.concatenate([part.begins(index) for part in parts])
-    np.testing.assert_array_equal(begins, whole.begins(index))

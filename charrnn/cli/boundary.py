@@ -12,6 +12,7 @@ from charrnn.cli.streams import STANDARD_OUTPUT, standard_streams
 from charrnn.cli.wording import option_with, spoken
 from charrnn.errors import CharrnnError
 from charrnn.files import explain
+from charrnn.training.ranks import joined
 
 INTERRUPTED = 130
 OUT_OF_MEMORY = "out of memory; lower --units, --batch-size, --seq-length or --count"
@@ -21,13 +22,25 @@ class ReportingGroup(click.Group):
     """A group whose commands end in a message, never in a traceback, where the user can help it."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
-        with standard_streams(), reported(), warnings.catch_warnings():
+        with ranks_ended(), standard_streams(), reported(), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's; an error tells of it
             return super().main(*arguments, **options)
 
     def invoke(self, ctx: click.Context) -> object:
         with reported():
             return super().invoke(ctx)
+
+
+@contextmanager
+def ranks_ended() -> Iterator[None]:
+    """Let all ranks end where this one exits and the others depend on it."""
+    try:
+        yield
+    except SystemExit as stop:
+        ranks = joined()
+        if ranks is not None and ranks.busy:
+            ranks.abort(f"has ended in the middle of the training, with status {stop.code}")
+        raise
 
 
 @contextmanager
@@ -39,8 +52,7 @@ def reported() -> Iterator[None]:
     except CharrnnError as error:
         fail(line_of(error))
     except KeyboardInterrupt:
-        click.echo("charrnn: interrupted", err=True)
-        sys.exit(INTERRUPTED)
+        fail("interrupted", INTERRUPTED)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and error.filename == STANDARD_OUTPUT:
             sys.exit(0)  # the reader has gone (`| head`): nothing is left to say
@@ -63,10 +75,14 @@ def tell(error: CharrnnError) -> None:
     click.echo(f"charrnn: {line_of(error)}", err=True)
 
 
-def fail(message: str) -> None:
-    """Say what went wrong, in one line, and exit with 1."""
-    click.echo(f"charrnn: {' '.join(message.split())}", err=True)
-    sys.exit(1)
+def fail(message: str, status: int = 1) -> None:
+    """Say what went wrong, in one line, and exit; one of several ranks ends all of them."""
+    line = " ".join(message.split())
+    ranks = joined()
+    if ranks is not None:
+        ranks.abort(line, status)
+    click.echo(f"charrnn: {line}", err=True)
+    sys.exit(status)
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -28,7 +28,6 @@ class Display:
         self._run: Path | None = None
         self._step = 0
         self._end = 0
-        self._worker = 0
         self._losses: dict[str, str] = {}
 
     def __enter__(self) -> "Display":
@@ -51,8 +50,7 @@ class Display:
     @show.register
     def _(self, event: events.Started) -> None:
         self._run, self._end, self._step = event.run, event.end, event.step
-        self._worker = event.worker
-        end = "" if event.seconds is not None or event.worker else f" of {event.end:,}"
+        end = "" if event.seconds is not None else f" of {event.end:,}"
         self._line(f"{event.run}: {event.parameters:,} parameters, step {event.step:,}{end}")
         self._bar = tqdm(
             file=self._screen,
@@ -111,8 +109,6 @@ class Display:
         """Say how to continue after a stop."""
         if self._run is None:
             self._line("stopped before training began; nothing was saved")
-        elif self._worker:
-            self._line("stopped, and with it all workers; worker 0 has the last checkpoint")
         else:
             self._line(
                 f"stopped and saved at step {self._step:,} of {self._end:,};"

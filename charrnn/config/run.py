@@ -16,25 +16,6 @@ GROUPS: dict[str, type] = {
     "model": ModelConfig,
     "training": TrainingConfig,
 }
-ADDED = {
-    2: (
-        "activation",
-        "recurrent_activation",
-        "tie_embeddings",
-        "layer_norm",
-        "residual",
-        "variational",
-        "recurrent_dropout",
-        "direction",
-        "optimizer",
-        "parts",
-    ),
-    3: ("skip_undecodable", "threads"),
-    4: ("schedule", "beta_1", "state_resets", "patience"),
-    5: ("skip_connections",),
-    6: ("exchange_every", "stretch"),
-}
-"""Settings that came with a format: checkpoints of an earlier one have their defaults."""
 
 
 @dataclass(frozen=True)
@@ -128,17 +109,16 @@ class Config:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: object, version: int) -> "Config":
-        """Back from `to_json`, out of a checkpoint of that format.
+    def from_json(cls, data: object) -> "Config":
+        """Back from `to_json`.
 
         Raises:
             ValueError: It has a name too many or too few.
             ConfigError: A setting has a value that it cannot have.
         """
         groups = record(data, GROUPS, "config")
-        absent = {name for later, names in ADDED.items() if version < later for name in names}
         made = {
-            name: group.from_json(groups[name], f"config.{name}", absent)  # type: ignore[attr-defined]
+            name: group.from_json(groups[name], f"config.{name}")  # type: ignore[attr-defined]
             for name, group in GROUPS.items()
         }
         return cls(**made)

@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, field, fields
 from difflib import get_close_matches
 from functools import wraps
@@ -104,15 +104,15 @@ class Settings:
         return cls(**settings)
 
     @classmethod
-    def from_json(cls: type[Group], data: object, name: str, absent: Collection[str]) -> Group:
-        """From plain data that must have every setting by name, but for the absent ones.
+    def from_json(cls: type[Group], data: object, name: str) -> Group:
+        """From plain data that must have every setting by name.
 
         Raises:
             ValueError: It has a name too many or too few, or a text in place of a number.
             ConfigError: A setting has a value that it cannot have.
         """
         named = {each.name: each for each in fields(cls)}  # type: ignore[arg-type]
-        given = record(data, named, name, absent)
+        given = record(data, named, name)
         for each, value in given.items():
             if isinstance(value, str) and not suits("", named[each].type):
                 raise ValueError(f"{name}.{each} is a text")

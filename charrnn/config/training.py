@@ -126,16 +126,6 @@ class TrainingConfig(Settings):
         resumable=True,
         inexact=True,
     )
-    exchange_every: int = setting(
-        1,
-        "With `workers`: the steps from one exchange to the next. In between each worker learns by"
-        " itself, for slow networks; 1: the gradients of every step are summed.",
-        group="Machine",
-        low=1,
-        high=1_000_000,
-        resumable=True,
-        inexact=True,
-    )
     seed: int = setting(
         0,
         "Random seed of the first weights and of dropout.",

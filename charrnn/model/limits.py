@@ -9,13 +9,15 @@ NEEDED_BYTES = 2_600 << 20
 """Address space that TensorFlow maps before its first step, though it uses little of it."""
 CORE_BYTES = 80 << 20
 """Address space for the stacks and heaps of the threads that it starts for each core."""
+sharing = 1
+"""How many processes share the cores, where the system does not deal cores to processes."""
 
 
 def cores() -> int:
     """How many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return max(1, (os.cpu_count() or 1) // sharing)
 
 
 def check_address_space() -> None:

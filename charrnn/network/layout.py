@@ -26,11 +26,6 @@ def state_layout(config: ModelConfig, batch_size: int) -> Layout:
     return {name: ((batch_size, units), FLOAT32) for name, units in parts}
 
 
-def stacked(layout: Layout, rows: int) -> Layout:
-    """A layout with so many of each tensor, one after the other along a new first axis."""
-    return {name: ((rows, *shape), dtype) for name, (shape, dtype) in layout.items()}
-
-
 def check_layout(tensors: Tensors, layout: Layout, part: str) -> None:
     """Raise ValueError, with the name of the part, unless the tensors are those of a layout."""
     for name, (shape, dtype) in layout.items():

@@ -111,10 +111,9 @@ def read(path: Path) -> tuple[dict, Tensors]:
     try:
         file = tensor_file.read(path, KEY)
         facts = file.description
-        if HEADER_SUM in facts or TENSORS_SUM in facts:  # early files have no checksums
-            file.check_header()
-            file.check_tensors()
-        record(facts, (*FACTS, HEADER_SUM, TENSORS_SUM), "it", (HEADER_SUM, TENSORS_SUM))
+        record(facts, (*FACTS, HEADER_SUM, TENSORS_SUM), "it")
+        file.check_header()
+        file.check_tensors()
         for name, limit in (("seed", SEEDS), ("position", LAST_POSITION)):
             facts[name] = number_below(limit, facts[name], name)
         for name in IDS:

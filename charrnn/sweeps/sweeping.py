@@ -18,11 +18,11 @@ from charrnn.sweeps.journal import EXTRA, Journal, held
 from charrnn.sweeps.plan import EVAL_CHARS, SEEDS, TRIALS, SweepPlan
 from charrnn.sweeps.results import Result, ranked
 from charrnn.sweeps.runs import Work, train_run
-from charrnn.text.corpus import fingerprints
+from charrnn.text import corpus as corpora
 from charrnn.text.naming import run_name
 from charrnn.text.sources import select
-from charrnn.training.loop import refuse_exchanges
 from charrnn.training.optimizers import find_optimizer
+from charrnn.training.ranks import launched
 from charrnn.training.training import Closing
 from charrnn.training.which_run import refuse_runs
 from charrnn.types import PathLike
@@ -68,6 +68,9 @@ def sweep(
     Raises:
         CharrnnError: With a message for the user.
     """
+    if launched()[1] > 1:
+        why = "a launcher has started several processes, and a sweep trains each run in one"
+        raise ConfigError(why, way_out="start it without mpiexec, in as many terminals as you like")
     varied, fixed = divided(settings)
     refuse_small(trials=trials, seeds=seeds)
     length = Plan.of(epochs=epochs, steps=steps, seconds=time).lengths
@@ -100,7 +103,6 @@ def divided(settings: Mapping[str, object]) -> tuple[dict[str, ranges.Varied], d
         find_optimizer(Config.of(optimizer=optimizer).training)
     if fixed.get("val_fraction") == 0:
         raise ConfigError("a sweep compares validation losses", {"val_fraction": 0.0})
-    refuse_exchanges(None, fixed)
     return varied, {"eval_chars": EVAL_CHARS, **fixed}
 
 
@@ -122,7 +124,7 @@ def fingerprint(corpus: Sequence[PathLike], place: SweepFolder, fixed: Mapping[s
             where="standard input",
             way_out="write it into a file, and name the file",
         )
-    return fingerprints(sources, text)[0]
+    return corpora.fingerprint(sources, text)
 
 
 def first_seed(plan: SweepPlan) -> int:

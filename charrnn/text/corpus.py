@@ -204,22 +204,12 @@ def describe(sources: Iterable[Source]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
-def fingerprints(sources: Iterable[Source], config: TextConfig) -> tuple[str, str]:
-    """The fingerprints of the sources' text as it is now.
-
-    The first is of the text as it is encoded, the second of the sources without line breaks put
-    between them: versions up to 0.1 did not put them. What comes through a pipe is read once.
-    """
-    text, former = hashlib.sha256(), hashlib.sha256()
-
-    def noted(chunks: Iterable[str]) -> Iterator[str]:
-        for chunk in chunks:
-            former.update(utf8(chunk))
-            yield chunk
-
-    for chunk in joined(noted(read(source, config)) for source in sources):
+def fingerprint(sources: Iterable[Source], config: TextConfig) -> str:
+    """The fingerprint of the sources' text as it is now."""
+    text = hashlib.sha256()
+    for chunk in characters(sources, config):
         text.update(utf8(chunk))
-    return text.hexdigest(), former.hexdigest()
+    return text.hexdigest()
 
 
 def utf8(text: str) -> bytes:

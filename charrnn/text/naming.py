@@ -30,16 +30,6 @@ def run_name(corpus: Sequence[PathLike]) -> str:
     return plain(name) or plain(stem(arguments[0])) or NAMELESS
 
 
-def former_name(corpus: Sequence[PathLike]) -> str:
-    """The name that versions up to 0.1 gave: that of the first file or folder."""
-    if not corpus:
-        return STANDARD_LIBRARY
-    first = spelled(corpus[0])
-    if is_stream(first):
-        return STREAM
-    return stem(first).replace("*", "").replace("?", "").strip(". ") or NAMELESS
-
-
 def is_stream(argument: str) -> bool:
     """Whether it is standard input, or what has no name of its own, as in `<(zcat a.gz)`."""
     mode = 0 if argument == "-" else mode_of(Path(argument)) or 0

@@ -5,28 +5,31 @@ since, for the most part while TensorFlow was imported.
 """
 
 import math
+import tempfile
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
+from pathlib import Path
 
 from charrnn import checkpoints
 from charrnn.checkpoints import Checkpoint
-from charrnn.config import Config, Plan
-from charrnn.errors import RunError
-from charrnn.network.weights import LOGITS_BIAS, initial_weights
+from charrnn.config import Config, Plan, TextConfig
+from charrnn.errors import CorpusError, RankError, RunError
+from charrnn.network.weights import LOGITS_BIAS, initial_weights, prefixed
 from charrnn.recipes.rule import Task, advise
-from charrnn.runs import Run
-from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
+from charrnn.runs import Run, runs_left_out
+from charrnn.text.corpus import Corpus, CorpusInfo, encode_corpus, open_corpus
 from charrnn.text.frequencies import log_frequencies
-from charrnn.text.sources import Selection
+from charrnn.text.opening import Source
+from charrnn.text.sources import Selection, select
 from charrnn.training import history, sample_file
 from charrnn.training.best import recall
 from charrnn.training.events import Event, Note
-from charrnn.training.fitting import fitted, refitted, with_parts, with_threads
+from charrnn.training.facts import compare, facts
+from charrnn.training.fitting import fitted, refitted, with_threads
 from charrnn.training.folder import settle, staging
-from charrnn.training.leading import LeadingLearner, RoundsLearner, gather, hand_over
-from charrnn.training.learner import Learner
-from charrnn.training.local_steps import LocalTrainer, trainer_of
+from charrnn.training.learner import learner_of
 from charrnn.training.machine import machine, moved, use_threads
 from charrnn.training.notes import (
     already_finished,
@@ -37,24 +40,20 @@ from charrnn.training.notes import (
     describe_fit,
     describe_kept,
     describe_link,
+    describe_ranks,
     describe_recipe,
     describe_restart,
-    describe_workers,
 )
 from charrnn.training.plan import DEFAULT_EPOCHS, seconds_of
 from charrnn.training.planning import set_cadence, set_plan
-from charrnn.training.regrouping import regrouped
-from charrnn.training.same_text import refuse_another, refuse_changed
+from charrnn.training.ranks import ALONE, Ranks
+from charrnn.training.same_text import known_sources, refuse_another, refuse_changed
 from charrnn.training.session import Session
 from charrnn.training.speed import operations_per_second
-from charrnn.training.step import Trainer
 from charrnn.training.transfer import warm_start
 from charrnn.types import PathLike
-from charrnn.workers.team import Leader
 
 Beginning = Generator[Event, None, Session | None]
-CORES_ONCE = 2
-"""Checkpoints of format 1 do not tell the batch's parts: they were those for so many cores."""
 
 
 def new(
@@ -64,37 +63,90 @@ def new(
     plan: Plan,
     old: Checkpoint | None,
     spent: float,
-    team: Leader | None = None,
+    ranks: Ranks,
 ) -> Beginning:
     """Encode the corpus, choose what is left open, build the network, set the plan, save step 0."""
-    begin, config = time.perf_counter() - spent, with_threads(Config.of(**settings))
+    begin = time.perf_counter() - spent
+    config = ranks.by_first(lambda: with_threads(Config.of(**settings)))
     yield from announce(selection)
     yield from describe_link(run)
-    begin += yield from gather(team, run, config)
-    with staging(run) as staged:
-        corpus = encode_corpus(selection.sources, config.text, staged)
+    with staging(run) if ranks.first else nullcontext(run.folder) as staged:
+        encoded = encode_corpus(selection.sources, config.text, staged) if ranks.first else None
+        corpus = shared_corpus(ranks, encoded, staged, selection.sources, config.text)
+        refuse_unlike(ranks, settings, plan, corpus.info, resume=False)
         yield from describe(corpus, config)
-        yield from use_threads(config.training.threads)
-        asked = yield from advised(corpus, settings, plan, begin, workers_of(team))
-        config = fitted(corpus, asked, workers_of(team))
+        yield from use_threads(config.training.threads, ranks)
+        advice = yield from advised(corpus, settings, plan, begin, ranks.size)
+        asked = ranks.by_first(lambda: advice)
+        config = ranks.by_first(lambda: fitted(corpus, asked, ranks.size))
         yield from describe_fit(corpus, config, asked)
-        yield from describe_cores(config)
-        yield from hand_over(team, corpus, config)
-        session = build(run, corpus, config, old, team)
+        yield from describe_cores(config, ranks.size)
+        session = build(run, corpus, config, old, ranks)
         session.progress.machine = machine()
         yield from set_plan(session, plan, begin)
+        session.share_progress()
         session.saver.save(Run(staged))
-        settle(run, staged)
+        if ranks.first:
+            settle(run, staged)
     return session
 
 
+def shared_corpus(
+    ranks: Ranks,
+    encoded: Corpus | None,
+    folder: Path,
+    sources: Sequence[Source],
+    config: TextConfig,
+) -> Corpus:
+    """Return the text that rank 0 has encoded: mapped from its file, or else encoded here too.
+
+    Args:
+        ranks: Those that train together.
+        encoded: At rank 0, the text.
+        folder: At rank 0, where its file is.
+        sources: Where this rank finds the text, if its machine does not have that file; without
+            any, where rank 0 has found it.
+        config: How the text is read.
+    """
+    place, info = ranks.by_first(lambda: (folder.resolve(), encoded and encoded.info))
+    if encoded is not None:
+        return encoded
+    with suppress(CorpusError):
+        corpus = open_corpus(place, verify=False)
+        if corpus.info == info:
+            return corpus
+    sources = sources or known_sources(info) if info else ()
+    if not sources or any(source.path is None for source in sources):
+        raise CorpusError(
+            "this rank's machine does not have the text",
+            where=place,
+            way_out="name a file that all machines have; standard input reaches rank 0 alone",
+        )
+    with tempfile.TemporaryDirectory(prefix="charrnn-") as scratch:
+        return encode_corpus(sources, config, Path(scratch))  # it stays mapped when it is deleted
+
+
+def refuse_unlike(
+    ranks: Ranks, settings: Mapping[str, object], plan: Plan, info: CorpusInfo, *, resume: bool
+) -> None:
+    """Raise RankError, on all ranks, unless they are alike and were asked for the same."""
+    if ranks.size == 1:
+        return
+    told = ranks.gather(facts(settings, plan, info, resume=resume))
+    try:
+        compare(told)
+    except RankError:
+        ranks.end()  # all ranks raise it: none depends on another
+        raise
+
+
 def advised(
-    corpus: Corpus, settings: Mapping[str, object], plan: Plan, begin: float, workers: int
+    corpus: Corpus, settings: Mapping[str, object], plan: Plan, begin: float, ranks: int
 ) -> Generator[Note, None, Config]:
     """The settings, with what they leave open chosen for the text, the time and the machines."""
     task = Task(len(corpus.train), corpus.vocabulary.size, plan)
     if plan.needs_speed:
-        rate = operations_per_second() * workers
+        rate = operations_per_second() * ranks
         left = seconds_of(plan) - (time.perf_counter() - begin)
         most = DEFAULT_EPOCHS if plan.empty else math.inf
         task = replace(task, seconds=left, rate=rate, most_passes=most)
@@ -109,32 +161,45 @@ def resumed(
     settings: Mapping[str, object],
     plan: Plan,
     spent: float,
-    team: Leader | None = None,
+    ranks: Ranks,
 ) -> Beginning:
     """Continue from the `last` checkpoint; a plan, where there is one, is for further steps."""
     begin = time.perf_counter() - spent
-    checkpoint, corpus = load_last(run), open_corpus(run.folder)
-    old = with_threads(with_parts(checkpoint.config, CORES_ONCE))
-    config = old.resumed(refitted(corpus, old, settings))
-    refuse_changed(run, corpus, config.text, paths)
-    refuse_another(run, corpus, checkpoint)
-    begin += yield from gather(team, run, config, corpus.info.fingerprint)
-    yield from hand_over(team, corpus, config)
+    opened = open_run(run, paths, settings) if ranks.first else None
+    encoded, checkpoint, config = opened or (None, None, None)
+    checkpoint, config = ranks.by_first(lambda: (checkpoint, config))
+    assert checkpoint is not None
+    assert config is not None
+    named = select(paths, config.text, runs_left_out(run.folder.parent)).sources if paths else ()
+    corpus = shared_corpus(ranks, encoded, run.folder, named, config.text)
+    refuse_unlike(ranks, settings, plan, corpus.info, resume=True)
     if checkpoint.progress.complete and plan.empty:
         yield from already_finished(run, checkpoint)
         return None
-    yield from use_threads(config.training.threads)
-    session = Session(run, corpus, config, make_learner(corpus, config, team))
-    yield from restore(session, checkpoint, workers_of(team))
+    yield from use_threads(config.training.threads, ranks)
+    session = Session(run, corpus, config, learner_of(corpus, config, ranks))
+    yield from restore(session, checkpoint)
     yield Note(f"continuing {run.folder} at step {session.progress.step:,}")
-    yield from describe_cores(config)
-    yield from describe_change(old, config)
+    yield from describe_cores(config, ranks.size)
+    yield from describe_change(checkpoint.config, config)
     if not plan.empty:
         yield from describe_restart(plan, config)
         yield from set_plan(session, plan, begin)
     set_cadence(session)
+    session.share_progress()
     session.saver.save()
     return session
+
+
+def open_run(
+    run: Run, paths: Sequence[PathLike], settings: Mapping[str, object]
+) -> tuple[Corpus, Checkpoint, Config]:
+    """Open a run that is resumed, with the settings that it goes on with."""
+    checkpoint, corpus = load_last(run), open_corpus(run.folder)
+    config = checkpoint.config.resumed(refitted(corpus, checkpoint.config, settings))
+    refuse_changed(run, corpus, config.text, paths)
+    refuse_another(run, corpus, checkpoint)
+    return corpus, checkpoint, config
 
 
 def load_last(run: Run) -> Checkpoint:
@@ -149,54 +214,33 @@ def load_last(run: Run) -> Checkpoint:
     return checkpoints.load(run.last)
 
 
-def restore(session: Session, checkpoint: Checkpoint, workers: int) -> Iterator[Note]:
+def restore(session: Session, checkpoint: Checkpoint) -> Iterator[Note]:
     """Take the session to where its run stopped, and note what is not as it was then."""
-    run, learner = session.run, session.learner
-    checkpoint = yield from regrouped(checkpoint, workers, learner.trainer.exchange_every)
+    run, learner, ranks = session.run, session.learner, session.ranks
     if checkpoint.weights_alone:
         yield Note(f"{run.last} has weights only: the optimizer starts from zero, as in a new run")
     else:
         checkpoints.check_optimizer(run.last, checkpoint, learner.trainer.slots)
     learner.restore(checkpoint)
     yield from moved(session.progress, session.config)
-    yield from describe_workers(session.progress.workers, workers)
-    session.progress.workers = workers
-    yield from recall(run, session.progress)
-    step = session.progress.step
-    yield from describe_kept(run.history, history.truncate(run.history, step))
-    yield from describe_kept(run.samples, sample_file.truncate(run.samples, step))
+    yield from describe_ranks(session.progress.ranks, ranks.size)
+    session.progress.ranks = ranks.size
+    if ranks.first:
+        yield from recall(run, session.progress)
+        step = session.progress.step
+        yield from describe_kept(run.history, history.truncate(run.history, step))
+        yield from describe_kept(run.samples, sample_file.truncate(run.samples, step))
 
 
 def build(
-    run: Run,
-    corpus: Corpus,
-    config: Config,
-    old: Checkpoint | None,
-    team: Leader | None = None,
+    run: Run, corpus: Corpus, config: Config, old: Checkpoint | None, ranks: Ranks = ALONE
 ) -> Session:
     """A session at step 0, with fresh weights or an old run's."""
-    size = corpus.vocabulary.size
-    session = Session(run, corpus, config, make_learner(corpus, config, team))
-    session.progress.workers = workers_of(team)
-    weights = initial_weights(config.model, size, config.training.seed)
+    session = Session(run, corpus, config, learner_of(corpus, config, ranks))
+    session.progress.ranks = ranks.size
+    weights = initial_weights(config.model, corpus.vocabulary.size, config.training.seed)
     weights[LOGITS_BIAS] = log_frequencies(corpus)
     if old is not None:
         weights = warm_start(old, corpus.vocabulary, weights)
-    session.learner.begin_with(weights)
+    session.learner.trainer.restore(prefixed("weights", weights))
     return session
-
-
-def make_learner(corpus: Corpus, config: Config, team: Leader | None) -> Learner:
-    """A learner that trains alone, or leads the other workers."""
-    size = corpus.vocabulary.size
-    if team is None:
-        return Learner(corpus, config, Trainer(config, size))
-    trainer = trainer_of(config, size, team)
-    if isinstance(trainer, LocalTrainer):
-        return RoundsLearner(corpus, config, trainer, team)
-    return LeadingLearner(corpus, config, trainer, team)
-
-
-def workers_of(team: Leader | None) -> int:
-    """How many processes train together."""
-    return 1 if team is None else team.cluster.size

@@ -13,11 +13,6 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """Other workers are waited for; told about once a second, so that a program can leave."""
-
-
-@dataclass(frozen=True)
 class Started:
     """The network is built and the plan is made; steps follow.
 
@@ -30,8 +25,6 @@ class Started:
     train_characters: int
     step: int
     end: int
-    worker: int = 0
-    """Which of several workers this is; worker 0 writes the run."""
     seconds: float | None = None
     """How long the plan is to take, if it is one by time."""
 
@@ -91,6 +84,13 @@ class RolledBack:
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """All ranks have stopped after this step and saved, since one of them was stopped or left."""
+
+    step: int
+
+
+@dataclass(frozen=True)
 class Finished:
     """The plan is carried out."""
 
@@ -99,4 +99,4 @@ class Finished:
     best_loss_nats: float | None
 
 
-Event = Note | Waiting | Started | Stepped | Evaluated | Sampled | Saved | RolledBack | Finished
+Event = Note | Started | Stepped | Evaluated | Sampled | Saved | RolledBack | Stopped | Finished

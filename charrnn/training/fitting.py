@@ -9,12 +9,12 @@ from charrnn.text.streams import fit
 from charrnn.training.parts import choose_parts
 
 
-def fitted(corpus: Corpus, config: Config, workers: int = 1) -> Config:
+def fitted(corpus: Corpus, config: Config, ranks: int = 1) -> Config:
     """The settings as the run keeps them, with sizes that the corpus can fill, and the parts."""
     options = config.training
     batch, window = fit(len(corpus.train), options.batch_size, options.seq_length)
     config = config.changed({"batch_size": batch, "seq_length": window})
-    return with_threads(with_parts(config, cores(), workers))
+    return with_threads(with_parts(config, cores(), ranks))
 
 
 def refitted(corpus: Corpus, config: Config, settings: Mapping[str, object]) -> dict[str, object]:
@@ -24,12 +24,12 @@ def refitted(corpus: Corpus, config: Config, settings: Mapping[str, object]) -> 
     return {**settings, **{name: getattr(fitting, name) for name in sizes}}
 
 
-def with_parts(config: Config, cores: int, workers: int = 1) -> Config:
+def with_parts(config: Config, cores: int, ranks: int = 1) -> Config:
     """The settings with a number of parts for the batch, as chosen or as the cores suggest.
 
-    Each of several workers cuts its own share of the batch.
+    Each of several ranks cuts its own share of the batch.
     """
-    share = -(-config.training.batch_size // workers)
+    share = -(-config.training.batch_size // ranks)
     parts = config.training.parts or choose_parts(config.changed({"batch_size": share}), cores)
     return config.changed({"parts": min(parts, share)})
 

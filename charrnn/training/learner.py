@@ -1,5 +1,6 @@
 """The learner: everything that a training step changes."""
 
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,17 +9,18 @@ import numpy as np
 
 from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, TrainingConfig
+from charrnn.errors import ConfigError, RankError
 from charrnn.model.network import zero_state
 from charrnn.network.weights import prefixed
 from charrnn.progress import Progress
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import Streams, directed
 from charrnn.text.stretches import Stretches
-from charrnn.training.counting import count
 from charrnn.training.events import Stepped
 from charrnn.training.interrupts import held_back
+from charrnn.training.ranks import ALONE, MpiRanks, Ranks
 from charrnn.training.schedule import learning_rate
-from charrnn.training.step import Outcome, Trainer
+from charrnn.training.step import Outcome, RankTrainer, Trainer
 from charrnn.types import State, Tensors
 
 RESETS = 1
@@ -30,20 +32,25 @@ class Learner:
 
     It consists of the trainer (network and optimizer), the streams that the training part is
     cut into, the recurrent state carried from window to window, and the progress of the run.
+    Where several ranks train together, each learns its own streams, and its snapshots hold the
+    states of all.
     """
 
-    def __init__(self, corpus: Corpus, config: Config, trainer: Trainer) -> None:
+    def __init__(
+        self, corpus: Corpus, config: Config, trainer: Trainer, ranks: Ranks = ALONE
+    ) -> None:
         ids = directed(corpus.train, config.model.direction)
         self.config, self.vocabulary, self.trainer = config, corpus.vocabulary, trainer
+        self.ranks = ranks
         self.streams = streams_of(ids, config.training, trainer.rows)
         self.state = self._zero_state()
         self.progress = Progress()
         self.whole = True
-        """Whether it stands between two changes; where one was cut short, it must not be saved."""
+        """False while a change is under way; the learner must not be saved then."""
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """A change that is not to be cut short: Ctrl-C waits for its end."""
+        """A change that must not be cut short: Ctrl-C waits for its end."""
         with held_back():
             self.whole = False
             yield
@@ -55,36 +62,25 @@ class Learner:
         return learning_rate(self.config.training, self.progress)
 
     def step(self) -> Stepped:
-        """Learn from the next window of every stream."""
-        progress = self.progress
-        characters = self.reading(progress.step).counted(progress.window)
-        with self.changing():
-            outcome = self.learn(progress.step, progress.window, self.learning_rate)
-            self._count(outcome, self._share(characters))
-        skipped = not outcome.finite
-        return Stepped(progress.step, progress.end, outcome.loss_nats, characters, skipped)
-
-    def learn(self, step: int, window: int, rate: float) -> Outcome:
-        """Learn from a window of every stream that is read here.
+        """Learn from the next window of every stream.
 
         Each pass starts with a zero state, and so does each stretch (`stretch`) and, before any
         window, a share of the streams (`state_resets`): a text that is evaluated or written begins
         there, and a network that has seen this state only once a pass may never find out of it.
-
-        Args:
-            step: How many steps the run has taken.
-            window: The window's number.
-            rate: The learning rate.
         """
-        streams, before = self.reading(step), self._state_before(step, window)
-        batch, filled = streams.window(window), self._share(streams.counted(window))
-        self.state, outcome = self.trainer.step(batch, before, step, rate, filled)
-        return outcome
-
-    def reading(self, step: int) -> Streams:
-        """The streams as they are read in the pass of that step."""
-        self.streams = self.streams.in_pass(step // self.streams.windows)
-        return self.streams
+        progress, options = self.progress, self.config.training
+        self.streams = self.streams.in_pass(progress.step // self.streams.windows)
+        characters = self.streams.counted(progress.window)
+        filled = characters / (options.batch_size * options.seq_length)
+        with self.changing():
+            batch, before = self.streams.window(progress.window), self._state_before()
+            self.state, outcome = self.trainer.step(
+                batch, before, progress.step, self.learning_rate, filled
+            )
+            progress.step += 1
+            count(progress, outcome, filled, options.clip_norm)
+        skipped = not outcome.finite
+        return Stepped(progress.step, progress.end, outcome.loss_nats, characters, skipped)
 
     def reset_sums(self) -> None:
         """Reset the sums of losses, gradient norms and clipped steps, as after each evaluation."""
@@ -94,16 +90,27 @@ class Learner:
         progress.filled_windows = 0.0
 
     def snapshot(self) -> Checkpoint:
-        """Copy all that is needed to continue bit for bit from here, as `last` holds it."""
-        return self._checkpoint(self.trainer.tensors(self.state))
+        """Copy all that is needed to continue bit for bit from here, as `last` holds it.
+
+        Raises:
+            RankError: A rank no longer has the weights of rank 0.
+        """
+        tensors = self.trainer.tensors(self.state)
+        states = {name: each for name, each in tensors.items() if name.startswith("state/")}
+        told = self.ranks.gather((checksum(tensors, "weights/"), states))
+        for rank, (weights, _) in enumerate(told):
+            if weights != told[0][0]:
+                raise RankError(
+                    "its weights are no longer those of rank 0: one of them computes wrongly",
+                    where=f"rank {rank}",
+                    way_out="see that the machines are alike and sound; then `resume`",
+                )
+        of_all = {name: np.concatenate([own[name] for _, own in told]) for name in states}
+        return self._checkpoint(tensors | of_all)
 
     def weights_snapshot(self) -> Checkpoint:
         """Copy the weights without optimizer and state, as `best` holds them."""
         return self._checkpoint(prefixed("weights", self.trainer.weights()))
-
-    def begin_with(self, weights: Tensors) -> None:
-        """Take these weights, and so does whoever trains together with this one: here nobody."""
-        self.trainer.restore(prefixed("weights", weights))
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go to the step at which the snapshot was taken.
@@ -111,14 +118,15 @@ class Learner:
         From weights alone, the optimizer stays as it is and the state starts at zero.
         """
         self.trainer.restore(checkpoint.tensors)
-        states = checkpoint.part("state")
+        rows = self.trainer.rows
+        states = {name: each[rows] for name, each in checkpoint.part("state").items()}
         self.state = self.trainer.restore_state(states) if states else self._zero_state()
         self.progress = replace(checkpoint.progress)
 
-    def _state_before(self, step: int, window: int) -> State:
-        """The state before a window: carried on, or zero where a stream starts anew."""
-        options = self.config.training
-        kept = ~self.streams.begins(window)[:, None]
+    def _state_before(self) -> State:
+        """The state before the next window: carried on, or zero where a stream starts anew."""
+        options, step = self.config.training, self.progress.step
+        kept = ~self.streams.begins(self.progress.window)[:, None]
         if not kept.any():
             return self._zero_state()
         if options.state_resets:
@@ -135,15 +143,6 @@ class Learner:
         rows = self.trainer.rows
         return zero_state(self.config.model, rows.stop - rows.start)
 
-    def _share(self, counted: int) -> float:
-        """So many targets of a window as a share of those of a full one, over all streams."""
-        options = self.config.training
-        return counted / (options.batch_size * options.seq_length)
-
-    def _count(self, outcome: Outcome, filled: float) -> None:
-        self.progress.step += 1
-        count(self.progress, outcome, filled, self.config.training.clip_norm)
-
     def _checkpoint(self, tensors: Tensors) -> Checkpoint:
         # The progress is copied: the learner's own goes on counting.
         return Checkpoint(self.config, self.vocabulary, replace(self.progress), tensors)
@@ -155,3 +154,50 @@ def streams_of(ids: np.ndarray, options: TrainingConfig, rows: slice) -> Streams
     if options.stretch:
         return Stretches(ids, *sizes, options.stretch, options.seed, rows)
     return Streams(ids, *sizes, rows=rows)
+
+
+def learner_of(corpus: Corpus, config: Config, ranks: Ranks) -> Learner:
+    """Return a learner that trains alone, or together with other ranks.
+
+    Raises:
+        ConfigError: There are more ranks than streams.
+    """
+    size, streams = corpus.vocabulary.size, config.training.batch_size
+    if streams < ranks.size:
+        raise ConfigError(
+            f"there are {ranks.size} ranks, and each needs a stream at least",
+            {"batch_size": streams},
+            way_out=f"raise it, or start at most {streams} ranks; a short text has few streams",
+        )
+    if isinstance(ranks, MpiRanks):
+        return Learner(corpus, config, RankTrainer(config, size, ranks), ranks)
+    return Learner(corpus, config, Trainer(config, size))
+
+
+def checksum(tensors: Tensors, prefix: str) -> int:
+    """Return the CRC-32 of the tensors whose names begin so, in the order of their names."""
+    value = 0
+    for name in sorted(tensors):
+        value = zlib.crc32(tensors[name].tobytes(), value) if name.startswith(prefix) else value
+    return value
+
+
+def count(progress: Progress, outcome: Outcome, filled: float, clip_norm: float) -> None:
+    """Count a step.
+
+    Args:
+        progress: Where it is counted.
+        outcome: How the step went.
+        filled: The targets that counted, as a share of those of a full window.
+        clip_norm: Above this norm the gradient was clipped.
+    """
+    if not outcome.finite:
+        progress.skipped_steps += 1
+        progress.skipped_in_a_row += 1
+        return
+    progress.skipped_in_a_row = 0
+    progress.counted_steps += 1
+    progress.loss_sum += outcome.loss_nats * filled
+    progress.filled_windows += filled
+    progress.norm_sum += outcome.gradient_norm
+    progress.clipped_steps += outcome.gradient_norm > clip_norm

@@ -3,12 +3,10 @@
 What is wrong with the arguments is said here, before TensorFlow is imported.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 from charrnn.checkpoints import load
 from charrnn.config import GROUPS, Config, Plan
@@ -17,21 +15,12 @@ from charrnn.config.signatures import documented
 from charrnn.errors import ConfigError
 from charrnn.runs import DEFAULT_ROOT, Run, find_checkpoint, runs_left_out
 from charrnn.text.sources import select
-from charrnn.training.events import Event
 from charrnn.training.loggers import refuse_unknown_loggers
 from charrnn.training.optimizers import find_optimizer
+from charrnn.training.ranks import Ranks, ranks_of_launcher
 from charrnn.training.training import Training
 from charrnn.training.which_run import free_run, names_run, refuse_runs, run_to_resume
 from charrnn.types import PathLike
-from charrnn.workers.cluster import Cluster, cluster_of
-from charrnn.workers.facts import Facts, facts
-
-if TYPE_CHECKING:
-    from charrnn.training.begin import Beginning
-    from charrnn.workers.team import Leader
-
-Together = tuple[Cluster, Facts]
-"""The workers, and what has to be the same on all of them."""
 
 
 @documented(*GROUPS.values())
@@ -48,13 +37,13 @@ def train(
     warm_restart: float | None = None,
     size: str | None = None,
     log: str | Sequence[str] = (),
-    workers: str | Sequence[str] | None = None,
-    worker: int | None = None,
     **settings: object,
 ) -> Training:
     """Train a model on files, folders or globs, and tell what happens as it happens.
 
     Leave the loop over it whenever you like: by `break`, an exception, or Ctrl-C. That saves.
+    Started several times by MPI's launcher (`mpiexec -n 4 python train.py`), all processes train
+    one model together (docs/machines.md): each iterates, and all get the same events.
 
     Args:
         corpus: Files, folders or globs; without any, the source code of Python's standard
@@ -70,9 +59,6 @@ def train(
             the settings is chosen for the text, the time and the machine (`charrnn.recipes`).
         log: Loggers by name, as "tensorboard": each writes the events into a folder of its name in
             the run's. A run that is resumed goes on with those that it has.
-        workers: `host:port` of every process that trains this model together with others, in the
-            same order everywhere (docs/workers.md). The ports belong in a trusted network.
-        worker: Which of them this process is, from 0. Worker 0 writes the run.
         settings: Fields of `TextConfig`, `ModelConfig` and `TrainingConfig` by name. A default
             that is "chosen" suits the text, the time and the machine.
 
@@ -83,31 +69,20 @@ def train(
     Raises:
         CharrnnError: With a message for the user; nothing is lost or half-written.
     """
+    ranks = ranks_of_launcher()  # first, since nobody waits for a rank that fails before
+    ranks.begin()
     names = [each.name for _, each in Config.fields()]
     refuse_unknown(settings, names, others=signature(train).parameters)
     plan = Plan.of(epochs=epochs, steps=steps, seconds=time, warm_restart=warm_restart, size=size)
     root, loggers = Path(checkpoints), (log,) if isinstance(log, str) else tuple(log)
     refuse_unknown_loggers(loggers)
-    cluster = cluster_of(workers, worker)
-    refuse_exchanges(cluster, settings)
-    together = None if cluster is None else (cluster, facts(cluster, settings, plan, resume=resume))
-    if together is not None and not together[0].leads:
-        return follow_run(corpus, root, settings, together)
     if resume:
         if overwrite or init_from is not None:
             why = "does not go together with `overwrite` or `init_from`"
             raise ConfigError(why, {"resume": True}, way_out="leave them out")
-        return resume_run(corpus, name, root, settings, plan, loggers, together)
-    run = free_run(corpus, name, root, overwrite)
-    return new_run(corpus, run, init_from, settings, plan, loggers, together)
-
-
-def refuse_exchanges(cluster: Cluster | None, settings: Mapping[str, object]) -> None:
-    """Raise ConfigError where exchanges are asked for, and there is no other worker."""
-    every = settings.get("exchange_every", 1)
-    if cluster is None and every != 1:
-        why, way_out = "is for several workers that train together", "name them with `workers`"
-        raise ConfigError(why, {"exchange_every": every}, way_out=way_out)
+        return resume_run(corpus, name, root, settings, plan, loggers, ranks)
+    run = ranks.by_first(lambda: free_run(corpus, name, root, overwrite))
+    return new_run(corpus, run, init_from, settings, plan, loggers, ranks)
 
 
 def new_run(
@@ -117,7 +92,7 @@ def new_run(
     settings: Mapping[str, object],
     plan: Plan,
     loggers: Sequence[str],
-    together: Together | None,
+    ranks: Ranks,
 ) -> Training:
     """Training of a run that begins, perhaps from an old run's weights."""
     asked, root = perf_counter(), run.folder.parent
@@ -127,18 +102,20 @@ def new_run(
         raise ConfigError(why, {"warm_restart": plan.warm_restart}, way_out=way_out)
     if init_from is not None and not corpus:
         raise ConfigError("name the text of the new run", {"init_from": None})
-    old = None if init_from is None else load(find_checkpoint(init_from, root))
+    old = None
+    if init_from is not None:
+        old = ranks.by_first(lambda: load(find_checkpoint(init_from, root)))
     if old is not None:
         settings = old.config.inherited(settings)
     config = Config.of(**settings)  # what is wrong is refused here, before the text is read
     find_optimizer(config.training)
     selection = select(corpus, config.text, runs_left_out(root))
     refuse_runs(corpus)
-    from charrnn.training import begin  # TensorFlow, which no error is to wait for
+    from charrnn.training import begin, course  # TensorFlow, which no error is to wait for
 
     spent = perf_counter() - asked
-    beginning = partial(begin.new, run, selection, settings, plan, old, spent)
-    return carried_out(run, beginning, loggers, together)
+    beginning = begin.new(run, selection, settings, plan, old, spent, ranks)
+    return Training(course.in_folder(run, beginning, loggers, ranks))
 
 
 def resume_run(
@@ -148,10 +125,11 @@ def resume_run(
     settings: Mapping[str, object],
     plan: Plan,
     loggers: Sequence[str],
-    together: Together | None,
+    ranks: Ranks,
 ) -> Training:
     """Training of a run that is resumed."""
-    asked, run = perf_counter(), run_to_resume(corpus, name, root)
+    asked = perf_counter()
+    run = ranks.by_first(lambda: run_to_resume(corpus, name, root))
     if plan.size is not None:
         why, way_out = "is only for a new run", "leave it out, or start a run under another `name`"
         raise ConfigError(why, {"size": plan.size}, way_out=way_out)
@@ -159,37 +137,8 @@ def resume_run(
         why, way_out = "is only for a new plan", "say how long: `time 5m`, `epochs` or `steps`"
         raise ConfigError(why, {"warm_restart": plan.warm_restart}, way_out=way_out)
     paths = () if names_run(corpus, run) else corpus
-    from charrnn.training import begin
+    from charrnn.training import begin, course
 
     spent = perf_counter() - asked
-    beginning = partial(begin.resumed, run, paths, settings, plan, spent)
-    return carried_out(run, beginning, loggers, together)
-
-
-def carried_out(
-    run: Run,
-    beginning: Callable[["Leader | None"], "Beginning"],
-    loggers: Sequence[str],
-    together: Together | None,
-) -> Training:
-    """Training of a run in its folder, alone or as the worker that leads the others."""
-    from charrnn.training import course
-
-    def carry_out(team: "Leader | None" = None) -> Generator[Event, None, None]:
-        return course.in_folder(run, beginning(team), loggers)
-
-    return Training(course.in_team(*together, carry_out) if together else carry_out())
-
-
-def follow_run(
-    corpus: Sequence[PathLike],
-    root: Path,
-    settings: Mapping[str, object],
-    together: Together,
-) -> Training:
-    """Training of a worker that follows worker 0; whether it is a new run, worker 0 says."""
-    find_optimizer(Config.of(**settings).training)
-    from charrnn.training import course
-    from charrnn.training.following import follow
-
-    return Training(course.in_team(*together, lambda team: follow(team, corpus, root)))
+    beginning = begin.resumed(run, paths, settings, plan, spent, ranks)
+    return Training(course.in_folder(run, beginning, loggers, ranks))

@@ -15,6 +15,7 @@ from charrnn.model.limits import cores
 from charrnn.progress import Progress
 from charrnn.training.events import Note
 from charrnn.training.notes import counted
+from charrnn.training.ranks import Ranks
 
 VECTORS = ("avx512f", "avx2", "avx")
 """Instructions for vectors, the widest first: compiled code rounds as these add up."""
@@ -37,13 +38,17 @@ def processor() -> str:
     return " ".join([name, *list(widest)[:1]])
 
 
-def use_threads(wanted: int | None) -> Iterator[Note]:
+def use_threads(wanted: int | None, ranks: Ranks) -> Iterator[Note]:
     """Compute products with so many threads; note it where TensorFlow has others already.
 
     Once TensorFlow has begun to compute, its number of threads stays what it is: a program
-    that trains several runs has one number for all of them.
+    that trains several runs has one number for all of them. Of several GPUs each rank of the
+    machine takes its own.
     """
+    gpus = tf.config.list_physical_devices("GPU")
     try:
+        if gpus and ranks.size > 1:
+            tf.config.set_visible_devices(gpus[ranks.local_rank % len(gpus)], "GPU")
         tf.config.threading.set_intra_op_parallelism_threads(wanted or cores())
     except RuntimeError:
         used = tf.config.threading.get_intra_op_parallelism_threads() or cores()

@@ -101,43 +101,27 @@ def describe_fit(corpus: Corpus, config: Config, asked: Config) -> Iterator[Note
         )
 
 
-def describe_cores(config: Config) -> Iterator[Note]:
-    """Note how many cores are there, and how the work is dealt to them."""
+def describe_cores(config: Config, ranks: int) -> Iterator[Note]:
+    """Note how many ranks and cores there are, and how the work is dealt to them."""
     options, threads = config.training, config.training.threads or cores()
-    parts = counted(options.parts or 1, "part")
+    used, parts = min(cores(), threads), counted(options.parts or 1, "part")
+    what, where = ("each batch", f"computing on {counted(used, 'core')} of {cores()}")
+    if ranks > 1:
+        what, where = "its share of a batch", f"{ranks} ranks, each on {counted(used, 'core')}"
     yield Note(
-        f"computing on {counted(min(cores(), threads), 'core')} of {cores()}: each batch in"
-        f" {parts} (`parts`), products on {counted(threads, 'thread')} (`threads`)"
+        f"{where}: {what} in {parts} (`parts`), products on {counted(threads, 'thread')}"
+        " (`threads`)"
     )
 
 
-def describe_workers(before: int, now: int) -> Iterator[Note]:
-    """Note that another number of workers goes on with a run than those that saved it."""
+def describe_ranks(before: int, now: int) -> Iterator[Note]:
+    """Note that another number of ranks goes on with a run than saved it."""
     if before != now:
         yield Note(
-            f"the run had {counted(before, 'worker')} before and has {counted(now, 'worker')} now:"
-            " it goes on from the same weights, optimizer and states, but not exactly: sums are"
+            f"the run had {counted(before, 'rank')} before and has {counted(now, 'rank')} now: it"
+            " goes on from the same weights, optimizer and states, but not exactly: sums are"
             " rounded in another order, and dropout draws other masks"
         )
-
-
-def describe_exchange(workers: int, config: Config) -> Iterator[Note]:
-    """Note how many workers train together, and how often they exchange what they learn."""
-    every = config.training.exchange_every
-    often = (
-        f", each by itself for {every:,} steps between two exchanges; evaluations and samples wait"
-        " for the next exchange"
-    )
-    yield Note(f"{workers} workers train together" + (often if every > 1 else ""))
-
-
-def describe_regrouped(halfway: bool) -> Iterator[Note]:
-    """Note what becomes of workers that learnt by themselves where others go on with the run."""
-    brought = "the workers' last steps are brought together, and " if halfway else ""
-    yield Note(
-        f"{brought}all go on from the shared weights with the optimizer of worker 0: the other"
-        " workers' own moments are dropped"
-    )
 
 
 def describe_change(config: Config, changed: Config) -> Iterator[Note]:

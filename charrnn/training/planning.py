@@ -43,7 +43,7 @@ def set_plan(session: Session, plan: Plan, begin: float) -> Iterator[Note]:
     if plan.needs_speed:
         session.budget = Budget(seconds_of(plan), begin)
         session.most_steps = round(DEFAULT_EPOCHS * workload.windows) if plan.empty else None
-        size, rate = session.corpus.vocabulary.size, operations_per_second() * progress.workers
+        size, rate = session.corpus.vocabulary.size, operations_per_second() * progress.ranks
         characters = characters_per_second(session.config, size, rate) * session.budget.left
         steps = max(1, round(characters / workload.step_characters))
     else:
@@ -72,12 +72,11 @@ def review(session: Session, budget: Budget) -> Iterator[Note]:
 
 
 def steps_that_fit(session: Session) -> int:
-    """The steps for which there is time: one at least in a plan, and to the next exchange."""
+    """The steps for which there is time: one at least in a plan."""
     progress, budget = session.progress, session.budget
     assert budget is not None
     taken = progress.step - progress.start
-    least = 1 if not taken or session.learner.trainer.halfway else 0  # it ends with an exchange
-    steps = max(least, budget.steps_to_the_end(taken, progress.eval_every))
+    steps = max(0 if taken else 1, budget.steps_to_the_end(taken, progress.eval_every))
     return steps if session.most_steps is None else min(steps, session.most_steps - taken)
 
 
@@ -122,20 +121,10 @@ def set_cadence(session: Session, eval_every: int | None = None) -> None:
     """Set how often to evaluate, sample and save: as the settings say, or evenly over the plan.
 
     Without a number of steps, evaluations stay as far apart as they are.
-
-    Workers that learn by themselves have weights to evaluate and to sample from when they have
-    exchanged what they have learnt: until then both wait.
     """
     options, progress = session.config.training, session.progress
     steps = progress.end - progress.start
-    rounds = session.learner.trainer.exchange_every
-    progress.eval_every = whole(options.eval_every or eval_every or progress.eval_every, rounds)
+    progress.eval_every = options.eval_every or eval_every or progress.eval_every
     every = options.sample_every
-    every = max(1, -(-steps // SAMPLES)) if every is None else every
-    progress.sample_every = whole(every, rounds)
+    progress.sample_every = max(1, -(-steps // SAMPLES)) if every is None else every
     progress.checkpoint_every = options.checkpoint_every or progress.eval_every
-
-
-def whole(steps: int, rounds: int) -> int:
-    """The steps, or the next larger multiple of those from one exchange to the next."""
-    return -(-steps // rounds) * rounds

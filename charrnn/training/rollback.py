@@ -33,10 +33,11 @@ def roll_back(run: Run, learner: Learner, saver: Saver) -> RolledBack:
             way_out="start again with a lower `learning_rate` or `clip_norm`",
         )
     with learner.changing():
-        learner.restore(checkpoints.load(run.last))
+        learner.restore(learner.ranks.by_first(lambda: checkpoints.load(run.last)))
         carry_over(abandoned, learner.progress)
-        history.truncate(run.history, learner.progress.step)
-        sample_file.truncate(run.samples, learner.progress.step)
+        if learner.ranks.first:
+            history.truncate(run.history, learner.progress.step)
+            sample_file.truncate(run.samples, learner.progress.step)
         saver.save()
     return RolledBack(learner.progress.step, learner.learning_rate)
 

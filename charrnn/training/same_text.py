@@ -8,7 +8,7 @@ from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
 from charrnn.runs import Run, runs_left_out
 from charrnn.text import corpus as corpora
-from charrnn.text.corpus import Corpus
+from charrnn.text.corpus import Corpus, CorpusInfo
 from charrnn.text.opening import Source
 from charrnn.text.sources import select
 from charrnn.text.streams import Streams, fit
@@ -21,49 +21,24 @@ def refuse_changed(run: Run, corpus: Corpus, config: TextConfig, paths: Sequence
     The files are those that the user named, or else those that the run remembers, if they are
     still there. Files of the remembered sizes and times are not read again.
     """
-    known = known_sources(corpus)
+    known = known_sources(corpus.info)
     named = select(paths, config, runs_left_out(run.folder.parent)).sources if paths else ()
-    if not named and (not known or unchanged(known, corpus)):
+    if not named and (not known or corpora.stamps(known) == corpus.info.stamps):
         return
-    now, then = corpora.fingerprints(named or known, config), corpus.info.fingerprint
-    if then in now or (named and still_there(named, known, corpus, config)):
+    now, then = corpora.fingerprint(named or known, config), corpus.info.fingerprint
+    if now == then:
         return
     raise CorpusError(
-        f"{corpora.describe(named or known)} (fingerprint {now[0][:12]}) is not the text of"
+        f"{corpora.describe(named or known)} (fingerprint {now[:12]}) is not the text of"
         f" {run.folder / corpora.IDS_FILE} (fingerprint {then[:12]})",
         way_out=f"restore it, or start a new run with `init_from {run.name}`",
     )
 
 
-def unchanged(sources: tuple[Source, ...], corpus: Corpus) -> bool:
-    """Whether the files have the sizes and times that the run remembers."""
-    return corpora.stamps(sources) == corpus.info.stamps
-
-
-def still_there(
-    named: tuple[Source, ...], known: tuple[Source, ...], corpus: Corpus, config: TextConfig
-) -> bool:
-    """Whether the user named the files that the run remembers, and they hold its text.
-
-    Versions up to 0.1 read a file again where it was named or linked again, and they read the
-    files of runs in a folder.
-    """
-    outside = {each.identity for each in known if not in_a_run(each)}
-    if not known or {each.identity for each in named} != outside:
-        return False
-    then = corpus.info.fingerprint
-    return unchanged(known, corpus) or then in corpora.fingerprints(known, config)
-
-
-def in_a_run(source: Source) -> bool:
-    """Whether the source is below the folder of a run."""
-    return source.path is not None and any(Run(each).exists for each in source.path.parents)
-
-
-def known_sources(corpus: Corpus) -> tuple[Source, ...]:
+def known_sources(info: CorpusInfo) -> tuple[Source, ...]:
     """The files that the corpus was made from; none if one of them is missing."""
-    paths = [Path(location) for location in corpus.info.sources if location != "-"]
-    known = len(paths) == len(corpus.info.sources) and all(path.is_file() for path in paths)
+    paths = [Path(location) for location in info.sources if location != "-"]
+    known = len(paths) == len(info.sources) and all(path.is_file() for path in paths)
     return tuple(map(Source, paths)) if known else ()
 
 

@@ -33,10 +33,12 @@ class Saver:
         return on_time and not progress.skipped_in_a_row and not self.saved
 
     def save(self, run: Run | None = None) -> Saved:
-        """Write `last` into the run's folder, or into that of another run."""
+        """Write `last` into the run's folder, or into that of another run; rank 0 writes."""
         progress, path = self._learner.progress, (run or self._run).last
         self._clock.update(progress)
-        checkpoints.save(path, self._learner.snapshot())
+        checkpoint = self._learner.snapshot()
+        if self._learner.ranks.first:
+            checkpoints.save(path, checkpoint)
         self._saved = progress.step, progress.evaluated_step
         return Saved(progress.step, path)
 

@@ -26,6 +26,7 @@ class Session:
 
     def __init__(self, run: Run, corpus: Corpus, config: Config, learner: Learner) -> None:
         self.run, self.corpus, self.config, self.learner = run, corpus, config, learner
+        self.ranks = learner.ranks
         clock = Clock()
         self.saver = Saver(run, self.learner, clock)
         self.validator = Validator(run, corpus, self.learner, self.saver, clock)
@@ -69,9 +70,14 @@ class Session:
     def evaluate(self) -> Evaluated:
         """Score the validation text; see `Validator`."""
         with self.budget.evaluation() if self.budget else nullcontext():
-            evaluated = self.validator.evaluate()
+            evaluated = self.ranks.by_first(self.validator.evaluate)
+        self.share_progress()
         self.evaluations.append(evaluated)
         return evaluated
+
+    def share_progress(self) -> None:
+        """Take over what rank 0 has decided."""
+        self.learner.progress = self.ranks.by_first(lambda: self.learner.progress)
 
     def started(self) -> Started:
         """What is about to be trained."""

@@ -19,6 +19,7 @@ from charrnn.network.weights import below, prefixed, state_names
 from charrnn.text.streams import Batch
 from charrnn.training.optimizers import find_optimizer
 from charrnn.training.parts import choose_parts, cut
+from charrnn.training.ranks import ALONE, MpiRanks, Ranks
 from charrnn.types import State, Tensor, Tensors
 
 PART_SHIFT = 27
@@ -53,25 +54,21 @@ class Trainer:
     Args:
         config: All settings of the run.
         vocabulary_size: V, the unknown symbol included.
+        ranks: Those that train together; this one reads its share of the batch's streams.
     """
 
-    def __init__(self, config: Config, vocabulary_size: int) -> None:
+    def __init__(self, config: Config, vocabulary_size: int, ranks: Ranks = ALONE) -> None:
         self.config = config
+        self.rows = ranks.rows(config.training.batch_size)
+        """Which of the batch's streams this process reads."""
         self.model = build_network(config.model, vocabulary_size)
         self.optimizer = find_optimizer(config.training)(keras, config.training)
         vectors = [weight for weight in self.model.trainable_variables if is_vector(weight)]
         self.optimizer.exclude_from_weight_decay(var_list=vectors)
         self.optimizer.build(self.model.trainable_variables)
         parts = config.training.parts or choose_parts(config, cores())
-        self.parts = 1 if has_gpu() else min(parts, config.training.batch_size)
-        self.rows = slice(0, config.training.batch_size)
-        """Which of the batch's streams this process reads."""
-        self.key = config.training.seed
-        """The first of the two numbers on which the dropout masks depend."""
-        self.exchange_every = 1
-        """Steps from one exchange with other workers to the next."""
-        self.halfway = False
-        """Whether steps were taken here since the last exchange with other workers."""
+        self.parts = 1 if has_gpu() else min(parts, self.rows.stop - self.rows.start)
+        self._key = mask_seed(config.training.seed, ranks.rank)
         self._differentiate = compile_function(self._traced_differentiate, config.model)
         self._apply = tf.function(self._traced_apply, jit_compile=True, autograph=False)
         self._update = tf.function(self._traced_update, autograph=False)
@@ -94,7 +91,7 @@ class Trainer:
             is not finite changes nothing.
         """
         self.optimizer.learning_rate.assign(rate)
-        seeds = tf.constant([self.key, seed & 0x7FFFFFFF])
+        seeds = tf.constant([self._key, seed & 0x7FFFFFFF])
         state, loss, norm = self._update(*map(tf.constant, batch), state, seeds)
         return state, Outcome(float(loss) / (filled or batch.filled), float(norm))
 
@@ -184,6 +181,67 @@ class Trainer:
     def restore_state(self, states: Tensors) -> State:
         """The carried state out of a checkpoint."""
         return tuple(tf.constant(states[name]) for name in state_names(self.config.model))
+
+
+class RankTrainer(Trainer):
+    """The trainer of one of several ranks: each step takes the gradients of all of them.
+
+    Each rank differentiates its own streams of the batch. The sum over all ranks, clipped, is what
+    every optimizer is handed, so that all ranks keep the same weights to the last bit.
+    """
+
+    def __init__(self, config: Config, vocabulary_size: int, ranks: MpiRanks) -> None:
+        super().__init__(config, vocabulary_size, ranks)
+        self._ranks = ranks
+        self._own = tf.function(self._traced_own, autograph=False)
+        self._pack = tf.function(traced_pack, jit_compile=True, autograph=False)
+        self._finish = tf.function(self._traced_finish, jit_compile=True, autograph=False)
+        self._update = self._update_together
+
+    def _update_together(
+        self, inputs: Tensor, targets: Tensor, mask: Tensor, state: State, seeds: Tensor
+    ) -> tuple[State, Tensor, Tensor]:
+        packed, after = self._own(inputs, targets, mask, state, seeds)
+        total = self._ranks.sum(packed.numpy())
+        result: tuple[State, Tensor, Tensor] = self._finish(tf.constant(total), after, state)
+        return result
+
+    def _traced_own(
+        self, inputs: Tensor, targets: Tensor, mask: Tensor, state: State, seeds: Tensor
+    ) -> tuple[Tensor, State]:
+        """Loss and gradients of the streams read here, in one vector, and the state after."""
+        options = self.config.training
+        weights = mask / tf.constant(options.batch_size * options.seq_length, mask.dtype)
+        losses, gradients, states = self._differentiate_parts(
+            inputs, targets, weights, state, seeds
+        )
+        return self._pack(losses, gradients), joined(states)
+
+    def _traced_finish(
+        self, packed: Tensor, after: State, before: State
+    ) -> tuple[State, Tensor, Tensor]:
+        """Take the step with the sum over all ranks."""
+        variables = self.model.trainable_variables
+        sizes = [1, *(int(np.prod(each.shape)) for each in variables)]
+        loss, *flat = tf.split(packed, sizes)
+        total = [tf.reshape(one, each.shape) for one, each in zip(flat, variables, strict=True)]
+        return self._conclude(loss[0], total, after, before)
+
+
+def traced_pack(losses: list[Tensor], gradients: list[list[Tensor]]) -> Tensor:
+    """The parts' losses and gradients, summed, in one vector: the loss comes first."""
+    total = [tf.reshape(tf.add_n(each), [-1]) for each in zip(*gradients, strict=True)]
+    return tf.concat([[tf.add_n(losses)], *total], 0)
+
+
+def mask_seed(seed: int, rank: int) -> int:
+    """Return the first number of a rank's seeds, which sets its dropout masks apart.
+
+    Rank 0 has the run's own seed, as a process that trains alone.
+    """
+    if not rank:
+        return seed
+    return int(np.random.SeedSequence([seed, rank]).generate_state(1)[0]) & 0x7FFFFFFF
 
 
 def part_seed(number: int) -> Tensor:

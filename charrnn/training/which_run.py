@@ -6,7 +6,7 @@ from pathlib import Path
 
 from charrnn.errors import CorpusError, RunError
 from charrnn.runs import Run, find_run, plain_name
-from charrnn.text.naming import former_name, run_name
+from charrnn.text.naming import run_name
 from charrnn.types import PathLike
 
 
@@ -31,8 +31,8 @@ def run_to_resume(corpus: Sequence[PathLike], name: str | None, root: Path) -> R
 
 
 def known_name(corpus: Sequence[PathLike], root: Path) -> str:
-    """The name of a corpus's run: today's or the former one, or what was given is a run's name."""
-    names = (run_name(corpus), former_name(corpus), *map(os.fsdecode, corpus[:1]))
+    """The name of a corpus's run, or what was given where that is a run's name."""
+    names = (run_name(corpus), *map(os.fsdecode, corpus[:1]))
     return next((name for name in names if Run(root / name).exists), names[0])
 
 

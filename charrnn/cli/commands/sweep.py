@@ -49,8 +49,8 @@ VALUES = "VALUES"
 RUNS = 40
 """After so many runs, and the rest of a trial, a fresh process goes on: TensorFlow keeps what it
 has compiled for each of them, 25 MB and more, until its process ends."""
-LEFT_OUT = ("warm_restart", "exchange_every")
-"""Settings that only a resumed run has, or only several workers."""
+LEFT_OUT = ("warm_restart",)
+"""Settings that only a resumed run has."""
 TOLD: Mapping[str, Mapping[str, str]] = {
     "units": {"help": "Hidden units of each layer; a comma separates two ways, not two layers."},
     "layers": {"shown": ADVISED},

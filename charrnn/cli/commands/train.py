@@ -1,8 +1,6 @@
 """`charrnn train`."""
 
-import os
-import sys
-import typing
+import signal
 from collections.abc import Iterable
 from dataclasses import Field
 from pathlib import Path
@@ -16,7 +14,6 @@ from charrnn.cli.options import SettingsCommand, checkpoints_option, given
 from charrnn.cli.registry import register
 from charrnn.cli.signals import stop_signals
 from charrnn.config import GROUPS, Plan
-from charrnn.workers.cluster import TF_CONFIG, from_tf_config
 
 SECTIONS = {
     "Run": ("name", "checkpoints", "resume", "init_from", "overwrite"),
@@ -24,7 +21,7 @@ SECTIONS = {
     "Plan": (),
     "Network": (),
     "Optimizer": (),
-    "Machine": ("workers", "worker"),
+    "Machine": (),
     "Reporting": ("log",),
 }
 """The headings of the help, with the options that are not settings."""
@@ -39,16 +36,6 @@ def tell_of_broken(everywhere: bool) -> Iterable[Field]:
     for table in (CELLS, OPTIMIZERS, LOGGERS) if everywhere else ():
         table.working(tell)
     return ()
-
-
-def together(workers: str | None, worker: int | None) -> dict[str, typing.Any]:
-    """The workers as they were named, or else as the environment names them."""
-    cluster = None
-    if workers is None and worker is None:
-        cluster = from_tf_config(os.environ.get(TF_CONFIG))
-    if cluster is None:
-        return {"workers": workers, "worker": worker}
-    return {"workers": [str(each) for each in cluster.addresses], "worker": cluster.worker}
 
 
 @register
@@ -90,20 +77,6 @@ def together(workers: str | None, worker: int | None) -> dict[str, typing.Any]:
     help="Write a log for another program too, into a folder in the run's. NAME is tensorboard; to"
     " see it: tensorboard --logdir checkpoints. A resumed run goes on with its log.",
 )
-@click.option(
-    "--workers",
-    metavar="HOST:PORT,HOST:PORT,...",
-    help="Train together with other processes, on this machine or others: the address of each, in"
-    " the same order everywhere. Run the same command for each of them, with its own --worker. In"
-    " place of both, the environment variable TF_CONFIG is read. Nothing is encrypted and nobody"
-    " has to prove who he is: the ports belong in a trusted network.",
-)
-@click.option(
-    "--worker",
-    metavar="NUMBER",
-    type=int,
-    help="Which of the workers this is, from 0. Worker 0 writes the run.",
-)
 def train_command(
     corpus: tuple[str, ...],
     name: str | None,
@@ -112,8 +85,6 @@ def train_command(
     init_from: str | None,
     overwrite: bool,
     log: tuple[str, ...],
-    workers: str | None,
-    worker: int | None,
     **settings: object,
 ) -> None:
     """Train a model on a text.
@@ -122,10 +93,13 @@ def train_command(
     are decompressed. Without CORPUS, the text is the source code of Python's standard library.
     Without a plan: five minutes, or 50 epochs if the text is small. Ctrl-C stops and saves;
     --resume continues. A default that is "chosen" suits the text, the time and the machine.
+    Several processes train one model together under MPI: mpiexec -n 4 charrnn train CORPUS.
     """
     keep_memory()
     from charrnn.cli.progress import Display
+    from charrnn.training.events import Stopped
     from charrnn.training.loop import train
+    from charrnn.training.ranks import ranks_of_launcher
 
     with (
         train(
@@ -136,16 +110,18 @@ def train_command(
             init_from=init_from,
             overwrite=overwrite,
             log=log,
-            **together(workers, worker),
             **given(settings),
         ) as events,
         stop_signals() as received,
         Display() as display,
     ):
+        ranks, event = ranks_of_launcher(), None
         for event in events:
-            display.show(event)
-            if received:
+            if ranks.first:
+                display.show(event)
+            if received and not ranks.stop():
                 break
-    if received:
-        display.stopped()
-        sys.exit(128 + received[0])
+    if received or isinstance(event, Stopped):
+        if ranks.first:
+            display.stopped()
+        ranks.exit(128 + (received[0] if received else signal.SIGINT))

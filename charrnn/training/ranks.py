@@ -1,0 +1,342 @@
+"""Ranks: processes that a launcher starts, and that train one model together over MPI.
+
+Every rank runs the same `train`. Rank 0 alone writes the run and decides by the clock; what it
+decides, all others take from it. All ranks stop, evaluate, save and end after the same step.
+
+MPI is loaded only where a launcher has started several processes. It neither authenticates nor
+encrypts: that is the launcher's matter.
+"""
+
+import atexit
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from types import ModuleType, TracebackType
+from typing import Any, NoReturn, TypeVar
+
+import numpy as np
+
+from charrnn.errors import MissingPackageError, RankError
+from charrnn.model import limits
+
+T = TypeVar("T")
+
+LAUNCHERS = (
+    ("PMI_RANK", "PMI_SIZE"),  # MPICH's mpiexec, srun --mpi=pmi2
+    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),  # Open MPI's mpiexec
+    ("PMIX_RANK", "SLURM_STEP_NUM_TASKS"),  # srun --mpi=pmix
+)
+"""The variables in which launchers tell a process its rank and how many there are. Others of Slurm
+prove nothing: a batch script has them too."""
+INHERITED = ("PMI", "OMPI_", "PRTE", "HYDI_", "MPI_LOCAL")
+"""How the variables of launchers begin. A child process that has them and loads MPI aborts (MPICH)
+or hangs (Open MPI)."""
+START_SECONDS = 120.0
+"""MPICH starts only when all ranks have come: where one has failed before, the others end then."""
+BEAT_SECONDS, LOST_SECONDS = 2.0, 30.0
+"""From one sign of life to the next, and without one until a rank counts as lost."""
+LONGEST_PAUSE, PAUSES = 0.005, 8
+"""Seconds between two looks at what is waited for: at most the first, and at most this part of the
+time waited by then. So a short wait ends in time, and a long one costs no core."""
+TURN_SECONDS, LAST_TURN = 0.5, 4
+"""Where ranks fail alike, the lowest speaks, and ends the others before it is their turn."""
+LAST_WORDS_SECONDS = 0.3
+"""MPICH's launcher drops what ranks have printed just before the end of all."""
+LOST_STATUS = 75
+"""The exit status where a rank hangs: EX_TEMPFAIL, so that a queue may try again."""
+FLAGS = 2
+"""Numbers that travel with each sum: stop, and whether rank 0 wishes to review the plan."""
+
+
+def launched() -> tuple[int, int]:
+    """This process's rank and the number of ranks, as a launcher says; (0, 1) without one."""
+    for names in LAUNCHERS:
+        rank, size = (os.environ.get(name, "") for name in names)
+        if rank.isdecimal() and size.isdecimal():
+            return int(rank), int(size)
+    return 0, 1
+
+
+class Ranks:
+    """The ranks that train together: here a process that trains by itself."""
+
+    rank, size = 0, 1
+    local_rank = 0
+    """The rank among those of this machine."""
+    stopped = False
+    """Whether all ranks have agreed to stop after this step."""
+
+    @property
+    def first(self) -> bool:
+        """Whether this is rank 0."""
+        return self.rank == 0
+
+    def rows(self, streams: int) -> slice:
+        """Return which of so many streams this rank reads: shares as even as can be."""
+        return rows_of(streams, self.rank, self.size)
+
+    def gather(self, value: T) -> list[T]:
+        """Return every rank's value, in rank order, on every rank."""
+        return [value]
+
+    def by_first(self, make: Callable[[], T]) -> T:
+        """Return on every rank what rank 0 makes; the others do not call `make`."""
+        return make()
+
+    def agreed(self, wish: bool) -> bool:
+        """Return whether rank 0 wished for something when the last step was summed.
+
+        The present wish travels with the next step. Alone, it is granted at once.
+        """
+        return wish
+
+    def stop(self) -> bool:
+        """Wish that all ranks stop after the next step; False where no steps are taken together.
+
+        Then the loop over the training has to be left.
+        """
+        return False
+
+    def begin(self) -> None:
+        """From here on the others depend on this rank, until `end`."""
+
+    def end(self) -> None:
+        """All ranks have ended the training alike: from here on each may exit."""
+
+    def exit(self, status: int) -> NoReturn:
+        """Exit, and end all ranks where they depend on this one."""
+        sys.exit(status)
+
+    def fail(self) -> None:
+        """This rank cannot go on. If it does not exit, the others end for want of its signs."""
+
+
+ALONE = Ranks()
+
+
+class MpiRanks(Ranks):
+    """Several ranks, joined by MPI.
+
+    Args:
+        world: The communicator of all of them.
+        node: That of those on this machine.
+    """
+
+    def __init__(self, world: Any, node: Any) -> None:
+        self._world, self.rank, self.size, self.local_rank = (
+            world,
+            world.rank,
+            world.size,
+            node.rank,
+        )
+        self._busy = self._stopping = self._wish = self._granted = self.stepping = False
+        self._pieces = np.zeros((3, self.size, 0), np.float32)
+        self._line, self._closing = world.Dup(), threading.Event()
+        self._heart = threading.Thread(target=self._beat, daemon=True)
+        self._heart.start()
+        self._hook, sys.excepthook = sys.excepthook, self._failed
+        atexit.register(self._leave)
+
+    def gather(self, value: T) -> list[T]:
+        self._wait(self._world.Ibarrier())
+        values: list[T] = self._world.allgather(value)
+        return values
+
+    def by_first(self, make: Callable[[], T]) -> T:
+        value = make() if self.first else None
+        self._wait(self._world.Ibarrier())
+        made: T = self._world.bcast(value)
+        return made
+
+    def sum(self, vector: np.ndarray) -> np.ndarray:
+        """Return the sum of all ranks' vectors float32 [n]; valid until the next sum.
+
+        It is added in rank order, so that it has the same bits on every rank, every MPI and in
+        every run. The wishes of all ranks travel with it.
+        """
+        numbers = vector.size
+        length = -(-(numbers + FLAGS) // self.size)
+        if self._pieces.shape[2] != length:
+            self._pieces = np.zeros((3, self.size, length), np.float32)
+        sent, received, total = self._pieces
+        flat, summed = sent.reshape(-1), total.reshape(-1)
+        flat[:numbers] = vector
+        flat[numbers : numbers + FLAGS] = self._stopping, self._wish
+        self._wait(self._world.Ibarrier())  # all are here: the rest is not waiting but transfer
+        self._world.Alltoall(sent, received)
+        own = received[0]
+        for piece in received[1:]:
+            own += piece
+        self._world.Allgather(own, total)
+        self.stopped, self._granted = (summed[numbers : numbers + FLAGS] > 0).tolist()
+        return summed[:numbers]
+
+    def agreed(self, wish: bool) -> bool:
+        granted, self._granted, self._wish = self._granted, False, wish and self.first
+        return granted
+
+    def begin(self) -> None:
+        self._busy, self.stepping, self.stopped = True, False, False
+        self._stopping = self._wish = self._granted = False
+
+    def stop(self) -> bool:
+        self._stopping = True
+        return self.stepping
+
+    def end(self) -> None:
+        self._busy = False
+
+    def fail(self) -> None:
+        if self._busy:
+            self._closing.set()
+
+    def abort(self, why: str, status: int = 1) -> NoReturn:
+        """Say in a line why, and end all ranks."""
+        time.sleep(TURN_SECONDS * min(self.rank, LAST_TURN))
+        whose = "" if why.startswith("rank ") else f"rank {self.rank}: "
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+        with suppress(OSError):
+            os.write(2, f"charrnn: {whose}{why}\n".encode())
+        time.sleep(LAST_WORDS_SECONDS)
+        self._kill(status)
+
+    def exit(self, status: int) -> NoReturn:
+        if self._busy:
+            self._kill(status)
+        sys.exit(status)
+
+    def _kill(self, status: int) -> NoReturn:
+        self._world.Abort(status)
+        os._exit(status)  # Abort can return before the process is ended
+
+    @property
+    def busy(self) -> bool:
+        """Whether the others depend on this rank."""
+        return self._busy
+
+    def _wait(self, request: Any) -> None:
+        """Wait without burning the core, which a blocking call would; signals get through."""
+        begin = time.monotonic()
+        while not request.Test():
+            time.sleep(min(LONGEST_PAUSE, (time.monotonic() - begin) / PAUSES))
+
+    def _beat(self) -> None:
+        """Exchange signs of life: rank 0 with all others, and they with rank 0.
+
+        What counts is how often this rank has looked in vain, not the time: if it was stopped
+        itself, nobody else is to blame.
+        """
+        silent = dict.fromkeys(range(1, self.size) if self.first else [0], 0)
+        sign = np.zeros(1, np.int8)
+        sent: list[Any] = []
+        while not self._closing.wait(BEAT_SECONDS):
+            sent = [each for each in sent if not each.Test()]
+            for peer in silent:
+                sent.append(self._line.Isend(sign, peer))
+                silent[peer] += 1
+                while self._line.Iprobe(peer):
+                    self._line.Recv(np.zeros(1, np.int8), peer)
+                    silent[peer] = 0
+                if silent[peer] * BEAT_SECONDS > LOST_SECONDS:
+                    self.abort(
+                        f"rank {peer} has given no sign of life for {LOST_SECONDS:g} s: it hangs,"
+                        " or its machine is lost; start all ranks again, to resume from the last"
+                        " checkpoint",
+                        LOST_STATUS,
+                    )
+
+    def _failed(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        """An error that nobody has caught: print it, and end the other ranks."""
+        self._hook(kind, error, trace)
+        self.abort(f"has failed: {kind.__name__}")
+
+    def _leave(self) -> None:
+        """At the process's end: wait for the others, or end them where they depend on this one."""
+        if self._busy:
+            self.abort("has ended in the middle of the training")
+        self._wait(self._world.Ibarrier())
+        self._closing.set()
+        self._heart.join()
+
+
+@cache
+def ranks_of_launcher() -> Ranks:
+    """Return the ranks that a launcher has started, the same each time; the first call joins them.
+
+    Raises:
+        MissingPackageError: mpi4py is not installed, or finds no MPI.
+        RankError: The launcher belongs to another MPI than mpi4py's.
+    """
+    _, size = launched()
+    if size == 1:
+        return ALONE
+    mpi = load_mpi(size)
+    world = mpi.COMM_WORLD
+    if world.size != size:
+        raise RankError(
+            f"the launcher has started {size} processes, and MPI sees {world.size}: it belongs to"
+            " another MPI than mpi4py's",
+            way_out="start them with the mpiexec of the MPI that mpi4py loads",
+        )
+    for name in [name for name in os.environ if name.startswith(INHERITED)]:
+        del os.environ[name]
+    node = world.Split_type(mpi.COMM_TYPE_SHARED)
+    take_cores(node)
+    return MpiRanks(world, node)
+
+
+def joined() -> MpiRanks | None:
+    """Return the ranks if there are several and they have been joined."""
+    found = ranks_of_launcher() if ranks_of_launcher.cache_info().currsize else None
+    return found if isinstance(found, MpiRanks) else None
+
+
+def load_mpi(size: int) -> ModuleType:
+    """Import mpi4py, which starts MPI in this one of so many processes."""
+    try:
+        with ended_by_alarm(START_SECONDS):
+            from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:  # without a library it is a RuntimeError
+        raise MissingPackageError(
+            f"a launcher has started {size} processes, and MPI cannot be loaded"
+            f" ({' '.join(str(error).split())})",
+            way_out="install it with: pip install mpi4py mpich; on a cluster, load its MPI",
+        ) from None
+    return MPI
+
+
+@contextmanager
+def ended_by_alarm(seconds: float) -> Iterator[None]:
+    """End this process if the block takes longer: MPI_Init keeps Python's threads from running."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def take_cores(node: Any) -> None:
+    """Keep this rank to its share of the machine's cores, unless the launcher has dealt them."""
+    if not hasattr(os, "sched_getaffinity"):
+        limits.sharing = node.size
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    if all(each == cores for each in node.allgather(cores)):
+        share = rows_of(len(cores), node.rank, node.size)
+        os.sched_setaffinity(0, cores[share.start : max(share.stop, share.start + 1)])
+
+
+def rows_of(streams: int, rank: int, size: int) -> slice:
+    """Return which of so many streams a rank of `size` reads: shares as even as can be."""
+    return slice(streams * rank // size, streams * (rank + 1) // size)
