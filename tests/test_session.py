@@ -24,7 +24,6 @@ from charrnn.text.stretches import Stretches
 from charrnn.training import sample_file
 from charrnn.training.begin import build
 from charrnn.training.best import improves
-from charrnn.training.clock import Clock
 from charrnn.training.events import Evaluated, RolledBack, Sampled, Saved, Stepped
 from charrnn.training.learner import Learner, streams_of
 from charrnn.training.rollback import MOST_ROLLBACKS, PATIENCE, diverged, roll_back
@@ -85,20 +84,11 @@ def due_steps(session: Session, due: Callable[[], bool]) -> list[int]:
 # -- Time --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("updates", [1, 2, 7])
-def test_the_clock_counts_every_second_once(ticks: Iterator[int], updates: int) -> None:
-    clock, progress = Clock(), Progress()
-    for _ in range(updates):
-        clock.update(progress)
-    assert progress.elapsed_seconds == updates
-
-
-def test_the_clock_adds_up_across_sessions_and_not_between_them(ticks: Iterator[int]) -> None:
-    progress = Progress(elapsed_seconds=50.0)
-    Clock().update(progress)
-    next(ticks)
-    Clock().update(progress)
-    assert progress.elapsed_seconds == 52
+def test_every_second_is_counted_once(ticks: Iterator[int], session: Session) -> None:
+    session.progress.elapsed_seconds = 50.0
+    for counted in (51, 52, 53):
+        session.learner.count_time()
+        assert session.progress.elapsed_seconds == counted
 
 
 def test_a_checkpoint_and_a_row_carry_the_time_until_then(
@@ -334,7 +324,7 @@ def test_a_share_of_the_streams_starts_anew_before_a_window(session: Session) ->
     seen = []
     for step in range(1, 9):
         learner.progress.step = step
-        before = [part.numpy() for part in learner._state_before(step, learner.progress.window)]
+        before = [part.numpy() for part in learner._state_before()]
         kept = before[0].any(1)
         seen.append(tuple(kept))
         for part, old in zip(before, carried, strict=True):
@@ -346,7 +336,7 @@ def test_a_share_of_the_streams_starts_anew_before_a_window(session: Session) ->
 def test_without_resets_the_state_is_carried_on(session: Session) -> None:
     session.step()
     learner = session.learner
-    assert learner._state_before(1, learner.progress.window) is learner.state
+    assert learner._state_before() is learner.state
 
 
 def test_a_stretch_starts_from_the_zero_state_and_the_others_carry_theirs_on(
@@ -357,7 +347,8 @@ def test_a_stretch_starts_from_the_zero_state_and_the_others_carry_theirs_on(
     session.step()
     for step in range(1, 9):
         learner.state = tuple(part * 0 + 1 for part in learner.state)
-        before = [part.numpy() for part in learner._state_before(step, step)]
+        learner.progress.step = step
+        before = [part.numpy() for part in learner._state_before()]
         for part in before:
             np.testing.assert_array_equal(part.any(1), ~learner.streams.begins(step))
 

@@ -27,7 +27,7 @@ from charrnn.training import history, sample_file
 from charrnn.training.best import recall
 from charrnn.training.events import Event, Note
 from charrnn.training.facts import compare, facts
-from charrnn.training.fitting import fitted, refitted, with_threads
+from charrnn.training.fitting import fitted, refitted
 from charrnn.training.folder import settle, staging
 from charrnn.training.learner import learner_of
 from charrnn.training.machine import machine, moved, use_threads
@@ -66,8 +66,7 @@ def new(
     ranks: Ranks,
 ) -> Beginning:
     """Encode the corpus, choose what is left open, build the network, set the plan, save step 0."""
-    begin = time.perf_counter() - spent
-    config = ranks.by_first(lambda: with_threads(Config.of(**settings)))
+    begin, config = time.perf_counter() - spent, Config.of(**settings)
     yield from announce(selection)
     yield from describe_link(run)
     with staging(run) if ranks.first else nullcontext(run.folder) as staged:

@@ -10,11 +10,16 @@ from charrnn.training.parts import choose_parts
 
 
 def fitted(corpus: Corpus, config: Config, ranks: int = 1) -> Config:
-    """The settings as the run keeps them, with sizes that the corpus can fill, and the parts."""
+    """The settings as the run keeps them: sizes that the corpus can fill, parts and threads.
+
+    Each of several ranks cuts its own share of the batch into the parts.
+    """
     options = config.training
     batch, window = fit(len(corpus.train), options.batch_size, options.seq_length)
-    config = config.changed({"batch_size": batch, "seq_length": window})
-    return with_threads(with_parts(config, cores(), ranks))
+    threads, share = options.threads or cores(), -(-batch // ranks)
+    config = config.changed({"batch_size": batch, "seq_length": window, "threads": threads})
+    parts = options.parts or choose_parts(config.changed({"batch_size": share}), cores())
+    return config.changed({"parts": min(parts, share)})
 
 
 def refitted(corpus: Corpus, config: Config, settings: Mapping[str, object]) -> dict[str, object]:
@@ -22,18 +27,3 @@ def refitted(corpus: Corpus, config: Config, settings: Mapping[str, object]) -> 
     sizes = {name: settings[name] for name in ("batch_size", "seq_length") if name in settings}
     fitting = fitted(corpus, config.changed(sizes)).training
     return {**settings, **{name: getattr(fitting, name) for name in sizes}}
-
-
-def with_parts(config: Config, cores: int, ranks: int = 1) -> Config:
-    """The settings with a number of parts for the batch, as chosen or as the cores suggest.
-
-    Each of several ranks cuts its own share of the batch.
-    """
-    share = -(-config.training.batch_size // ranks)
-    parts = config.training.parts or choose_parts(config.changed({"batch_size": share}), cores)
-    return config.changed({"parts": min(parts, share)})
-
-
-def with_threads(config: Config) -> Config:
-    """The settings with a number of threads, as chosen or one for each core."""
-    return config.changed({"threads": config.training.threads or cores()})

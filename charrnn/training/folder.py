@@ -92,14 +92,6 @@ def settle(run: Run, staged: Path) -> None:
     complete(run, settling)
 
 
-def settle_text(run: Run, staged: Path) -> None:
-    """Put a staged text alone in the place of the old one: the ids first, whose sum it tells."""
-    sync_file(staged / IDS_FILE)
-    for name in (IDS_FILE, INFO_FILE):
-        (staged / name).replace(run.folder / name)
-    sync_folder(run.folder)
-
-
 def complete(run: Run, staged: Path) -> None:
     """Move what is still staged, and delete what is left of the old run."""
     for name in (run.last.name, IDS_FILE, INFO_FILE):

@@ -1,5 +1,6 @@
 """The learner: everything that a training step changes."""
 
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,7 @@ class Learner:
         self.streams = streams_of(ids, config.training, trainer.rows)
         self.state = self._zero_state()
         self.progress = Progress()
+        self._counted_until = time.perf_counter()
         self.whole = True
         """False while a change is under way; the learner must not be saved then."""
 
@@ -81,6 +83,12 @@ class Learner:
             count(progress, outcome, filled, options.clip_norm)
         skipped = not outcome.finite
         return Stepped(progress.step, progress.end, outcome.loss_nats, characters, skipped)
+
+    def count_time(self) -> None:
+        """Add the seconds since the last call, or since this session began, to the progress."""
+        now = time.perf_counter()
+        self.progress.elapsed_seconds += now - self._counted_until
+        self._counted_until = now
 
     def reset_sums(self) -> None:
         """Reset the sums of losses, gradient norms and clipped steps, as after each evaluation."""

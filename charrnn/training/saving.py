@@ -2,7 +2,6 @@
 
 from charrnn import checkpoints
 from charrnn.runs import Run
-from charrnn.training.clock import Clock
 from charrnn.training.events import Saved
 from charrnn.training.interrupts import held_back
 from charrnn.training.learner import Learner
@@ -11,8 +10,8 @@ from charrnn.training.learner import Learner
 class Saver:
     """Writes the learner's checkpoints into the run's folder."""
 
-    def __init__(self, run: Run, learner: Learner, clock: Clock) -> None:
-        self._run, self._learner, self._clock = run, learner, clock
+    def __init__(self, run: Run, learner: Learner) -> None:
+        self._run, self._learner = run, learner
         self._saved: tuple[int, int] | None = None
 
     @property
@@ -35,7 +34,7 @@ class Saver:
     def save(self, run: Run | None = None) -> Saved:
         """Write `last` into the run's folder, or into that of another run; rank 0 writes."""
         progress, path = self._learner.progress, (run or self._run).last
-        self._clock.update(progress)
+        self._learner.count_time()
         checkpoint = self._learner.snapshot()
         if self._learner.ranks.first:
             checkpoints.save(path, checkpoint)

@@ -7,7 +7,6 @@ from charrnn.progress import Progress
 from charrnn.runs import Run
 from charrnn.text.corpus import Corpus
 from charrnn.training.budget import Budget
-from charrnn.training.clock import Clock
 from charrnn.training.events import Evaluated, Finished, RolledBack, Started, Stepped
 from charrnn.training.learner import Learner
 from charrnn.training.plan import Workload
@@ -27,9 +26,8 @@ class Session:
     def __init__(self, run: Run, corpus: Corpus, config: Config, learner: Learner) -> None:
         self.run, self.corpus, self.config, self.learner = run, corpus, config, learner
         self.ranks = learner.ranks
-        clock = Clock()
-        self.saver = Saver(run, self.learner, clock)
-        self.validator = Validator(run, corpus, self.learner, self.saver, clock)
+        self.saver = Saver(run, self.learner)
+        self.validator = Validator(run, corpus, self.learner, self.saver)
         self.sampler = Sampler(run, self.learner)
         self.evaluations: list[Evaluated] = []
         """All evaluations of the session."""

@@ -6,7 +6,6 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.streams import directed
 from charrnn.training import history
 from charrnn.training.best import improves
-from charrnn.training.clock import Clock
 from charrnn.training.events import Evaluated
 from charrnn.training.learner import Learner
 from charrnn.training.saving import Saver
@@ -15,14 +14,12 @@ from charrnn.training.saving import Saver
 class Validator:
     """Evaluates the learner regularly, and saves the weights with the lowest validation loss."""
 
-    def __init__(
-        self, run: Run, corpus: Corpus, learner: Learner, saver: Saver, clock: Clock
-    ) -> None:
+    def __init__(self, run: Run, corpus: Corpus, learner: Learner, saver: Saver) -> None:
         config = learner.config
         self._validation, self._direction = corpus.validation, config.model.direction
         self.limit(config.training.eval_chars)
         self.evaluator = Evaluator(learner.trainer.model, config.model, corpus.vocabulary.size)
-        self._run, self._learner, self._saver, self._clock = run, learner, saver, clock
+        self._run, self._learner, self._saver = run, learner, saver
 
     def limit(self, characters: int) -> None:
         """Validate on the first characters alone; 0: on all of them."""
@@ -45,7 +42,7 @@ class Validator:
         return evaluated
 
     def _record(self, evaluated: Evaluated) -> None:
-        self._clock.update(self._learner.progress)
+        self._learner.count_time()
         history.append(self._run.history, history.row(evaluated, self._learner.progress))
         self._learner.reset_sums()
         progress = self._learner.progress
