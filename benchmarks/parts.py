@@ -3,7 +3,7 @@
     python benchmarks/parts.py --parts 1,2,4 --rounds 5
 
 The parts are measured in turn, round after round; a row has the median of each, and marks what
-`charrnn.training.parts.choose_parts` chooses on this machine.
+`charrnn.model.parts.choose_parts` chooses on this machine.
 """
 
 import statistics
@@ -64,7 +64,7 @@ def main(parts: str, rounds: int) -> None:
     keep_memory()
     from charrnn.config import Config
     from charrnn.model.limits import cores
-    from charrnn.training.parts import choose_parts
+    from charrnn.model.parts import choose_parts
 
     numbers = [int(number) for number in parts.split(",")]
     click.echo(f"{cores()} cores; characters per second, * is what charrnn chooses")

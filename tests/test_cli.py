@@ -25,11 +25,11 @@ from charrnn.config import GROUPS, Plan, SamplingConfig
 from charrnn.config.settings import looked_up, name_of
 from charrnn.language_model import LanguageModel
 from charrnn.model.limits import cores
+from charrnn.model.parts import choose_parts
 from charrnn.runs import Run
 from charrnn.sampling.writing import Writing
 from charrnn.score import Score
 from charrnn.training import events
-from charrnn.training.parts import choose_parts
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 

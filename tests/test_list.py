@@ -13,7 +13,6 @@ from charrnn import checkpoints
 from charrnn.cli.columns import duration
 from charrnn.config import Config
 from charrnn.errors import CheckpointError
-from charrnn.runs import Run
 from charrnn.summary import summarize
 from charrnn.version import __version__
 
@@ -179,14 +178,6 @@ def test_information_names_text_time_and_version():
     assert (shown["corpus"], shown["characters"]) == ("fox.txt", "1,800")
     assert shown["version"] == __version__
     assert shown["started"][:4].isdigit()
-
-
-def test_a_run_of_an_early_version_tells_what_its_files_tell():
-    early = Path(__file__).parent / "checkpoints" / "format2"
-    made = aged(Run(Path(shutil.copytree(early, ROOT / "early"))), 10)
-    summary = summarize(made.last)
-    assert (summary.version, summary.written.timestamp()) == (None, 10)
-    assert rows()[0][-2].startswith("19")
 
 
 def test_an_altered_description_is_not_believed():

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import untrained
-from safetensors.numpy import save as serialize
 
 import charrnn
 from charrnn.checkpoints import Checkpoint
@@ -21,7 +20,7 @@ from charrnn.language_model import LanguageModel
 from charrnn.mixing import Blend
 from charrnn.network.weights import prefixed, specify
 from charrnn.progress import Progress
-from charrnn.sampling import engines, states
+from charrnn.sampling import engines
 from charrnn.sampling.endings import Ending
 from charrnn.sampling.noise import Noise
 from charrnn.text.vocabulary import Vocabulary
@@ -511,18 +510,6 @@ def test_a_state_with_an_id_of_no_character_is_refused(model, tmp_path, name, wr
     model.save_state(tmp_path / "state", writing)
     with pytest.raises(CheckpointError, match=f"damaged state: an id in '{name}' is of no char"):
         model.write(state=tmp_path / "state")
-
-
-def test_a_state_from_before_checksums_is_read(model, tmp_path):
-    writing = model.write("ab", length=4, seed=2)
-    writing.texts()
-    tensors = {f"state/{n}": np.ascontiguousarray(p) for n, p in enumerate(writing.engine.state)}
-    tensors |= {"unread": writing.unread, "recent": writing.recent}
-    facts = {"seed": 2, "position": 4, "model": model.identity}
-    (tmp_path / "old").write_bytes(serialize(tensors, {states.KEY: json.dumps(facts)}))
-    model.save_state(tmp_path / "new", writing)
-    old, new = (model.write(state=tmp_path / name, length=9).texts() for name in ("old", "new"))
-    assert old == new
 
 
 def test_a_text_far_on_is_continued_at_once():

@@ -12,11 +12,11 @@ from charrnn.evaluation import Evaluator
 from charrnn.language_model import LanguageModel
 from charrnn.model.backend import tf
 from charrnn.model.network import build_network, set_weights, zero_state
+from charrnn.model.parts import choose_parts, cut
 from charrnn.network.weights import prefixed, specify
 from charrnn.progress import Progress
 from charrnn.text.streams import Batch
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.parts import choose_parts, cut
 from charrnn.training.step import Trainer
 
 VOCABULARY = Vocabulary("\nabcde")

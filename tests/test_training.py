@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -230,18 +229,6 @@ def test_a_run_keeps_its_parts_on_a_machine_with_other_cores(train, corpus, tmp_
     list(charrnn.train(checkpoints=tmp_path / "checkpoints", name="corpus", resume=True))
     assert last(tmp_path).config.training.parts == 4
     assert_same(last(tmp_path), last(tmp_path, "whole"))
-
-
-def test_a_run_from_before_parts_were_kept_has_those_of_two_cores(
-    train, corpus, tmp_path, monkeypatch
-):
-    train(corpus, steps=1, parts=1)
-    early = last(tmp_path)
-    path = run_of(tmp_path).last
-    checkpoints.save(path, replace(early, config=early.config.changed({"parts": None})))
-    with_cores(monkeypatch, 8)
-    train(resume=True, steps=1)
-    assert last(tmp_path).config.training.parts == 2
 
 
 def test_the_parts_of_a_run_cannot_change(train, corpus):

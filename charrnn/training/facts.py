@@ -4,16 +4,15 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from charrnn.config import Config, Plan
 from charrnn.config.settings import name_of, parsed, shown
 from charrnn.errors import RankError
 from charrnn.text.corpus import CorpusInfo
+from charrnn.training.machine import told_by_system
 from charrnn.version import __version__
 
 PACKAGES = {"TensorFlow": "tensorflow", "Keras": "keras", "NumPy": "numpy"}
-CPU_INFO = Path("/proc/cpuinfo")
 FEATURES = ("avx", "avx2", "fma", "f16c")
 WIDER_FEATURES = ("avx512", "avx_", "amx")
 """Instructions on which rounding depends, as the processor's flags name them, and how the names
@@ -81,6 +80,5 @@ def installed(package: str) -> str:
 
 def features() -> str:
     """Return the processor's vector instructions, as far as the system tells them."""
-    lines = CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else []
-    flags = next((line.split(":")[1].split() for line in lines if line.startswith("flags")), [])
+    flags = told_by_system().get("flags", "").split()
     return " ".join(sorted(f for f in flags if f in FEATURES or f.startswith(WIDER_FEATURES)))

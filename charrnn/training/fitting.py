@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from charrnn.config import Config
 from charrnn.model.limits import cores
+from charrnn.model.parts import choose_parts
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import fit
-from charrnn.training.parts import choose_parts
 
 
 def fitted(corpus: Corpus, config: Config, ranks: int = 1) -> Config:

@@ -27,12 +27,17 @@ def machine() -> str:
     return f"{processor()}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
 
 
-def processor() -> str:
-    """The processor's name and its widest instructions for vectors, as far as can be told."""
+def told_by_system() -> dict[str, str]:
+    """Return what Linux tells of the processor, by name."""
     lines = CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else []
-    told = {
+    return {
         name.strip(): value.strip() for name, _, value in (each.partition(":") for each in lines)
     }
+
+
+def processor() -> str:
+    """The processor's name and its widest instructions for vectors, as far as can be told."""
+    told = told_by_system()
     name = told.get("model name") or platform.processor() or platform.machine()
     widest = (each for each in VECTORS if each in told.get("flags", "").split())
     return " ".join([name, *list(widest)[:1]])

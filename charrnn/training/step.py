@@ -14,11 +14,11 @@ from charrnn.model.network import (
     get_weights,
     set_weights,
 )
+from charrnn.model.parts import choose_parts, cut
 from charrnn.network.layout import Layout
 from charrnn.network.weights import below, prefixed, state_names
 from charrnn.text.streams import Batch
 from charrnn.training.optimizers import find_optimizer
-from charrnn.training.parts import choose_parts, cut
 from charrnn.training.ranks import ALONE, MpiRanks, Ranks
 from charrnn.types import State, Tensor, Tensors
 
@@ -46,7 +46,7 @@ class Trainer:
     """The network, its optimizer, and the step that ties them together.
 
     On a CPU the batch is cut into `parts` whose gradients are computed side by side (see
-    `charrnn.training.parts`); their sum is the whole batch's gradient.
+    `charrnn.model.parts`); their sum is the whole batch's gradient.
 
     Every target weighs 1 / (B · T). So in the last window of the streams, where few targets may
     be left, each moves the weights no further than it would in a full window.
