@@ -13,7 +13,7 @@ from charrnn.config import Config, Plan
 from charrnn.runs import Run
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.sources import select
-from charrnn.training import course, planning, speed
+from charrnn.training import course, machine, planning
 from charrnn.training.budget import OUTSIDE_SECONDS, Budget
 from charrnn.training.events import Evaluated, Note, Saved, Started, Stepped
 from charrnn.training.fitting import fitted
@@ -301,6 +301,6 @@ def test_the_machine_s_rate_is_the_best_of_several_products(
 ) -> None:
     ticks = itertools.count()
     monkeypatch.setattr(time, "perf_counter", lambda: next(ticks) / 100)
-    assert speed.operations_per_second.__wrapped__() == pytest.approx(
-        2 * speed.ROWS * speed.INPUTS * speed.OUTPUTS / 0.01
+    assert machine.operations_per_second.__wrapped__() == pytest.approx(
+        2 * machine.ROWS * machine.INPUTS * machine.OUTPUTS / 0.01
     )

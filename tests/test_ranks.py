@@ -256,7 +256,7 @@ def test_a_run_that_diverges_on_one_rank_goes_back_on_all(trained: Path) -> None
 @pytest.mark.parametrize(
     ("case", "words"),
     [
-        ("unlike", "rank 1: has `units` 9, and rank 0 has 8; all ranks need the same"),
+        ("unlike", "rank 1: has `units` 9, and rank 0 has 8; give all ranks the same settings"),
         ("another text", "rank 1: has a text with the fingerprint .*; give all ranks the same f"),
     ],
 )

@@ -30,7 +30,7 @@ from charrnn.training.facts import compare, facts
 from charrnn.training.fitting import fitted, refitted
 from charrnn.training.folder import settle, staging
 from charrnn.training.learner import learner_of
-from charrnn.training.machine import machine, moved, use_threads
+from charrnn.training.machine import machine, moved, operations_per_second, use_threads
 from charrnn.training.notes import (
     already_finished,
     announce,
@@ -49,7 +49,6 @@ from charrnn.training.planning import set_cadence, set_plan
 from charrnn.training.ranks import ALONE, Ranks
 from charrnn.training.same_text import known_sources, refuse_another, refuse_changed
 from charrnn.training.session import Session
-from charrnn.training.speed import operations_per_second
 from charrnn.training.transfer import warm_start
 from charrnn.types import PathLike
 
@@ -97,15 +96,9 @@ def shared_corpus(
     sources: Sequence[Source],
     config: TextConfig,
 ) -> Corpus:
-    """Return the text that rank 0 has encoded: mapped from its file, or else encoded here too.
+    """Return the text that rank 0 has encoded in its folder.
 
-    Args:
-        ranks: Those that train together.
-        encoded: At rank 0, the text.
-        folder: At rank 0, where its file is.
-        sources: Where this rank finds the text, if its machine does not have that file; without
-            any, where rank 0 has found it.
-        config: How the text is read.
+    A rank that does not see the file there encodes its own sources, or those that rank 0 has read.
     """
     place, info = ranks.by_first(lambda: (folder.resolve(), encoded and encoded.info))
     if encoded is not None:

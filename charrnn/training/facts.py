@@ -44,13 +44,11 @@ def compare(of_ranks: Sequence[Facts]) -> None:
         for name in dict.fromkeys([*ours, *theirs]):
             here, there = ours.get(name, NOTHING), theirs.get(name, NOTHING)
             if here != there:
-                way_out = "all ranks need the same"
-                if name == TEXT:
-                    way_out = "give all ranks the same files, in the same order"
+                same = "files, in the same order" if name == TEXT else "settings, on equal machines"
                 raise RankError(
                     f"has {name} {there}, and rank 0 has {here}",
                     where=f"rank {rank}",
-                    way_out=way_out,
+                    way_out=f"give all ranks the same {same}",
                 )
 
 

@@ -6,7 +6,9 @@ numbers. Another processor or another TensorFlow may still round otherwise, whic
 """
 
 import platform
+import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from charrnn.config import Config
@@ -20,6 +22,9 @@ from charrnn.training.ranks import Ranks
 VECTORS = ("avx512f", "avx2", "avx")
 """Instructions for vectors, the widest first: compiled code rounds as these add up."""
 CPU_INFO = Path("/proc/cpuinfo")
+ROWS, INPUTS, OUTPUTS = 64, 512, 2048
+PROBE_SECONDS = 0.4
+"""A matrix product is repeated for so long."""
 
 
 def machine() -> str:
@@ -80,3 +85,17 @@ def moved(progress: Progress, config: Config) -> Iterator[Note]:
             " sums may be rounded differently"
         )
     progress.machine = here
+
+
+@cache
+def operations_per_second() -> float:
+    """Multiplications and additions that a matrix product comes to here: the best of several."""
+    start()
+    x, y = tf.ones((ROWS, INPUTS)), tf.ones((INPUTS, OUTPUTS))
+    times: list[float] = []
+    end = time.perf_counter() + PROBE_SECONDS
+    while not times or time.perf_counter() < end:
+        begin = time.perf_counter()
+        tf.matmul(x, y).numpy()
+        times.append(time.perf_counter() - begin)
+    return 2 * ROWS * INPUTS * OUTPUTS / max(min(times), 1e-9)

@@ -9,6 +9,7 @@ from charrnn.config import Plan, TrainingConfig
 from charrnn.recipes.cost import characters_per_second
 from charrnn.training.budget import Budget
 from charrnn.training.events import Note
+from charrnn.training.machine import operations_per_second
 from charrnn.training.notes import describe_part, describe_plan
 from charrnn.training.plan import (
     DEFAULT_EPOCHS,
@@ -19,7 +20,6 @@ from charrnn.training.plan import (
 )
 from charrnn.training.schedule import move_end
 from charrnn.training.session import Session
-from charrnn.training.speed import operations_per_second
 from charrnn.training.validation import Validator
 
 SAMPLES = 4

@@ -13,8 +13,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from types import ModuleType, TracebackType
 from typing import Any, NoReturn, TypeVar
@@ -76,10 +76,6 @@ class Ranks:
         """Whether this is rank 0."""
         return self.rank == 0
 
-    def rows(self, streams: int) -> slice:
-        """Return which of so many streams this rank reads: shares as even as can be."""
-        return rows_of(streams, self.rank, self.size)
-
     def gather(self, value: T) -> list[T]:
         """Return every rank's value, in rank order, on every rank."""
         return [value]
@@ -128,13 +124,13 @@ class MpiRanks(Ranks):
     """
 
     def __init__(self, world: Any, node: Any) -> None:
-        self._world, self.rank, self.size, self.local_rank = (
-            world,
-            world.rank,
-            world.size,
-            node.rank,
-        )
-        self._busy = self._stopping = self._wish = self._granted = self.stepping = False
+        self._world, self.rank, self.size = world, world.rank, world.size
+        self.local_rank = node.rank
+        self.busy = False
+        """Whether the others depend on this rank."""
+        self.stepping = False
+        """Whether all ranks take steps together by now."""
+        self._stopping = self._wish = self._granted = False
         self._pieces = np.zeros((3, self.size, 0), np.float32)
         self._line, self._closing = world.Dup(), threading.Event()
         self._heart = threading.Thread(target=self._beat, daemon=True)
@@ -181,7 +177,7 @@ class MpiRanks(Ranks):
         return granted
 
     def begin(self) -> None:
-        self._busy, self.stepping, self.stopped = True, False, False
+        self.busy, self.stepping, self.stopped = True, False, False
         self._stopping = self._wish = self._granted = False
 
     def stop(self) -> bool:
@@ -189,10 +185,10 @@ class MpiRanks(Ranks):
         return self.stepping
 
     def end(self) -> None:
-        self._busy = False
+        self.busy = False
 
     def fail(self) -> None:
-        if self._busy:
+        if self.busy:
             self._closing.set()
 
     def abort(self, why: str, status: int = 1) -> NoReturn:
@@ -207,18 +203,13 @@ class MpiRanks(Ranks):
         self._kill(status)
 
     def exit(self, status: int) -> NoReturn:
-        if self._busy:
+        if self.busy:
             self._kill(status)
         sys.exit(status)
 
     def _kill(self, status: int) -> NoReturn:
         self._world.Abort(status)
         os._exit(status)  # Abort can return before the process is ended
-
-    @property
-    def busy(self) -> bool:
-        """Whether the others depend on this rank."""
-        return self._busy
 
     def _wait(self, request: Any) -> None:
         """Wait without burning the core, which a blocking call would; signals get through."""
@@ -260,7 +251,7 @@ class MpiRanks(Ranks):
 
     def _leave(self) -> None:
         """At the process's end: wait for the others, or end them where they depend on this one."""
-        if self._busy:
+        if self.busy:
             self.abort("has ended in the middle of the training")
         self._wait(self._world.Ibarrier())
         self._closing.set()
@@ -300,30 +291,22 @@ def joined() -> MpiRanks | None:
 
 
 def load_mpi(size: int) -> ModuleType:
-    """Import mpi4py, which starts MPI in this one of so many processes."""
+    """Import mpi4py, which starts MPI in this one of so many processes.
+
+    An alarm ends the process where that takes too long: no thread of Python runs meanwhile.
+    """
+    signal.setitimer(signal.ITIMER_REAL, START_SECONDS)
     try:
-        with ended_by_alarm(START_SECONDS):
-            from mpi4py import MPI
+        from mpi4py import MPI
     except (ImportError, RuntimeError) as error:  # without a library it is a RuntimeError
         raise MissingPackageError(
             f"a launcher has started {size} processes, and MPI cannot be loaded"
             f" ({' '.join(str(error).split())})",
             way_out="install it with: pip install mpi4py mpich; on a cluster, load its MPI",
         ) from None
-    return MPI
-
-
-@contextmanager
-def ended_by_alarm(seconds: float) -> Iterator[None]:
-    """End this process if the block takes longer: MPI_Init keeps Python's threads from running."""
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+    return MPI
 
 
 def take_cores(node: Any) -> None:
