@@ -49,6 +49,8 @@ FORMAT = 6
 """1: without the parts of a batch, and with rollbacks under another name; 1 and 2: with one
 checksum over description and tensors together."""
 KEY = "charrnn"
+ORIGIN = "origin"
+"""What a description has beside the rest where another tool trained the model."""
 PARTS = ("weights", "optimizer", "state", "outer", "local")
 CONTENTS = ("format", "config", "vocabulary", "progress")
 SINCE_3 = (HEADER_SUM, TENSORS_SUM, "written")
@@ -57,6 +59,19 @@ OWN = {1: ("checksum",), 2: ("checksum",), 3: SINCE_3, 4: SINCE_3, 5: SINCE_3, 6
 
 READ_WHOLE = 1 << 24
 """A file up to this size, in bytes, is read and verified sooner than anyone notices."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model came from that another tool trained."""
+
+    tool: str
+    file: str
+    """The name of the file, or of the first of several."""
+    sha256: str
+    """Of all of its files, one after the other."""
+    assumed: tuple[str, ...]
+    """What was taken for granted where the files do not tell, a few words each."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +84,8 @@ class Checkpoint:
     tensors: Tensors
     checksum: int = 0
     """Of the file it was read from: tells one set of weights from another."""
+    origin: Origin | None = None
+    """None for what charrnn has trained itself."""
 
     def part(self, prefix: str) -> Tensors:
         """The tensors below `prefix/`, named without it."""
@@ -120,6 +137,8 @@ def packed(checkpoint: Checkpoint) -> bytes:
         "progress": asdict(checkpoint.progress),
         "written": asdict(Written(__version__, now())),
     }
+    if checkpoint.origin is not None:
+        description[ORIGIN] = asdict(checkpoint.origin)
     return tensor_file.packed(KEY, description, checkpoint.tensors)
 
 
@@ -191,7 +210,8 @@ def verify(file: TensorFile, version: int, *, numbers: bool) -> int:
     With `numbers` the tensors are verified too. Formats 1 and 2 have a single checksum, so that
     without the numbers nothing of them can be.
     """
-    record(file.description, (*OWN[version], *CONTENTS), "the description")
+    names = (*OWN[version], *CONTENTS, ORIGIN)
+    record(file.description, names, "the description", optional=(ORIGIN,))
     if version < 3:
         stated: int = typed(int, file.description["checksum"], "checksum")
         if numbers and stated != early_checksum(file.description, file.tensors):
@@ -213,7 +233,15 @@ def decode(file: TensorFile, version: int, identity: int) -> Checkpoint:
         Progress.from_json(description["progress"]),
         file.tensors,
         identity,
+        origin_in(description),
     )
+
+
+def origin_in(description: Mapping[str, object]) -> Origin | None:
+    """Where a description says that the model came from; None where it says nothing."""
+    if ORIGIN not in description:
+        return None
+    return filled(Origin, description[ORIGIN], ORIGIN)
 
 
 def check_tensors(checkpoint: Checkpoint, *, numbers: bool) -> None:
