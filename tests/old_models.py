@@ -238,7 +238,9 @@ class Graph:
         return data
 
     def linear(self, x: Lua, w: np.ndarray, b: np.ndarray | None) -> Lua:
-        return self(module("nn.Linear", w.T.astype(np.float64), None if b is None else b.astype("f8")), x)
+        return self(
+            module("nn.Linear", w.T.astype(np.float64), None if b is None else b.astype("f8")), x
+        )
 
     def sum(self, x: Lua, h: Lua, weights: list[np.ndarray]) -> Lua:
         w, r, b, d = weights
@@ -425,7 +427,10 @@ class TorchPickler(pickle.Pickler):
 
 def torch_pickle(value: Any) -> tuple[bytes, dict[str, np.ndarray]]:
     """A value's pickle, in which our own names are PyTorch's, and its storages."""
-    modules = {"torch": ("FloatStorage", Kind), "torch._utils": ("_rebuild_tensor_v2", _rebuild_tensor_v2)}
+    modules = {
+        "torch": ("FloatStorage", Kind),
+        "torch._utils": ("_rebuild_tensor_v2", _rebuild_tensor_v2),
+    }
     before = {name: sys.modules.get(name) for name in modules}
     try:
         for name, (own, thing) in modules.items():

@@ -1,12 +1,15 @@
 """Models of other tools become runs that compute what the tool computed."""
 
+import hashlib
 import json
 import math
 import pickle
+import re
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import old_models as old
 import pytest
@@ -15,7 +18,10 @@ from old_models import CHARACTERS, Net, logits_of
 
 import charrnn as library
 from charrnn.errors import CharrnnError, CheckpointError
-from charrnn.importing.importing import Imported, import_model
+from charrnn.cli.commands.import_ import TOOLS
+from charrnn.importing.importing import READERS, Imported, import_model
+from charrnn.importing.pickles import Unpickler
+from charrnn.importing.vocabularies import ORDERS
 from charrnn.sampling.instant import InstantNetwork
 
 # How TensorFlow hands arrays to NumPy 2.
@@ -149,9 +155,7 @@ LAYOUTS = {
     "keras 2 cudnn gru": (gru(), lambda net: in_keras_2(net, cudnn=True), TWO),
     "keras 2.3 gru": (
         gru(),
-        lambda net: in_keras_2(
-            net, reset_after=True, settings={"recurrent_activation": "sigmoid"}
-        ),
+        lambda net: in_keras_2(net, reset_after=True, settings={"recurrent_activation": "sigmoid"}),
         TWO,
     ),
     "keras 3 lstm": (lstm(), lambda net: in_keras_3(net, "a.keras"), {}),
@@ -247,3 +251,407 @@ def test_the_independent_reading_is_what_keras_computes():
         theirs = old.keras_3(net, **settings)(np.array([FIFTY]))[0, -1]
         equations = BEFORE if settings else TWO if net.cell == "gru" else {}
         np.testing.assert_allclose(theirs, logits_of(net, FIFTY, **equations), atol=1e-4)
+
+
+# -- Vocabularies ------------------------------------------------------------------------
+
+TEXT = "ab té\ne" * 40
+"""It has the characters, each as often as the others."""
+
+
+def test_the_tool_s_own_numbering_of_a_text_is_tried_or_named():
+    net = lstm(**ONE_HOT)
+    for order, numbered in (("sorted", sorted(TEXT)), ("first", TEXT), ("frequency", TEXT)):
+        path = written("text.txt", TEXT.encode())
+        done = import_model(in_keras_2(net), vocabulary=path, order=order, name=order)
+        tool = list(dict.fromkeys(numbered))
+        numbers = [tool.index(each) for each in "the bat"[:1] + "e ba"]
+        logits = logits_of(net, numbers, **HARD)
+        model = library.load(order)
+        network = InstantNetwork(model.checkpoint.config.model, model.checkpoint.weights)
+        read = network.read(model.vocabulary.encode("".join(tool[n] for n in numbers))[:, None])[0]
+        np.testing.assert_allclose(read[model.vocabulary.encode("".join(tool))], logits, atol=1e-4)
+        assert any(word in " ".join(done.origin.assumed) for word in ("sorted", "first", "frequen"))
+
+
+@pytest.mark.parametrize(
+    ("data", "numbered"),
+    [
+        (json.dumps({each: n for n, each in enumerate(CHARACTERS)}).encode(), 0),
+        (json.dumps({n: each for n, each in enumerate(CHARACTERS)}).encode(), 0),
+        (pickle.dumps(list(CHARACTERS), 0), 0),
+        (pickle.dumps({n: each for n, each in enumerate(CHARACTERS)}, 4), 0),
+        (old.chars_vocab(protocol=0), 0),
+        (json.dumps({"idx_to_token": dict(enumerate(CHARACTERS, start=1))}).encode(), 1),
+    ],
+)
+def test_the_tool_s_own_file_of_characters_is_read(data, numbered):
+    done = import_model(in_keras_2(lstm()), vocabulary=written("chars", data))
+    np.testing.assert_allclose(logits_in(done, FIFTY), logits_of(lstm(), FIFTY, **HARD), atol=1e-4)
+
+
+def test_bytes_of_python_2_are_bytes():
+    numbers = b"".join(
+        b"U\x01" + bytes([each]) + b"K" + bytes([n]) for n, each in enumerate(b"e t\nab\xe9")
+    )
+    path = written("chars.pkl", b"\x80\x02}(" + numbers + b"u.")
+    done = import_model(in_keras_2(lstm()), vocabulary=path)
+    assert done.checkpoint.config.text.bytes
+    assert done.checkpoint.vocabulary.characters == "".join(sorted(CHARACTERS))
+    lines = b"(lp0\n" + b"".join(
+        b"S" + repr(bytes([each]))[1:].encode() + b"\na" for each in b"e t\nab\xe9"
+    )
+    done = import_model(in_keras_2(lstm()), vocabulary=written("c", lines + b"."), name="lines")
+    assert done.checkpoint.config.text.bytes
+
+
+def test_char_rnn_reads_bytes_and_torch_rnn_characters_unless_it_read_bytes():
+    done = import_model(written("a.t7", old.char_rnn(lstm(**ONE_HOT))))
+    assert done.checkpoint.config.text.bytes
+    done = import_model(written("a.t7", old.torch_rnn(lstm())), name="characters")
+    assert not done.checkpoint.config.text.bytes
+    as_bytes = [*"e t\nab", "[233]"]
+    data = old.torch_rnn(lstm(), characters=as_bytes)
+    done = import_model(written("a.t7", data), name="bytes")
+    assert done.checkpoint.config.text.bytes
+    assert done.checkpoint.vocabulary.characters == "".join(sorted(CHARACTERS))
+
+
+def test_a_text_in_another_case_or_with_a_number_for_unknown_characters_fits():
+    upper = written("text.txt", (TEXT + TEXT.upper()).encode())
+    done = import_model(in_keras_2(lstm()), vocabulary=upper)
+    assert any("lower case" in each for each in done.origin.assumed)
+    net = lstm(size=len(CHARACTERS) + 1)
+    done = import_model(in_keras_2(net), vocabulary=upper, name="more")
+    assert any("number 0 for unknown" in each for each in done.origin.assumed)
+    weights = done.checkpoint.weights
+    np.testing.assert_array_equal(weights["embedding/embeddings"][-1], net.embeddings[0])
+    np.testing.assert_array_equal(weights["logits/kernel"][:, -1], net.kernel[:, 0])
+
+
+def test_the_unknown_symbol_is_unlikely_however_the_logits_lie():
+    net = lstm()
+    net.bias -= 40
+    done = import_model(written("a.t7", old.torch_rnn(net)))
+    p = np.exp(library.load().score("tea bat"))
+    assert p.min() > 0.001
+    checkpoint = done.checkpoint
+    network = InstantNetwork(checkpoint.config.model, checkpoint.weights)
+    logits = network.read(np.array([[0]]))[0].astype(np.float64)
+    assert math.exp(logits[-1] - np.logaddexp.reduce(logits)) < 0.001
+
+
+def test_a_text_with_the_right_count_and_wrong_characters_is_noticed():
+    net = lstm(**ONE_HOT)
+    net.bias *= 9
+    wrong = written("text.txt", "zyxwvut".encode() * 40)
+    path = in_keras_2(net)
+    outcome = charrnn("import", path, "--vocabulary", wrong)
+    assert outcome.status == 0
+    assert "more than the 2.08 of pure chance" in outcome.err
+
+
+# -- The run -----------------------------------------------------------------------------
+
+
+def test_every_command_works_on_the_run_or_says_why_not():
+    written("a.t7", old.torch_rnn(lstm()))
+    done = charrnn("import", "a.t7", "--name", "old")
+    assert done.status == 0
+    assert "torch-rnn's lstm of 5,4 units, 7 characters" in done.err
+    assert "gates in the order i, f, o, g" in done.err
+    Path("text.txt").write_text(TEXT)
+    for command in (
+        "sample old --length 20 --seed 1",
+        "info old --verify",
+        "list",
+        "evaluate old text.txt",
+        "page old -o page.html",
+        "export old --to keras -o old.keras",
+        "export old --to hub -o handed",
+        "info handed",
+        "copy old other",
+        "rename other third",
+        "delete third --yes",
+    ):
+        outcome = charrnn(*command.split())
+        assert outcome.status == 0, (command, outcome.err)
+    for command, way_out in {
+        "train --resume old": "--init-from",
+        "evaluate old": "a file to evaluate",
+        "plot old": "train it",
+        "sample old --new --lines 1": "name a run",
+    }.items():
+        outcome = charrnn(*command.split())
+        assert outcome.status == 1
+        assert way_out in outcome.err.splitlines()[-1]
+
+
+def test_info_says_where_the_model_came_from():
+    path = written("a.t7", old.torch_rnn(lstm()))
+    import_model(path)
+    told = json.loads(charrnn("info", "a", "--json").out)["origin"]
+    assert (told["tool"], told["file"]) == ("torch-rnn", "a.t7")
+    assert told["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    shown = charrnn("info", "a").out
+    assert "gates in the order i, f, o, g; forget bias as it is in the file" in shown
+    charrnn("export", "a", "--to", "hub", "-o", "handed")
+    assert json.loads(charrnn("info", "handed", "--json").out)["origin"] == told
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_training_begins_from_an_imported_model(train, corpus):
+    import_model(written("a.t7", old.torch_rnn(lstm())))
+    train(corpus, steps=2, units=(5, 4), embedding=3, init_from="checkpoints/a")
+    assert library.load("corpus").checkpoint.config.model.layer_units == (5, 4)
+
+
+def test_the_checkpoint_that_the_folder_names_is_read_wherever_it_lay():
+    done = import_model(tensorflow(lstm()))
+    assert done.origin.file == "model.ckpt-7.index"
+    done = import_model("save/model.ckpt-99.index", name="other")
+    assert done.origin.file == "model.ckpt-99.index"
+    Path("save/checkpoint").unlink()
+    with pytest.raises(CheckpointError, match="2 checkpoints .* name one of them"):
+        import_model("save", name="third")
+
+
+def test_what_the_files_do_not_tell_the_user_may():
+    done = import_model(tensorflow(lstm()), forget_bias=0.0)
+    np.testing.assert_allclose(logits_in(done, FIFTY), logits_of(lstm(), FIFTY), atol=1e-4)
+    done = import_model(in_torch(rnn()), activation="relu", name="relu")
+    relu = lambda x: np.maximum(x, 0)  # noqa: E731
+    expected = logits_of(rnn(), FIFTY, **TWO, function=relu)
+    np.testing.assert_allclose(logits_in(done, FIFTY), expected, rtol=1e-4)
+    done = import_model(
+        in_keras_2(lstm(), config=False, version="2.2.4"),
+        vocabulary=vocabulary(),
+        recurrent_activation="sigmoid",
+        name="sigmoid",
+    )
+    np.testing.assert_allclose(logits_in(done, FIFTY), logits_of(lstm(), FIFTY), atol=1e-4)
+
+
+def test_a_number_in_place_of_one_hot_inputs():
+    net = lstm(embedding=1)
+    net.embeddings[:, 0] = np.arange(net.size) / net.size
+    by_row = Net("lstm", embedding=0)
+    by_row.layers, by_row.kernel, by_row.bias = net.layers, net.kernel, net.bias
+    by_row.layers = [dict(layer) for layer in net.layers]
+    done = import_model(in_keras_2(by_row), vocabulary=vocabulary())
+    assert "a character is the number n / V" in done.origin.assumed
+    np.testing.assert_allclose(logits_in(done, FIFTY), logits_of(net, FIFTY, **HARD), atol=1e-4)
+
+
+def test_configuration_beside_the_weights_is_read():
+    old.keras_2(Path("w.h5"), lstm(), config=False, version="2.2.4")
+    layers = [
+        {"class_name": "Embedding", "config": {"name": "embedding_1"}},
+        *(
+            {"class_name": "LSTM", "config": {"name": f"rnn_{n}", "activation": "tanh"}}
+            | {"config": {"name": f"rnn_{n}", "recurrent_activation": "sigmoid"}}
+            for n in range(2)
+        ),
+        {"class_name": "Dense", "config": {"name": "dense_1", "activation": "softmax"}},
+    ]
+    told = {"class_name": "Sequential", "config": {"layers": layers}}
+    Path("w.json").write_text(json.dumps(json.dumps(told)))
+    done = import_model("w.h5", vocabulary=vocabulary())
+    np.testing.assert_allclose(logits_in(done, FIFTY), logits_of(lstm(), FIFTY), atol=1e-4)
+
+
+# -- Refusals ----------------------------------------------------------------------------
+
+
+def with_layer(kind: str, **config) -> Callable[[], Path]:
+    """A file of Keras with a layer that charrnn's networks do not have."""
+    layer = {"class_name": kind, "config": {"name": "other", **config}}
+    return lambda: in_keras_2(lstm(), between=(layer,))
+
+
+def torch_with(value: bytes) -> bytes:
+    """A legacy file of PyTorch with this pickle as its value."""
+    heads = [pickle.dumps(each, 2) for each in (0x1950A86A20F9469CFC6C, 1001, {})]
+    return b"".join([*heads, value, pickle.dumps([], 2)])
+
+
+def textgenrnn() -> Path:
+    """Weights under the names of textgenrnn's layers."""
+    with h5py.File("weights.hdf5", "w") as file:
+        names = [b"embedding", b"rnn_1", b"rnn_2", b"attention", b"output"]
+        file.attrs["layer_names"] = np.array(names)
+        for name in names:
+            file.create_group(name.decode()).attrs["weight_names"] = np.array([], "S1")
+    return Path("weights.hdf5")
+
+
+def changed(net: Net, **arrays: np.ndarray) -> Net:
+    """A network with other arrays."""
+    for name, each in arrays.items():
+        setattr(net, name, each)
+    return net
+
+
+WIDER = {"kernel": np.ones((4, 5), np.float32), "bias": np.ones(5, np.float32)}
+NARROWER = {"kernel": np.ones((4, 7), np.float32), "bias": np.ones(7, np.float32)}
+LONG = [*CHARACTERS[:-1], "the"]
+REFUSED = {
+    "cut": (lambda: written("a.t7", old.torch_rnn(lstm())[:-400]), "cut short"),
+    "cut zip": (lambda: written("a.pt", old.torch_zip({})[:-30]), "fetch the file again"),
+    "lfs": (
+        lambda: written("a.t7", b"version https://git-lfs.github.com/spec/v1\noid"),
+        "git lfs pull",
+    ),
+    "page": (lambda: written("a.h5", b"\n<!DOCTYPE html><html>"), "a web page"),
+    "ascii": (lambda: written("a.t7", b"4\n1\n3\nV 1\n13\nnn.Sequential\n"), "'ascii'"),
+    "tar": (lambda: written("a.pt", bytes(257) + b"ustar" + bytes(300)), "tar archive"),
+    "module": (
+        lambda: written("a.pt", torch_with(b"\x80\x02c__main__\nCharRNN\n)\x81}b.")),
+        r"whole pickled module.*CharRNN.*state_dict",
+    ),
+    "module within": (
+        lambda: written("a.pt", torch_with(b"\x80\x02}U\x05modelc__main__\nNet\n)\x81s.")),
+        "pickled module.*Net.*state_dict",
+    ),
+    "words": (lambda: written("a.t7", old.torch_rnn(lstm(), characters=LONG)), "not one character"),
+    "bidirectional": (with_layer("Bidirectional"), "reads what follows"),
+    "bidirectional torch": (
+        lambda: written(
+            "a.pt",
+            old.torch_zip(
+                old.state_dict(lstm()) | {"rnn.weight_ih_l0_reverse": old.Tensor(np.ones((20, 3)))}
+            ),
+        ),
+        "bidirectional",
+    ),
+    "context": (
+        lambda: in_torch(changed(lstm(size=9, **ONE_HOT), **NARROWER)),
+        "context beside the characters",
+    ),
+    "batch norm": (with_layer("BatchNormalization"), "batch normalisation"),
+    "batch norm of torch-rnn": (
+        lambda: written(
+            "a.t7", old.torch_rnn(lstm(), between=[old.module("nn.BatchNormalization")])
+        ),
+        "nn.BatchNormalization",
+    ),
+    "attention": (with_layer("AttentionWeightedAverage"), "textgenrnn"),
+    "textgenrnn": (textgenrnn, "textgenrnn.*window of 40"),
+    "lambda": (with_layer("Lambda", function=["code"]), "'Lambda'"),
+    "another order": (with_layer("Embedding"), "order that charrnn's networks do not have"),
+    "decoder": (
+        lambda: written("a.t7", old.torch_rnn(changed(lstm(), **WIDER))),
+        "7 characters.*output layer 5",
+    ),
+    "decoder of char-rnn": (
+        lambda: written("a.t7", old.char_rnn(changed(lstm(**ONE_HOT), **WIDER))),
+        "7 characters.*output layer 5",
+    ),
+    "twice": (
+        lambda: written("a.t7", old.torch_rnn(lstm(), characters="e t\naee")),
+        "a character twice",
+    ),
+    "NaN": (
+        lambda: written("a.t7", old.torch_rnn(changed(lstm(), bias=np.full(7, np.nan, "f4")))),
+        "not finite",
+    ),
+    "peepholes": (
+        lambda: tensorflow_with({"rnn/lstm_cell/w_f_diag": np.ones(3, np.float32)}),
+        "w_f_diag",
+    ),
+    "relu gates": (
+        lambda: in_keras_2(lstm(), settings={"activation": "relu"}),
+        "'relu'.*does not have",
+    ),
+    "no model": (lambda: written("a.txt", b"hello"), "no model of a tool"),
+}
+
+
+def tensorflow_with(more: dict[str, np.ndarray]) -> Path:
+    """A checkpoint with further variables."""
+    old.save_variables(Path("save"), old.variables(lstm()) | more)
+    return Path("save")
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_read_is_refused_in_one_line(case):
+    make, why = REFUSED[case]
+    path = make()
+    before = tree(Path())
+    Path("chars.json").write_text(json.dumps(list(CHARACTERS)))
+    given = ("--vocabulary", "chars.json") if path.suffix == ".h5" else ()
+    outcome = charrnn("import", path, *given)
+    Path("chars.json").unlink()
+    assert (outcome.status, outcome.out) == (1, "")
+    assert re.fullmatch(f"charrnn: .*{why}.*\n", outcome.err), outcome.err
+    assert tree(Path()) == before
+
+
+GAPS = {
+    "gap": {each: n + (n > 3) for n, each in enumerate(CHARACTERS)},
+    "number twice": {each: max(n, 1) for n, each in enumerate(CHARACTERS)},
+    "too few": {each: n for n, each in enumerate(CHARACTERS[:-1])},
+    "too many": {each: n for n, each in enumerate(CHARACTERS + "z")},
+    "no number": {each: "x" for each in CHARACTERS},
+}
+
+
+@pytest.mark.parametrize("case", GAPS)
+def test_a_vocabulary_with_gaps_or_duplicates_is_refused(case):
+    path = folder(lambda path: old.ml5(path, lstm()))
+    (path / "vocab.json").write_text(json.dumps(GAPS[case]))
+    with pytest.raises(CheckpointError, match="vocabulary"):
+        import_model(path)
+
+
+def test_a_manifest_names_only_files_beside_it():
+    path = folder(lambda path: old.ml5(path, lstm()))
+    Path("secret").write_bytes(bytes(28))
+    manifest = (path / "manifest.json").read_text()
+    (path / "manifest.json").write_text(manifest.replace("rnnlm_softmax_b", "../secret"))
+    with pytest.raises(CheckpointError, match="no file beside it"):
+        import_model(path)
+
+
+def test_arrays_outside_of_the_file_are_not_read():
+    path = in_keras_2(lstm())
+    np.ones(7, np.float32).tofile("outside")
+    with h5py.File(path, "r+") as file:
+        group = file["model_weights/dense_1/dense_1"]
+        del group["bias:0"]
+        group.create_dataset("bias:0", (7,), "f4", external=[("outside", 0, 28)])
+    with pytest.raises(CheckpointError, match="not whole"):
+        import_model(path, vocabulary=vocabulary())
+
+
+def test_nothing_in_a_pickle_is_run_and_nothing_large_is_made_of_little():
+    called = b"cposix\nsystem\n(S'touch called'\ntR."
+    for data in (called, b"\x80\x04\x8e" + b"\xff" * 8 + b".", b"]" + b"\x94\x85" * 5000 + b"."):
+        path = written("chars.pkl", data if data[:1] == b"\x80" else b"\x80\x02" + data)
+        with pytest.raises(CharrnnError):
+            import_model(in_keras_2(lstm()), vocabulary=path)
+    assert not Path("called").exists()
+
+
+def test_the_tool_named_overrules_and_another_s_file_is_refused():
+    path = written("a.t7", old.torch_rnn(lstm()))
+    outcome = charrnn("import", path, "--from", "keras")
+    assert (outcome.status, len(outcome.err.splitlines())) == (1, 1)
+    assert charrnn("import", path, "--from", "torch-rnn").status == 0
+    again = charrnn("import", path)
+    assert "there is one already; choose another name" in again.err
+
+
+def test_the_command_offers_the_tools_and_orders_of_the_library():
+    assert TOOLS == tuple(READERS)
+    shown = charrnn("import", "--help").out
+    assert all(each in shown for each in (*READERS, *ORDERS))
+
+
+def test_options_of_char_rnn_tensorflow_are_plain_data():
+    """What Python 2 and 3 write of an argparse.Namespace and its like comes out as dictionaries."""
+    for protocol in range(5):
+        data = pickle.dumps(Namespace(rnn_size=128, model="lstm"), protocol)
+        assert Unpickler(data).read() == {"rnn_size": 128, "model": "lstm"}
+    python_2 = b"ccopy_reg\n_reconstructor\n(cargparse\nNamespace\nc__builtin__\nobject\nNtR(dS'a'\nI1\nsb."
+    assert Unpickler(python_2).read() == {b"a": 1}

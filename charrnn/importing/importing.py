@@ -36,6 +36,7 @@ SCORED = 2000
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
 TAR = b"ustar"
+AGAIN = "fetch the file again if it may be damaged"
 DAMAGED: tuple[type[Exception], ...] = (ValueError, TypeError, AttributeError, LookupError)
 DAMAGED += (ArithmeticError, EOFError, struct.error, zipfile.BadZipFile, RuntimeError)
 """What reading a file that is not what it seems may raise."""
@@ -130,8 +131,9 @@ def import_model(
             )
     if symbols is None:
         raise ConfigError(
-            f"{source} does not tell its {foreign.size} characters",
+            f"needed, since the file does not tell which its {foreign.size} characters are",
             {"vocabulary": None},
+            where=source,
             way_out="give the tool's own file of them, or the text that it learnt",
         )
     with explained(source):
@@ -158,11 +160,11 @@ def explained(path: Path) -> Iterator[None]:
             yield
     except UnreadableError as error:
         raise CheckpointError(str(error), where=path, way_out=error.way_out) from error
-    except OSError:
-        raise
-    except DAMAGED as error:
+    except (OSError, *DAMAGED) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         why = str(error) if isinstance(error, ValueError) else "it is damaged"
-        raise CheckpointError(why, where=path, way_out="fetch the file again") from error
+        raise CheckpointError(why, where=path, way_out=AGAIN) from error
 
 
 def recognise(path: Path) -> str:

@@ -60,7 +60,7 @@ def read_hdf5(path: Path, functions: Functions) -> Foreign:
 
 def read_archive(path: Path, functions: Functions) -> Foreign:
     """The network in a `.keras` archive."""
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
         config = parse(member(archive, CONFIG))
         told = parse(member(archive, METADATA)) if METADATA in members(archive) else {}
         version = str(told.get("keras_version", "3")) if isinstance(told, dict) else "3"

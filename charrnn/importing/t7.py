@@ -6,6 +6,7 @@ is a table of its fields.
 """
 
 import math
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -186,6 +187,8 @@ class Reader:
         if kind.startswith(b"V "):
             kind = self._string()
         name = kind.decode("latin-1")
+        if not re.fullmatch(r"[\w.]{1,60}", name, re.ASCII):
+            raise ValueError("it has an object whose class has no name")
         module, _, own = name.partition(".")
         if module == "torch" and own.endswith("Storage"):
             return self._storage(own.removesuffix("Storage"))

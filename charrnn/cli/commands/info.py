@@ -120,7 +120,9 @@ def describe(summary: Summary, config: Mapping[str, object]) -> Facts:
 
 def worded(summary: Summary, facts: Facts) -> Facts:
     """The same facts, with names and times as people write them."""
+    origin = summary.origin and asdict(summary.origin)
     return facts | {
+        **({"origin": origin | {"assumed": "; ".join(origin["assumed"])}} if origin else {}),
         "corpus": corpus_name(summary),
         "started": moment(summary.started),
         "written": moment(summary.written),
