@@ -342,7 +342,7 @@ def variables(net: Net, generation: int = 3, order: str = "igfo") -> dict[str, n
 
 
 def save_variables(folder: Path, made: dict[str, np.ndarray], old: bool = False) -> None:
-    """A checkpoint of TensorFlow in the folder, beside one with a higher number that does not count."""
+    """A checkpoint in the folder, beside one with a higher number that does not count."""
     import tensorflow as tf
 
     folder.mkdir(exist_ok=True)

@@ -77,7 +77,10 @@ def hold_the_law(chance: Random, layout: str) -> str:
     """Damage a file of a layout: it is refused with one line, or read as the whole one is.
 
     What alters the weights' own numbers alone, or the version of Keras that weights without
-    a configuration tell, is beyond that: most of the formats have no checksum. How it ended: "refused", "read" or "numbers".
+    a configuration tell, is beyond that: most of the formats have no checksum.
+
+    Returns:
+        How it ended: "refused", "read" or "numbers".
     """
     whole = specimen(layout)
     name = chance.choice([each for each in whole.files if "ckpt-99" not in each])
