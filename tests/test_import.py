@@ -22,7 +22,10 @@ from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.importing.importing import READERS, Imported, import_model
 from charrnn.importing.pickles import Unpickler
 from charrnn.importing.vocabularies import ORDERS
+from charrnn.network.weights import initial_weights
 from charrnn.sampling.instant import InstantNetwork
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.transfer import warm_start
 
 # How TensorFlow hands arrays to NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")
@@ -404,6 +407,39 @@ def test_training_begins_from_an_imported_model(train, corpus):
     import_model(written("a.t7", old.torch_rnn(lstm())))
     train(corpus, steps=2, units=(5, 4), embedding=3, init_from="checkpoints/a")
     assert library.load("corpus").checkpoint.config.model.layer_units == (5, 4)
+
+
+def test_characters_that_are_new_to_the_model_start_where_its_logits_lie():
+    net = lstm()
+    net.bias -= 40
+    done = import_model(written("a.t7", old.torch_rnn(net)))
+    larger = Vocabulary.of(CHARACTERS + "xyz")
+    fresh = initial_weights(done.checkpoint.config.model, larger.size, 0)
+    checkpoint = library.load("a").checkpoint
+    weights = warm_start(checkpoint, larger, fresh)
+    logits = InstantNetwork(checkpoint.config.model, weights).read(larger.encode("the")[:, None])[0]
+    p = np.exp(logits - np.logaddexp.reduce(logits))
+    assert p[larger.encode("xyz")].max() < 0.2
+
+
+def test_a_folder_for_ml5_computes_the_same_when_it_is_imported():
+    for embedding in (3, 0):
+        net = lstm(embedding=embedding)
+        name = f"net{embedding}"
+        import_model(
+            written("a.t7", old.char_rnn(net))
+            if not embedding
+            else written("a.t7", old.torch_rnn(net)),
+            name=name,
+        )
+        assert charrnn("export", name, "--to", "ml5", "-o", f"{name}-ml5").status == 0
+        done = import_model(f"{name}-ml5", forget_bias=1.0)
+        expected = logits_of(net, FIFTY, **({} if embedding else TWO))
+        np.testing.assert_allclose(logits_in(done, FIFTY), expected, atol=1e-4)
+        assert done.origin.tool == "ml5"
+    import_model(written("a.t7", old.torch_rnn(rnn())), name="rnn")
+    refused = charrnn("export", "rnn", "--to", "ml5", "-o", "out")
+    assert "ml5 has two layers of the cell lstm alone; choose" in refused.err
 
 
 def test_the_checkpoint_that_the_folder_names_is_read_wherever_it_lay():

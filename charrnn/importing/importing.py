@@ -38,7 +38,7 @@ ZIP = b"PK\x03\x04"
 TAR = b"ustar"
 AGAIN = "fetch the file again if it may be damaged"
 DAMAGED: tuple[type[Exception], ...] = (ValueError, TypeError, AttributeError, LookupError)
-DAMAGED += (ArithmeticError, EOFError, struct.error, zipfile.BadZipFile, RuntimeError)
+DAMAGED += (OSError, ArithmeticError, EOFError, struct.error, zipfile.BadZipFile, RuntimeError)
 """What reading a file that is not what it seems may raise."""
 
 
@@ -160,7 +160,7 @@ def explained(path: Path) -> Iterator[None]:
             yield
     except UnreadableError as error:
         raise CheckpointError(str(error), where=path, way_out=error.way_out) from error
-    except (OSError, *DAMAGED) as error:
+    except DAMAGED as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         why = str(error) if isinstance(error, ValueError) else "it is damaged"

@@ -16,7 +16,15 @@ import numpy as np
 
 from charrnn.importing.archives import member, members
 from charrnn.importing.foreign import Foreign, UnreadableError
-from charrnn.importing.keras_network import Functions, Layer, guessed, layers_in, network
+from charrnn.importing.keras_network import (
+    BIDIRECTIONAL,
+    Functions,
+    Layer,
+    guessed,
+    has_layers,
+    layers_in,
+    network,
+)
 from charrnn.importing.tf_checkpoint import OBJECT
 from charrnn.plain import parse, quoted
 from charrnn.types import Tensors
@@ -26,6 +34,8 @@ CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 PLACES = {"Embedding": ("embeddings",), "Dense": ("kernel", "bias")}
 """The names of arrays that a file only numbers; a recurrent layer's are the other three."""
 RECURRENT_PLACES = ("kernel", "recurrent_kernel", "bias")
+NUMBERED = re.compile(r"(?!optimizer)(?:_?layer\w*/)?(.+?)(?:/cell|/layer)?/vars/(\d+)")
+"""The name of an array of Keras 3: its layer, and its place there."""
 TEXTGENRNN = {"rnn_1", "attention", "context_embedding"}
 """Names of layers, of which textgenrnn's networks have at least two."""
 SIGMOID_SINCE = (2, 3)
@@ -85,11 +95,11 @@ def read_variables(variables: Tensors, functions: Functions) -> Foreign:
 def versioned(functions: Functions, version: str) -> Functions:
     """The functions that a version of Keras has where nothing else is said."""
     numbers = tuple(int(each) for each in re.findall(r"\d+", version)[:2])
-    plain = numbers >= SIGMOID_SINCE or version.startswith("2.2.4-tf") or not numbers
+    plain = numbers >= SIGMOID_SINCE or version.startswith("2.2.4-tf")
     return Functions(
         functions.activation,
         functions.recurrent_activation,
-        "sigmoid" if plain else "hard_sigmoid",
+        "sigmoid" if plain else "hard_sigmoid" if numbers else None,
         numbers >= (3,),
     )
 
@@ -149,7 +159,9 @@ class Arrays:
         """Each layer's arrays under its own name, as Keras 3 numbers them in `vars`."""
         groups: dict[str, dict[int, np.ndarray]] = {}
         for name, found in self._found.items():
-            match = re.fullmatch(r"(?:_?layers?\w*/)(.+?)(?:/cell)?/vars/(\d+)", name)
+            match = NUMBERED.fullmatch(name)
+            if "/forward_layer/" in name:
+                raise UnreadableError(f"it is bidirectional: {BIDIRECTIONAL[0]}", BIDIRECTIONAL[1])
             if match and isinstance(found, h5py.Dataset) and found.dtype.kind == "f":
                 groups.setdefault(match[1], {})[int(match[2])] = self.read(name)
         return {name: [each[n] for n in sorted(each)] for name, each in groups.items()}
@@ -166,7 +178,7 @@ def own_name(name: str, layer: str) -> str:
 def numbered_network(arrays: Arrays, config: object, functions: Functions) -> Foreign:
     """The network of a file of Keras 3, whose arrays have numbers in place of names."""
     groups = arrays.numbered_groups()
-    if config is None:
+    if not has_layers(config):  # weights alone, or a class of the user's own
         ordered = sorted(groups, key=numbers_in)
         layers = [guessed(name, by_place(groups[name])) for name in ordered]
         order = {"Embedding": 0, "Dense": 2}

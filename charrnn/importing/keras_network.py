@@ -22,8 +22,9 @@ SILENT += ("AlphaDropout", "Masking", "Softmax")
 CELLS = {"LSTM": "lstm", "CuDNNLSTM": "lstm", "GRU": "gru", "CuDNNGRU": "gru", "SimpleRNN": "rnn"}
 GATES = {"lstm": "ifgo", "gru": "zrg", "rnn": "h"}
 """Keras's order: i, f, c, o and z, r, h."""
+BIDIRECTIONAL = "it reads what follows, too", "charrnn's networks read in one direction"
 NO_PLACE = {
-    "Bidirectional": ("it reads what follows, too", "charrnn's networks read in one direction"),
+    "Bidirectional": BIDIRECTIONAL,
     "AttentionWeightedAverage": ("textgenrnn looks back over 40 characters by attention", ""),
     "BatchNormalization": ("batch normalisation has no place in charrnn's networks", ""),
 }
@@ -50,8 +51,9 @@ class Functions:
 
     activation: str | None = None
     recurrent_activation: str | None = None
-    default: str = "sigmoid"
-    """The gates' function that this version of Keras has where nothing else is said."""
+    default: str | None = None
+    """The gates' function that this version of Keras has where nothing else is said; None where the
+    version is not known."""
     steep: bool = False
     """Whether hard_sigmoid has the slope 1/6, as since Keras 3."""
 
@@ -162,6 +164,11 @@ def recurrent_weights(layer: Layer, functions: Functions) -> Made:
         assumed.append("kernels in cuDNN's layout, the halves of the bias summed")
     gate = config.get("recurrent_activation", config.get("inner_activation", functions.default))
     gate = functions.recurrent_activation or ("sigmoid" if layer.kind.startswith("CuDNN") else gate)
+    if gate is None and cell != "rnn":
+        raise UnreadableError(
+            "it tells neither the gates' function nor the version of Keras",
+            "give `recurrent_activation`: hard_sigmoid was Keras's own before 2.3, then sigmoid",
+        )
     function = functions.activation or config.get("activation", "tanh")
     cell = "gru_classic" if cell == "gru" and bias.ndim == 1 else cell
     choices = {"lstm": ("tanh",), "gru": ("tanh",), "gru_classic": ("tanh", "relu")}
@@ -266,6 +273,12 @@ def guessed(name: str, arrays: Tensors) -> Layer:
         f"its layer {quoted(name)} is not one of charrnn's, by its weights",
         "give the whole model's file, or put its JSON beside it",
     )
+
+
+def has_layers(config: object) -> bool:
+    """Whether a configuration tells the layers of a network."""
+    inner = config.get("config") if isinstance(config, Mapping) else None
+    return isinstance(inner, list) or (isinstance(inner, Mapping) and "layers" in inner)
 
 
 def layers_in(config: object) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -137,7 +137,9 @@ def read_checkpoint(path: Path) -> Foreign:
     data = path.read_bytes()
     value = read_legacy(data) if is_legacy(data[:14]) else read_archive(data)
     if isinstance(value, Unbuilt):
-        raise UnreadableError(f"it is a whole pickled module, {quoted(value.name)}", WHOLE_MODULE)
+        raise UnreadableError(
+            f"it is a whole pickled module, {quoted(value.name.replace(' ', '.'))}", WHOLE_MODULE
+        )
     if not isinstance(value, dict):
         raise UnreadableError("it has no state_dict", WHOLE_MODULE)
     return network(value)
@@ -240,7 +242,9 @@ def state_of(saved: dict[Any, Any]) -> Mapping[Any, Any]:
             return each
     for each in saved.values():
         if isinstance(each, Unbuilt):
-            raise UnreadableError(f"it has a pickled module, {quoted(each.name)}", WHOLE_MODULE)
+            raise UnreadableError(
+                f"it has a pickled module, {quoted(each.name.replace(' ', '.'))}", WHOLE_MODULE
+            )
     raise UnreadableError("it has no weights of nn.LSTM, nn.GRU or nn.RNN", WHOLE_MODULE)
 
 
