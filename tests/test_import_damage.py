@@ -68,7 +68,7 @@ def rows_of(net: Net) -> Iterator[bytes]:
     arrays = [net.embeddings, net.kernel, net.bias]
     arrays += [each for layer in net.layers for gate in layer.values() for each in gate]
     for each in arrays:
-        for whole in (each, each.T) if each is not None else ():
+        for whole in (each, each.T, each.T.reshape(each.shape)) if each is not None else ():
             for row in np.atleast_2d(whole):
                 yield from (row.astype(kind).tobytes() for kind in ("f4", "f8"))
 

@@ -156,7 +156,7 @@ def check_choice(**given: tuple[str | None, object]) -> None:
 def explained(path: Path) -> Iterator[None]:
     """Turn what goes wrong while a file is read into one line that names it."""
     try:
-        with placed(path):
+        with placed(path), np.errstate(over="ignore", invalid="ignore"):
             yield
     except UnreadableError as error:
         raise CheckpointError(str(error), where=path, way_out=error.way_out) from error

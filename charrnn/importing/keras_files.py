@@ -7,7 +7,7 @@ code, which nothing here runs.
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,7 @@ def read_archive(path: Path, functions: Functions) -> Foreign:
 def read_variables(variables: Tensors, functions: Functions) -> Foreign:
     """The network in a checkpoint of TensorFlow 2, whose variables have the names of attributes."""
     groups: dict[str, Tensors] = {}
+    refuse_bidirectional(variables)
     for name, each in variables.items():
         where, _, own = name.removesuffix(OBJECT).rpartition("/")
         if name.endswith(OBJECT) and own in ("embeddings", *RECURRENT_PLACES):
@@ -121,6 +122,7 @@ class Arrays:
     def __init__(self, file: h5py.File, size: int) -> None:
         self._file, self._size = file, size
         self._found: dict[str, Any] = {}
+        self._read: dict[int, int] = {}
         try:
             file.visititems(self._found.__setitem__)
         except (RuntimeError, KeyError, OSError, ValueError) as error:
@@ -142,8 +144,13 @@ class Arrays:
             raise ValueError(
                 f"its array {quoted(name)} is not whole, compressed, or not of numbers"
             )
+        begin, end = found.id.get_offset() or 0, (found.id.get_offset() or 0) + whole
+        if any(begin < other_end and other < end for other, other_end in self._read.items()):
+            raise ValueError("two of its arrays lie in the same place")
+        self._read[begin] = end
         try:
-            return np.asarray(found[...], np.float32)
+            with np.errstate(over="ignore"):  # what is infinite is refused later
+                return np.asarray(found[...], np.float32)
         except (OSError, RuntimeError) as error:
             raise ValueError("its HDF5 is damaged or cut short") from error
 
@@ -158,10 +165,9 @@ class Arrays:
     def numbered_groups(self) -> dict[str, list[np.ndarray]]:
         """Each layer's arrays under its own name, as Keras 3 numbers them in `vars`."""
         groups: dict[str, dict[int, np.ndarray]] = {}
+        refuse_bidirectional(self._found)
         for name, found in self._found.items():
             match = NUMBERED.fullmatch(name)
-            if "/forward_layer/" in name:
-                raise UnreadableError(f"it is bidirectional: {BIDIRECTIONAL[0]}", BIDIRECTIONAL[1])
             if match and isinstance(found, h5py.Dataset) and found.dtype.kind == "f":
                 groups.setdefault(match[1], {})[int(match[2])] = self.read(name)
         return {name: [each[n] for n in sorted(each)] for name, each in groups.items()}
@@ -217,6 +223,12 @@ def beside(path: Path) -> object:
 def version_in(config: object) -> str:
     """The version of Keras that a configuration tells."""
     return str(config.get("keras_version", "")) if isinstance(config, Mapping) else ""
+
+
+def refuse_bidirectional(names: Iterable[str]) -> None:
+    """Raise UnreadableError where arrays are those of a layer that reads in both directions."""
+    if any("/forward_layer/" in name for name in names):
+        raise UnreadableError(f"it is bidirectional: {BIDIRECTIONAL[0]}", BIDIRECTIONAL[1])
 
 
 def refuse_textgenrnn(groups: Mapping[str, object]) -> None:

@@ -182,6 +182,8 @@ def read_legacy(data: bytes) -> object:
         if name not in storages.found or storages.found[name].data is not None:
             raise ValueError("it has a storage that no tensor is a view of")
         place = fill(storages.found[name], data, place)
+    if place != len(data):
+        raise ValueError("it has bytes that belong to no storage")
     return value
 
 

@@ -87,7 +87,9 @@ class Tensor:
             raise ValueError(f"its {name} is not laid out as a tensor's numbers are")
         if min(self.sizes) < 1 or self.start < 0 or self.start + size > storage.size:
             raise ValueError(f"its {name} reaches beyond its storage")
-        return storage[self.start : self.start + size].reshape(self.sizes).astype(np.float32)
+        with np.errstate(over="ignore"):  # what is infinite is refused later
+            numbers = storage[self.start : self.start + size].astype(np.float32)
+        return numbers.reshape(self.sizes)
 
     @property
     def extent(self) -> tuple[int, int, int]:
@@ -135,7 +137,7 @@ class Reader:
         self._stack: list[Unfinished] = []
 
     def read(self) -> Value:
-        """The next value, with all that is in it."""
+        """The value, with all that is in it."""
         whole = Object(CLASS_OF_TABLE)
         self._stack = [Unfinished(whole, 1, b"", True)]
         while self._stack:
@@ -146,6 +148,8 @@ class Reader:
             top.add(self._value())
             if len(self._stack) > LARGEST_DEPTH:
                 raise ValueError("its tables are nested too deeply")
+        if self._place != len(self._data):
+            raise ValueError("it has bytes that belong to nothing")
         return whole.fields[b""]
 
     def _value(self) -> Value:
