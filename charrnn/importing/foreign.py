@@ -49,7 +49,8 @@ class Symbols:
             if len(each) != 1 or "\ud800" <= each <= "\udfff":
                 raise UnreadableError(
                     f"its vocabulary has {quoted(each)}, which is not one character",
-                    "charrnn reads models of characters, not of words or syllables",
+                    "charrnn reads models of characters, not of words; if that is a mistake in the"
+                    " file, give another as `vocabulary`",
                 )
         if len(set(known)) < len(known) or len(self.characters) > len(known) + 1 or not known:
             raise ValueError("its vocabulary has a character twice, or none at all")

@@ -38,6 +38,8 @@ NUMBERED = re.compile(r"(?!optimizer)(?:_?layer\w*/)?(.+?)(?:/cell|/layer)?/vars
 """The name of an array of Keras 3: its layer, and its place there."""
 TEXTGENRNN = {"rnn_1", "attention", "context_embedding"}
 """Names of layers, of which textgenrnn's networks have at least two."""
+FLOATS = (h5py.h5t.IEEE_F16LE, h5py.h5t.IEEE_F32LE, h5py.h5t.IEEE_F64LE)
+"""The types of numbers that are read."""
 SIGMOID_SINCE = (2, 3)
 """From this version of Keras on, an LSTM's gates are sigmoids unless somebody asks for another."""
 
@@ -138,7 +140,8 @@ class Arrays:
         found = self._found.get(name)
         if not isinstance(found, h5py.Dataset):
             raise ValueError(f"it lacks its array {quoted(name)}")
-        whole = found.size * found.dtype.itemsize if found.dtype.kind == "f" else -1
+        plain = any(found.id.get_type().equal(each) for each in FLOATS)
+        whole = found.size * found.dtype.itemsize if plain else -1
         inside = not found.is_virtual and not found.external and found.chunks is None
         if not inside or whole > self._size or found.id.get_storage_size() != whole:
             raise ValueError(

@@ -253,7 +253,7 @@ def state_of(saved: dict[Any, Any]) -> Mapping[Any, Any]:
 def vocabulary_in(saved: dict[Any, Any]) -> object:
     """The vocabulary that was saved beside the weights; None where there is none."""
     named = [saved[name] for name in VOCABULARIES if name in saved]
-    return next((each for each in named if isinstance(each, (dict, list, tuple))), None)
+    return next((each for each in named if isinstance(each, (dict, list, tuple, str))), None)
 
 
 def recurrent_layers(arrays: Tensors) -> Iterator[Tensors]:

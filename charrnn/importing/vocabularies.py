@@ -69,8 +69,8 @@ def plain_data(data: bytes) -> object:
 def symbols_of(data: object, size: int, source: str, spare: bool = False) -> Symbols:
     """The symbols that plain data tell, for V numbers.
 
-    That is a list of characters; a dictionary from them to numbers, or from numbers to them; both
-    of these as char-rnn-tensorflow and torch-rnn keep them. Bytes are those of Python 2.
+    That is a list or text of characters; a dictionary from them to numbers, or from numbers to
+    them; both of these as char-rnn-tensorflow and torch-rnn keep them. Bytes are those of Python 2.
     """
     if isinstance(data, Mapping) and isinstance(data.get("idx_to_token"), Mapping):
         data = data["idx_to_token"]
@@ -78,7 +78,7 @@ def symbols_of(data: object, size: int, source: str, spare: bool = False) -> Sym
         data = data[1]
     if isinstance(data, Mapping):
         return symbols_by_number(by_number(data), size, source, spare)
-    if isinstance(data, (list, tuple)):
+    if isinstance(data, (list, tuple, str)):
         return symbols_by_number(dict(enumerate(data)), size, source, spare)
     raise UnreadableError(f"{source}: no vocabulary is in it", "give a text or the tool's own file")
 

@@ -1,6 +1,7 @@
 """`charrnn import`."""
 
 import math
+import shlex
 from pathlib import Path
 
 import click
@@ -65,6 +66,7 @@ def import_command(path: Path, checkpoints: Path, **options: object) -> None:
         click.echo(f"  {each}", err=True)
     if done.loss_nats is not None:
         click.echo(f"loss on the beginning of the text: {done.loss_nats:.3f} nats", err=True)
+    click.echo(f"write with: charrnn sample {shlex.quote(done.run.name)}", err=True)
     if done.ciphered:
         chance = math.log(done.checkpoint.vocabulary.size)
         click.echo(
