@@ -1,10 +1,12 @@
 """Models of other tools become runs that compute what the tool computed."""
 
 import hashlib
+import io
 import json
 import math
 import pickle
 import re
+import zipfile
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -445,6 +447,8 @@ def test_a_folder_for_ml5_computes_the_same_when_it_is_imported():
 def test_the_checkpoint_that_the_folder_names_is_read_wherever_it_lay():
     done = import_model(tensorflow(lstm()))
     assert done.origin.file == "model.ckpt-7.index"
+    done = import_model("save/model.ckpt-99", name="prefix")
+    assert done.origin.file == "model.ckpt-99.index"
     done = import_model("save/model.ckpt-99.index", name="other")
     assert done.origin.file == "model.ckpt-99.index"
     Path("save/checkpoint").unlink()
@@ -599,8 +603,20 @@ REFUSED = {
         lambda: in_keras_2(lstm(), settings={"activation": "relu"}),
         "'relu'.*does not have",
     ),
+    "another archive": (
+        lambda: written("a.zip", zipped({"a.txt": b""})),
+        "neither PyTorch's nor Keras's",
+    ),
     "no model": (lambda: written("a.txt", b"hello"), "no model of a tool"),
 }
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    """A zip archive."""
+    with zipfile.ZipFile(file := io.BytesIO(), "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return file.getvalue()
 
 
 def tensorflow_with(more: dict[str, np.ndarray]) -> Path:

@@ -169,7 +169,7 @@ def explained(path: Path) -> Iterator[None]:
 
 def recognise(path: Path) -> str:
     """The tool that made a file or folder, by what is in it; UnreadableError where none did."""
-    if path.is_dir():
+    if path.is_dir() or (not path.exists() and tf_checkpoint.checkpoint_in(path)):
         return tool_of_folder(path)
     with path.open("rb") as file:
         head = file.read(512)

@@ -93,11 +93,11 @@ class Reading:
         if isinstance(module, Object):
             self.known[id(data)] = self.computed(module, given)
         elif select is not None:
-            (parts,) = given
+            cut = given[0] if given else ()
             place = int(select) - 1 if isinstance(select, float) else -1
-            if not isinstance(parts, tuple) or not 0 <= place < len(parts):
+            if not isinstance(cut, tuple) or not 0 <= place < len(cut):
                 raise ValueError("its network selects what is not there")
-            self.known[id(data)] = parts[place]
+            self.known[id(data)] = cut[place]
         elif len(given) == 1:
             self.known[id(data)] = given[0]
 
@@ -107,11 +107,17 @@ class Reading:
         """What a module makes of its inputs."""
         if module.kind in ("nn.CAddTable", "nn.CMulTable"):
             return combined(module.kind, [each for each in given if not isinstance(each, tuple)])
-        (x,) = given
+        x = (
+            given[0]
+            if len(given) == 1
+            else tuple(each for each in given if not isinstance(each, tuple))
+        )
         if module.kind in SILENT or (module.kind == "nn.SplitTable" and isinstance(x, tuple)):
             return x
         if isinstance(x, tuple):
-            raise UnreadableError(f"its network has {quoted(module.kind)} where no gates are")
+            raise UnreadableError(
+                f"its network has {quoted(module.kind)} where charrnn has nothing"
+            )
         if module.kind in FUNCTIONS:
             return Applied(FUNCTIONS[module.kind], (x,))
         if module.kind == "nn.Linear":

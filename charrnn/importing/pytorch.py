@@ -148,7 +148,9 @@ def read_checkpoint(path: Path) -> Foreign:
 def read_archive(data: bytes) -> object:
     """The value in a zip archive."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        (name,) = [name for name in members(archive) if name.endswith("data.pkl")]
+        name = next((name for name in members(archive) if name.endswith("/data.pkl")), None)
+        if name is None:
+            raise UnreadableError("a zip archive, but neither PyTorch's nor Keras's")
         folder = name.removesuffix("data.pkl")
         if (
             f"{folder}byteorder" in members(archive)
