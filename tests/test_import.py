@@ -402,6 +402,9 @@ def test_info_says_where_the_model_came_from():
     assert "gates in the order i, f, o, g; forget bias as it is in the file" in shown
     charrnn("export", "a", "--to", "hub", "-o", "handed")
     assert json.loads(charrnn("info", "handed", "--json").out)["origin"] == told
+    card = Path("handed/README.md").read_text()
+    assert "trained with torch-rnn and imported by charrnn" in card
+    assert f"| came from | a.t7, SHA-256 {told['sha256']} |" in card
 
 
 @pytest.mark.usefixtures("eagerly")
