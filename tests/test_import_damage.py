@@ -1,5 +1,6 @@
 """Damaged files of other tools: refused with one line, or read as the whole ones are."""
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from damage import blind
+import test_damage
+from damage import blind, put_together, taken_apart, tensors_file
 from test_import import LAYOUTS, ROOT, WITHOUT, Net, vocabulary
 
 from charrnn.errors import CharrnnError
@@ -135,3 +137,17 @@ def alters_numbers_alone(whole: Specimen, name: str, damaged: bytes) -> bool:
 def test_damage_is_refused_with_one_line_or_changes_nothing(layout):
     chance = Random(layout)
     assert "refused" in [hold_the_law(chance, layout) for _ in range(20)]
+
+
+def test_a_checkpoint_of_an_imported_model_whose_origin_was_altered_is_refused():
+    path = import_model(LAYOUTS["torch-rnn lstm"][1](Net())).run.best
+    whole = path.read_bytes()
+    chance = Random(1)
+    assert any(test_damage.read(tensors_file(whole, chance)) for _ in range(40))
+    description = json.loads(taken_apart(whole)[0]["__metadata__"]["charrnn"])
+    for name, wrong in (("tool", 1), ("assumed", "all"), ("assumed", [None]), ("other", "")):
+        altered = description | {"origin": description["origin"] | {name: wrong}}
+        header, numbers = taken_apart(whole)
+        del header["__metadata__"]
+        data = put_together(header, "charrnn", altered, numbers)
+        assert "origin" in str(test_damage.read(data))
