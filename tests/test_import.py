@@ -354,6 +354,22 @@ def test_a_text_with_the_right_count_and_wrong_characters_is_noticed():
     outcome = charrnn("import", path, "--vocabulary", wrong)
     assert outcome.status == 0
     assert "more than the 2.08 of pure chance" in outcome.err
+    assert "give the text that the model learnt" in outcome.err
+
+
+def test_the_order_that_fits_a_text_is_named():
+    """A network that writes abcabc… by the numbers 0, 1 and 2."""
+    net = Net("rnn", units=(3,), size=3, embedding=0)
+    w, r, b, _ = net.layers[0]["h"]
+    w[:], r[:], b[:] = 5 * np.eye(3), 0, 0
+    net.kernel[:], net.bias[:] = 9 * np.roll(np.eye(3), 1, 1), 0
+    path = in_keras_2(net)
+    text = written("text.txt", b"cbacbacba" * 40)
+    outcome = charrnn("import", path, "--vocabulary", text)
+    assert "give --order first" in outcome.err
+    assert charrnn("delete", "model", "--yes").status == 0
+    outcome = charrnn("import", path, "--vocabulary", text, "--order", "first")
+    assert "pure chance" not in outcome.err
 
 
 # -- The run -----------------------------------------------------------------------------

@@ -50,6 +50,9 @@ class Imported(NamedTuple):
     checkpoint: Checkpoint
     loss_nats: float | None
     """Of the beginning of the text that gave the vocabulary; None without such a text."""
+    better_order: str | None = None
+    """Where that loss says that the characters have the wrong numbers: the order that gives them
+    better ones, if one does."""
 
     @property
     def ciphered(self) -> bool:
@@ -141,7 +144,10 @@ def import_model(
         checkpoint = to_checkpoint(foreign, symbols, origin)
         loss = None if text is None else loss_of(checkpoint, text[:SCORED])
     write_run(place, checkpoint, root)
-    return Imported(place, origin, checkpoint, loss)
+    done = Imported(place, origin, checkpoint, loss)
+    if vocabulary is None or not done.ciphered:
+        return done
+    return done._replace(better_order=better_order(done, foreign, Path(vocabulary)))
 
 
 def check_choice(**given: tuple[str | None, object]) -> None:
@@ -297,6 +303,17 @@ def loss_of(checkpoint: Checkpoint, text: str) -> float:
         for read, follows in pairwise(ids)
     ]
     return float(np.mean(losses)) if losses else 0.0
+
+
+def better_order(done: Imported, foreign: Foreign, vocabulary: Path) -> str | None:
+    """The order with which a text is the likeliest; None where none is better than chance."""
+    losses = {}
+    for order in ORDERS:
+        symbols, text = read_vocabulary(vocabulary, foreign.size, order, foreign.spare)
+        checkpoint = to_checkpoint(foreign, symbols, done.origin)
+        losses[order] = loss_of(checkpoint, (text or "")[:SCORED])
+    best = min(losses, key=losses.__getitem__)
+    return best if losses[best] < math.log(done.checkpoint.vocabulary.size) else None
 
 
 def write_run(place: Run, checkpoint: Checkpoint, root: Path) -> None:

@@ -17,9 +17,9 @@ ORDERS: dict[str, Callable[[str], list[str]]] = {
 """How tools number the characters of a text: by code point, by first appearance, or the most
 frequent first."""
 IN_WORDS = {
-    "sorted": "characters sorted",
-    "first": "characters by first appearance",
-    "frequency": "characters by frequency",
+    "sorted": "in sorted order, from",
+    "first": "by first appearance in",
+    "frequency": "by frequency in",
 }
 
 
@@ -143,12 +143,12 @@ def from_text(data: bytes, size: int, order: str, spare: bool, name: str) -> Fou
         for way, (text, characters) in counted.items():
             if len(characters) + missing == size:
                 numbered: list[str | None] = [*[None] * missing, *characters]
-                source = f"{IN_WORDS[order]}, of {name}{way}"
+                source = f"{IN_WORDS[order]} {name}{way}"
                 source += ", number 0 for unknown ones" * missing
                 return Found(Symbols(tuple(numbered), "bytes" in way, source), text)
-    told = " or ".join(f"{len(each)}{way}" for way, (_, each) in counted.items())
+    told = {len(each): f"{len(each)}{way}" for way, (_, each) in reversed(counted.items())}
     raise UnreadableError(
-        f"{name} has {told} different characters, and the model's output layer {size}",
+        f"it has {' or '.join(reversed(told.values()))} different characters, and the model {size}",
         "give the text that it learnt, or the tool's own file",
     )
 
