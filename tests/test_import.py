@@ -288,6 +288,7 @@ def test_the_tool_s_own_numbering_of_a_text_is_tried_or_named():
         (pickle.dumps(dict(enumerate(CHARACTERS)), 4), 0),
         (old.chars_vocab(protocol=0), 0),
         (json.dumps({"idx_to_token": dict(enumerate(CHARACTERS, start=1))}).encode(), 1),
+        (pickle.dumps({"char2int": {each: n for n, each in enumerate(CHARACTERS)}}), 0),
     ],
 )
 def test_the_tool_s_own_file_of_characters_is_read(data, numbered):

@@ -124,7 +124,7 @@ def letter_of(layer: Layer) -> str:
         return "" if layer.config.get("activation") == "linear" else softmax_alone(layer)
     if layer.kind in CELLS:
         if layer.config.get("go_backwards"):
-            raise UnreadableError("its network reads from the end, by `go_backwards`")
+            raise UnreadableError("its network reads from the end, by go_backwards")
         return "R"
     if layer.kind in ("Dense", "TimeDistributedDense"):
         function = layer.config.get("activation", "linear")

@@ -44,7 +44,7 @@ VOCABULARIES: tuple[str, ...] = (
 )
 VOCABULARIES += ("char2idx", "idx2char", "vocabulary", "stoi", "itos", "chars_vocab")
 """What courses call the vocabulary that they save beside the weights."""
-WHOLE_MODULE = "save `model.state_dict()` where its program runs, and import that"
+WHOLE_MODULE = "save model.state_dict() where its program runs, and import that"
 
 
 @dataclass(eq=False)

@@ -77,7 +77,7 @@ def the_only_one(folder: Path) -> Path | None:
     found = sorted(each.with_suffix("") for each in folder.glob("*.index") if is_table(each))
     if len(found) > 1:
         raise UnreadableError(
-            f"it has {len(found)} checkpoints and no file `{STATE}` that says which counts",
+            f"it has {len(found)} checkpoints and no file '{STATE}' that says which counts",
             f"name one of them, as {found[-1].name}",
         )
     return found[0] if found else None

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,8 +73,9 @@ def symbols_of(data: object, size: int, source: str, spare: bool = False) -> Sym
     That is a list or text of characters; a dictionary from them to numbers, or from numbers to
     them; both of these as char-rnn-tensorflow and torch-rnn keep them. Bytes are those of Python 2.
     """
-    if isinstance(data, Mapping) and isinstance(data.get("idx_to_token"), Mapping):
-        data = data["idx_to_token"]
+    if isinstance(data, Mapping) and data:  # both ways, as torch-rnn and some programs keep them
+        inner = data.get("idx_to_token", next(iter(data.values())))
+        data = inner if isinstance(inner, Mapping) else data
     if isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], Mapping):
         data = data[1]
     if isinstance(data, Mapping):
@@ -138,31 +140,29 @@ def from_text(data: bytes, size: int, order: str, spare: bool, name: str) -> Fou
 
     Where it is one less, number 0 is the tool's unknown symbol or padding.
     """
-    counted = {way: (text, ORDERS[order](text)) for way, text in readings(data)}
+    counted: dict[int, str] = {}
     for missing in (0, 1)[: 1 + spare]:
-        for way, (text, characters) in counted.items():
+        for way, text in readings(data):
+            characters = ORDERS[order](text)
             if len(characters) + missing == size:
                 numbered: list[str | None] = [*[None] * missing, *characters]
                 source = f"{IN_WORDS[order]} {name}{way}"
                 source += ", number 0 for unknown ones" * missing
                 return Found(Symbols(tuple(numbered), "bytes" in way, source), text)
-    told = {len(each): f"{len(each)}{way}" for way, (_, each) in reversed(counted.items())}
+            counted.setdefault(len(characters), f"{len(characters)}{way}")
     raise UnreadableError(
-        f"it has {' or '.join(reversed(told.values()))} different characters, and the model {size}",
+        f"it has {' or '.join(counted.values())} different characters, and the model {size}",
         "give the text that it learnt, or the tool's own file",
     )
 
 
 def readings(data: bytes) -> Iterator[tuple[str, str]]:
-    """What a text may have been to a tool, the most usual first, and how that is called."""
-    try:
+    """How a tool may have read a text, in words, and what it read then; the most usual first."""
+    with suppress(UnicodeDecodeError):
         text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = ""
-    ways: dict[str, str] = {}
-    if text:
         lines = text.replace("\r\n", "\n").replace("\r", "\n")
-        ways |= {"": lines, " in lower case": lines.lower(), " with its CRs": text}
-    plain = data.decode("latin-1")
-    ways |= {" as bytes": plain, " as bytes in lower case": data.lower().decode("latin-1")}
-    yield from ways.items()
+        yield "", lines
+        yield " in lower case", lines.lower()
+        yield " with its CRs", text
+    yield " as bytes", data.decode("latin-1")
+    yield " as bytes in lower case", data.lower().decode("latin-1")
