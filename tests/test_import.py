@@ -280,18 +280,18 @@ def test_the_tool_s_own_numbering_of_a_text_is_tried_or_named():
 
 
 @pytest.mark.parametrize(
-    ("data", "numbered"),
+    "data",
     [
-        (json.dumps({each: n for n, each in enumerate(CHARACTERS)}).encode(), 0),
-        (json.dumps(dict(enumerate(CHARACTERS))).encode(), 0),
-        (pickle.dumps(list(CHARACTERS), 0), 0),
-        (pickle.dumps(dict(enumerate(CHARACTERS)), 4), 0),
-        (old.chars_vocab(protocol=0), 0),
-        (json.dumps({"idx_to_token": dict(enumerate(CHARACTERS, start=1))}).encode(), 1),
-        (pickle.dumps({"char2int": {each: n for n, each in enumerate(CHARACTERS)}}), 0),
+        json.dumps({each: n for n, each in enumerate(CHARACTERS)}).encode(),
+        json.dumps(dict(enumerate(CHARACTERS))).encode(),
+        pickle.dumps(list(CHARACTERS), 0),
+        pickle.dumps(dict(enumerate(CHARACTERS)), 4),
+        old.chars_vocab(protocol=0),
+        json.dumps({"idx_to_token": dict(enumerate(CHARACTERS, start=1))}).encode(),
+        pickle.dumps({"char2int": {each: n for n, each in enumerate(CHARACTERS)}}),
     ],
 )
-def test_the_tool_s_own_file_of_characters_is_read(data, numbered):
+def test_the_tool_s_own_file_of_characters_is_read(data):
     done = import_model(in_keras_2(lstm()), vocabulary=written("chars", data))
     np.testing.assert_allclose(logits_in(done, FIFTY), logits_of(lstm(), FIFTY, **HARD), atol=1e-4)
 

@@ -22,6 +22,9 @@ from charrnn.types import Tensors
 FUNCTIONS = {"nn.Sigmoid": "sigmoid", "nn.Tanh": "tanh", "nn.ReLU": "relu"}
 SILENT = ("nn.Identity", "nn.Dropout", "nn.LogSoftMax", "nn.SoftMax", "OneHot", "nn.Copy")
 """Modules behind which the expression stays what it is."""
+MOST_LAYERS = 64
+MOST_INPUTS, MOST_NODES = 1 + 2 * MOST_LAYERS, 64 * MOST_LAYERS
+"""The character and two parts of the state for each layer; an LSTM's layer has about 20 nodes."""
 
 
 @dataclass(eq=False, frozen=True)
@@ -75,20 +78,28 @@ class Graph:
 
 @dataclass
 class Reading:
-    """The expressions of the nodes that have been followed."""
+    """The expressions of the nodes that have been followed, by the identity of their data."""
 
-    inputs: dict[int, Expression]
-    known: dict[int, Expression | tuple[Expression, ...]] = field(default_factory=dict)
+    known: dict[int, Expression | tuple[Expression, ...]]
     linears: list[Object] = field(default_factory=list)
+
+    def follow_all(self, nodes: Sequence[Object]) -> None:
+        """Find the expressions of nodes in any order; ValueError where some wait for each other."""
+        waiting = [each for each in nodes if id(each) not in self.known]
+        if len(waiting) > MOST_NODES:
+            raise ValueError("its network has more nodes than that of 64 layers")
+        while waiting:
+            for each in waiting:
+                if all(id(other) in self.known for other in inputs_of(each)):
+                    self.follow(each)
+            left = [each for each in waiting if id(each) not in self.known]
+            if len(left) == len(waiting):
+                raise ValueError("its network has nodes that cannot be computed")
+            waiting = left
 
     def follow(self, data: Object) -> None:
         """Find the expression of a node, whose inputs have theirs."""
-        if id(data) in self.inputs:
-            self.known[id(data)] = self.inputs[id(data)]
-            return
-        given = [self.known[id(each)] for each in inputs_of(data) if id(each) in self.known]
-        if len(given) < len(inputs_of(data)):
-            raise ValueError("its network has a node whose inputs come after it")
+        given = [self.known[id(each)] for each in inputs_of(data)]
         module, select = data.get("module"), data.get("selectindex")
         if isinstance(module, Object):
             self.known[id(data)] = self.computed(module, given)
@@ -98,8 +109,8 @@ class Reading:
             if not isinstance(cut, tuple) or not 0 <= place < len(cut):
                 raise ValueError("its network selects what is not there")
             self.known[id(data)] = cut[place]
-        elif len(given) == 1:
-            self.known[id(data)] = given[0]
+        else:
+            self.known[id(data)] = given[0] if len(given) == 1 else ()
 
     def computed(
         self, module: Object, given: Sequence[Expression | tuple[Expression, ...]]
@@ -191,12 +202,10 @@ def read_graph(network: Object) -> Graph:
     """The layers of an `nn.gModule`; ValueError where they are not what char-rnn built."""
     start = network.object("innode").object("data")
     fed = inputs_of(start)
-    inputs: dict[int, Expression] = {id(each): Input(place) for place, each in enumerate(fed)}
-    reading = Reading(inputs)
+    reading = Reading({id(each): Input(place) for place, each in enumerate(fed)})
     reading.known[id(start)] = tuple(map(Input, range(MOST_INPUTS)))
-    for node in network.object("forwardnodes").items():
-        if isinstance(node, Object) and node.object("data") is not start:
-            reading.follow(node.object("data"))
+    nodes = [each for each in network.object("forwardnodes").items() if isinstance(each, Object)]
+    reading.follow_all([each.object("data") for each in nodes])
     outputs = [reading.known.get(id(each)) for each in inputs_of(out_of(network))]
     found = [each for each in outputs if isinstance(each, (Affine, Applied))]
     if len(found) < len(outputs) or not found:
@@ -210,10 +219,6 @@ def read_graph(network: Object) -> Graph:
     graph.decoder = decoder if isinstance(decoder, Affine) else None
     graph.linears = reading.linears
     return graph
-
-
-MOST_INPUTS = 129
-"""The character, and two parts of the state for each of 64 layers."""
 
 
 def out_of(network: Object) -> Object:

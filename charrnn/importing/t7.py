@@ -205,7 +205,7 @@ class Reader:
         return owner
 
     def _storage(self, kind: str) -> np.ndarray:
-        name = kind.removeprefix("Cuda") or "Float"
+        name = re.sub("^(Cuda|Cl)", "", kind) or "Float"
         if name not in DTYPES:
             raise ValueError(f"it has numbers of a type {kind}, which is not known")
         dtype = np.dtype(DTYPES[name])

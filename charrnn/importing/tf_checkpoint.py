@@ -74,7 +74,8 @@ def named_in(folder: Path) -> Path | None:
 
 def the_only_one(folder: Path) -> Path | None:
     """The only checkpoint in a folder."""
-    found = sorted(each.with_suffix("") for each in folder.glob("*.index") if is_table(each))
+    tables = [each for each in folder.iterdir() if each.is_file() and is_table(each)]
+    found = sorted(each.with_name(SUFFIXES.sub("", each.name)) for each in tables)
     if len(found) > 1:
         raise UnreadableError(
             f"it has {len(found)} checkpoints and no file '{STATE}' that says which counts",
