@@ -219,7 +219,7 @@ def refuse_strangers(head: bytes) -> None:
         )
     if head[257:262] == TAR:
         raise UnreadableError(
-            "a tar archive, which PyTorch wrote before 0.1.12, or something packed",
+            "a tar archive, which the first versions of PyTorch wrote, or something packed",
             "unpack it, or save the state_dict with a newer PyTorch",
         )
 
