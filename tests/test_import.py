@@ -323,6 +323,16 @@ def test_char_rnn_reads_bytes_and_torch_rnn_characters_unless_it_read_bytes():
     assert done.checkpoint.vocabulary.characters == "".join(sorted(CHARACTERS))
 
 
+def test_bytes_and_other_characters_do_not_mix_and_a_carriage_return_is_kept():
+    mixed = b"\x80\x03}(" + b"X\x02\0\0\0\xc4\x81K\0" + b"U\x01aK\x01U\x01bK\x02U\x01cK\x03"
+    mixed += b"U\x01dK\x04U\x01eK\x05U\x01fK\x06u."
+    with pytest.raises(CheckpointError, match="both bytes and other characters"):
+        import_model(in_keras_2(lstm()), vocabulary=written("chars.pkl", mixed))
+    returns = written("chars.json", json.dumps(list("\r" + CHARACTERS[1:])).encode())
+    done = import_model(in_keras_2(lstm()), vocabulary=returns)
+    assert done.checkpoint.config.text.keep_newlines
+
+
 def test_a_text_in_another_case_or_with_a_number_for_unknown_characters_fits():
     upper = written("text.txt", (TEXT + TEXT.upper()).encode())
     done = import_model(in_keras_2(lstm()), vocabulary=upper)

@@ -15,7 +15,7 @@ from charrnn.network.layout import check_finite, check_layout, weights_layout
 from charrnn.network.weights import EMBEDDINGS, LOGITS_BIAS, LOGITS_KERNEL, prefixed, recurrent
 from charrnn.plain import quoted
 from charrnn.progress import Progress
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.vocabulary import LAST_BYTE, Vocabulary
 from charrnn.types import Tensors
 
 UNKNOWN_BIAS = -5.0
@@ -54,6 +54,8 @@ class Symbols:
                 )
         if len(set(known)) < len(known) or len(self.characters) > len(known) + 1 or not known:
             raise ValueError("its vocabulary has a character twice, or none at all")
+        if self.byte_level and max(known) > LAST_BYTE:
+            raise ValueError("its vocabulary has both bytes and other characters")
         return Vocabulary.of(known, self.byte_level)
 
 
@@ -86,7 +88,7 @@ class Foreign:
         """V, without our unknown symbol."""
         return int(self.logits_bias.size)
 
-    def settings(self, byte_level: bool) -> dict[str, object]:
+    def settings(self, vocabulary: Vocabulary) -> dict[str, object]:
         """Those of the run."""
         return {
             "cell": self.cell,
@@ -95,7 +97,8 @@ class Foreign:
             "units": tuple(len(layer["recurrent_kernel"]) for layer in self.layers),
             "embedding": 0 if self.embeddings is None else self.embeddings.shape[1],
             "dropout": 0.0,
-            "bytes": byte_level,
+            "bytes": vocabulary.byte_level,
+            "keep_newlines": "\r" in vocabulary.characters,
         }
 
     def weights(self) -> Tensors:
@@ -115,7 +118,7 @@ def to_checkpoint(foreign: Foreign, symbols: Symbols, origin: Origin) -> Checkpo
             f" and its output layer {foreign.size}"
         )
     vocabulary = symbols.vocabulary()
-    settings = foreign.settings(symbols.byte_level).items()
+    settings = foreign.settings(vocabulary).items()
     config = Config.of(**{name: each for name, each in settings if each is not None})
     weights = foreign.weights()
     check_layout(weights, weights_layout(config.model, foreign.size), "weights")
