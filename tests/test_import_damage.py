@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import test_damage
 from damage import blind, put_together, taken_apart, tensors_file
-from test_import import LAYOUTS, ROOT, WITHOUT, Net, vocabulary
+from layouts import LAYOUTS, ROOT, WITHOUT, vocabulary
+from old_models import Net
 
 from charrnn.errors import CharrnnError
 from charrnn.importing.foreign import Foreign
