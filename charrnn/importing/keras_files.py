@@ -1,7 +1,7 @@
 """Keras's files: HDF5 of Keras 1, 2 and 3, `.keras` archives, and TensorFlow 2's checkpoints.
 
-The HDF5 is read here, not by Keras: Keras 3 refuses files of Keras 2, and a configuration may hold
-code, which nothing here runs.
+The HDF5 is read here, not by Keras: Keras 3 refuses recurrent networks of Keras 2 (see
+findings/keras3_keras2_recurrent.sh), and a configuration may hold code, which nothing here runs.
 """
 
 import io
