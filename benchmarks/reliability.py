@@ -351,6 +351,29 @@ def damage(files: int, seed: int) -> None:
 
 
 @main.command()
+@click.option("--files", default=5000, help="How many files are damaged.")
+@click.option("--seed", default=0)
+def imports(files: int, seed: int) -> None:
+    """A damaged model of another tool is refused with one line, or read as the whole one is.
+
+    The checks are those of test_import_damage.py in tests/, with other damage. Most of the formats
+    have no checksum: where only numbers of the weights are altered, the model has those.
+    """
+    import test_import_damage as checks
+
+    tried, failed = Counter[str](), list[str]()
+    for number in range(files):
+        layout = list(checks.LAYOUTS)[number % len(checks.LAYOUTS)]
+        try:
+            ended = checks.hold_the_law(random.Random(seed * files + number), layout)
+            tried[f"{layout.split()[0]}: {ended}"] += 1
+        except BaseException as error:
+            tried[f"{layout.split()[0]}: failed"] += 1
+            failed.append(f"{layout}, number {number}: {error!r}"[:300])
+    report("damaged models of other tools are refused with one line", tried, failed)
+
+
+@main.command()
 @click.option("--count", default=2000, help="How many corpora are read.")
 @click.option("--seed", default=0)
 def corpora(count: int, seed: int) -> None:

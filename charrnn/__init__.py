@@ -15,6 +15,7 @@ from charrnn.version import __version__
 if TYPE_CHECKING:
     from charrnn.errors import CharrnnError
     from charrnn.export.exporting import export_model
+    from charrnn.importing.importing import import_model
     from charrnn.language_model import LanguageModel
     from charrnn.loading import evaluate, generate, load
     from charrnn.mixing import Blend, blend
@@ -30,6 +31,7 @@ __all__ = [
     "evaluate",
     "export_model",
     "generate",
+    "import_model",
     "load",
     "sweep",
     "sweep_results",
@@ -44,6 +46,7 @@ _HOMES = {
     "sweep_results": "charrnn.sweeps.sweeping",
     "generate": "charrnn.loading",
     "export_model": "charrnn.export.exporting",
+    "import_model": "charrnn.importing.importing",
     "evaluate": "charrnn.loading",
     "Blend": "charrnn.mixing",
     "LanguageModel": "charrnn.language_model",

@@ -1,8 +1,8 @@
 """Checkpoints: one safetensors file that describes itself. Data only, never code.
 
-The header's metadata has one entry, `charrnn`: JSON with the format version, the
-configuration, the vocabulary, the progress, when and by which version it was written, and the
-checksums (see `charrnn.tensor_file`).
+The header's metadata has one entry, `charrnn`: JSON with the format version, the configuration, the
+vocabulary, the progress, when and by which version it was written, where the model comes from if
+another tool has trained it, and the checksums (see `charrnn.tensor_file`).
 Tensors are named `weights/…`, and in a `last` checkpoint also `optimizer/…` and `state/…`.
 
 What is verified when: the description always, and so are names, shapes and types of the
@@ -39,10 +39,23 @@ from charrnn.version import __version__
 FORMAT = 1
 KEY = "charrnn"
 PARTS = ("weights", "optimizer", "state")
-CONTENTS = (HEADER_SUM, TENSORS_SUM, "format", "written", "config", "vocabulary", "progress")
+CONTENTS = ("format", "written", "config", "vocabulary", "progress", "origin")
 
 READ_WHOLE = 1 << 24
 """A file up to this size, in bytes, is read and verified sooner than anyone notices."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model came from that another tool trained."""
+
+    tool: str
+    file: str
+    """The name of the file, or of the first of several."""
+    sha256: str
+    """Of all of its files, one after the other."""
+    assumed: tuple[str, ...]
+    """What was taken for granted where the files do not tell, a few words each."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,8 @@ class Checkpoint:
     tensors: Tensors
     checksum: int = 0
     """Of the file it was read from: tells one set of weights from another."""
+    origin: Origin | None = None
+    """None for what charrnn has trained itself."""
 
     def part(self, prefix: str) -> Tensors:
         """The tensors below `prefix/`, named without it."""
@@ -105,6 +120,7 @@ def packed(checkpoint: Checkpoint) -> bytes:
         "vocabulary": checkpoint.vocabulary.to_json(),
         "progress": asdict(checkpoint.progress),
         "written": asdict(Written(__version__, now())),
+        "origin": None if checkpoint.origin is None else asdict(checkpoint.origin),
     }
     return tensor_file.packed(KEY, description, checkpoint.tensors)
 
@@ -172,7 +188,7 @@ def check_cell(path: Path, description: Mapping[str, object]) -> None:
 
 def verify(file: TensorFile, *, numbers: bool) -> None:
     """Raise ValueError where something was altered; with `numbers`, in the tensors too."""
-    record(file.description, CONTENTS, "the description")
+    record(file.description, (HEADER_SUM, TENSORS_SUM, *CONTENTS), "the description")
     file.check_header()
     Written.of(file.description)
     if numbers:
@@ -188,7 +204,14 @@ def decode(file: TensorFile) -> Checkpoint:
         Progress.from_json(description["progress"]),
         file.tensors,
         int(str(description[HEADER_SUM]), 16),
+        origin_in(description),
     )
+
+
+def origin_in(description: Mapping[str, object]) -> Origin | None:
+    """Return where another tool's model came from; ValueError where that cannot be."""
+    given = description["origin"]
+    return None if given is None else filled(Origin, given, "origin")
 
 
 def check_tensors(checkpoint: Checkpoint, *, numbers: bool) -> None:

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from charrnn import tensor_file
-from charrnn.checkpoints import KEY, Written, check_format, damaged, stranger, verify
+from charrnn.checkpoints import (
+    KEY,
+    Origin,
+    Written,
+    check_format,
+    damaged,
+    origin_in,
+    stranger,
+    verify,
+)
 from charrnn.errors import CorpusError
 from charrnn.network.weights import below
 from charrnn.progress import Progress
@@ -42,6 +51,8 @@ class Summary:
     """SHA-256 of these characters."""
     started: datetime | None
     """When the run began: its corpus was encoded then."""
+    origin: Origin | None
+    """Where the model came from, if another tool trained it."""
 
     @property
     def text_name(self) -> str | None:
@@ -87,6 +98,7 @@ def summarize(path: Path) -> Summary:
             characters=corpus.length if corpus else None,
             fingerprint=corpus.fingerprint if corpus else None,
             started=started,
+            origin=origin_in(description),
         )
     except StrangerError:
         raise stranger(path) from None

@@ -30,6 +30,7 @@ def types_of_the_public_api() -> None:
     assert_type(charrnn.evaluate("corpus").bits_per_char, float)
     assert_type(charrnn.blend({"a": 0.5, "b": 0.5}), charrnn.Blend)
     assert_type(charrnn.export_model("corpus", to="onnx", output="a.onnx").size, int)
+    assert_type(charrnn.import_model("a.t7", name="towns").loss_nats, float | None)
     for event in charrnn.train("a.txt", time="2m", units=64):
         assert_type(event, Event)
     for told in charrnn.sweep("a.txt", cell="lstm,gru", dropout=[0, 0.1], steps=100):

@@ -59,6 +59,7 @@ KERAS = [
     {"cell": "gru_classic", "activation": "relu", "recurrent_activation": "hard_sigmoid"},
     {"cell": "lstm", "residual": True, "layers": 3},
     {"cell": "lstm", "layer_norm": True},
+    {"cell": "lstm", "recurrent_activation": "hard_sigmoid"},
     {"cell": "gru", "residual": True, "layer_norm": True, "layers": 3},
 ]
 
@@ -451,6 +452,7 @@ def test_training_starts_from_a_folder_handed_on(corpus, train, eagerly):
         ("torch", {"cell": "gru", "layer_norm": True}, "nn.GRU has no --layer-norm; choose"),
         ("torch", {"cell": "rnn", "activation": "leaky_relu"}, "know --activation leaky_relu; "),
         ("keras", {"cell": "gru_classic", "activation": "leaky_relu"}, "for --activation leaky"),
+        ("torch", {"recurrent_activation": "hard_sigmoid"}, "know --recurrent-activation hard"),
     ],
 )
 def test_a_network_that_a_format_cannot_hold_gets_one_line(to, case, why):

@@ -34,7 +34,7 @@ LAYERS = (
     ("charrnn.text_model", "charrnn.recording", "charrnn.inspection"),
     ("charrnn.training", "charrnn.language_model"),
     ("charrnn.loading",),
-    ("charrnn.mixing", "charrnn.curves", "charrnn.export"),
+    ("charrnn.mixing", "charrnn.curves", "charrnn.export", "charrnn.importing"),
     ("charrnn.plotting", "charrnn.page", "charrnn.sweeps"),
     ("charrnn",),  # what `import charrnn` offers
     ("charrnn.cli",),
@@ -49,6 +49,7 @@ LIGHT = (
     "charrnn.curves",
     "charrnn.plotting",
     "charrnn.export.*",
+    "charrnn.importing.*",
     "charrnn.files",
     "charrnn.config",
     "charrnn.config.*",
@@ -256,6 +257,8 @@ COMMAND_LINES = [
     ["cells"],
     ["sample", "no-such-run"],
     ["export", "no-such-run", "--to", "keras", "-o", "no.keras"],
+    ["import", "no-such-file"],
+    ["import", "no-such-file", "--order", "backward"],
     ["export", "--to", "no-such-format", "-o", "no.onnx"],
     ["evaluate", "no-such-run"],
 ]

@@ -36,6 +36,7 @@ STACKS = {
     "variational": {"variational": True, "dropout": 0.3},
     "activation": {"cell": "gru_classic", "activation": "leaky_relu"},
     "gates": {"cell": "gru_classic", "recurrent_activation": "hard_sigmoid"},
+    "lstm gates": {"cell": "lstm", "recurrent_activation": "hard_sigmoid"},
 }
 CASES = [{"cell": name, "layers": 1} for name in CELLS] + list(STACKS.values())
 

@@ -7,7 +7,7 @@ import pytest
 
 from charrnn.cells import CELLS, Cell, Differentiated
 from charrnn.config import ModelConfig
-from charrnn.model import linear
+from charrnn.model import cudnn, linear
 from charrnn.model.backend import keras, tf
 from charrnn.model.by_hand import ByHand, InColumns
 from charrnn.model.by_tape import ByTape
@@ -184,6 +184,13 @@ def test_gradient_equals_central_differences(name):
     check_gradient(name)
 
 
+def test_gradient_of_an_lstm_whose_gates_are_hard(monkeypatch):
+    choices = {"name": "hard", "recurrent_activations": ("hard_sigmoid",)}
+    hard = type("Hard", (CELLS["lstm"],), choices)
+    monkeypatch.setattr(CELLS, "_items", CELLS.present | {"hard": hard})
+    check_gradient("hard")
+
+
 def check_gradient(name):
     """Compare the gradients of a cell with differences of a function of its outputs."""
     rng = np.random.default_rng(3)
@@ -255,6 +262,15 @@ def test_stock_layers_for_cudnn_give_the_same_network(name, embedding, monkeypat
     assert names[0] == names[1]
     for ours_, theirs in zip(*results, strict=True):
         np.testing.assert_allclose(ours_, theirs, atol=1e-5)
+
+
+def test_hard_gates_do_not_go_to_cudnn(monkeypatch):
+    monkeypatch.setattr("charrnn.model.cudnn.has_gpu", lambda: True)
+    chosen = [
+        cudnn.on_cudnn(ModelConfig(cell="lstm", recurrent_activation=each))
+        for each in ("sigmoid", "hard_sigmoid")
+    ]
+    assert chosen == [True, False]
 
 
 def test_large_vocabulary_is_gathered_alike(monkeypatch):

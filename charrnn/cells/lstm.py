@@ -16,8 +16,9 @@ class LSTM(Differentiated):
         c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t
         h_t = o_t ⊙ tanh(c_t)
 
-    Gate order i, f, g, o, as in Keras. W [D, 4U] starts Glorot uniform, U [U, 4U]
-    orthogonal, b [4U] zero but b_f = 1.
+    σ is the sigmoid, or as the setting `recurrent_activation` says: networks that Keras trained
+    before 2019 have hard_sigmoid. Gate order i, f, g, o, as in Keras. W [D, 4U] starts Glorot
+    uniform, U [U, 4U] orthogonal, b [4U] zero but b_f = 1.
     """
 
     name = "lstm"
@@ -27,6 +28,7 @@ class LSTM(Differentiated):
     gate_names = ("i", "f", "g", "o")
     additive = True
     state_names = ("h", "c")
+    recurrent_activations = ("sigmoid", "hard_sigmoid")
 
     def weights(self, inputs: int, units: int) -> dict[str, Weight]:
         bias = Weight((4 * units,), initializers.forget_bias(gate=1, gates=4))
@@ -35,7 +37,8 @@ class LSTM(Differentiated):
     def forward(self, ops: ArrayOps, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
         _, c = state
         i, f, g, o = z
-        i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
+        gate = self.recurrent_activation
+        i, f, g, o = gate(ops, i), gate(ops, f), ops.tanh(g), gate(ops, o)
         c = f * c + i * g
         h = o * ops.tanh(c)
         return (h, c), (i, f, g, o)
@@ -46,10 +49,11 @@ class LSTM(Differentiated):
         i, f, g, o = saved
         _, c_before = before
         tanh_c = ops.tanh(after[1])
+        slope = self.recurrent_activation.slope
         dh, dc = d_after
         dc = dc + dh * o * (1 - tanh_c * tanh_c)
-        di = dc * g * i * (1 - i)
-        df = dc * c_before * f * (1 - f)
+        di = dc * g * slope(ops, i)
+        df = dc * c_before * slope(ops, f)
         dg = dc * i * (1 - g * g)
-        do = dh * tanh_c * o * (1 - o)
+        do = dh * tanh_c * slope(ops, o)
         return (di, df, dg, do), (), (ops.zeros_like(dh), dc * f)

@@ -38,6 +38,7 @@ def card(model: LanguageModel, summary: Summary, size: int) -> str:
         cell=json.dumps(summary.cell),
         name=escaped(model.path.resolve().parent.name),
         version=__version__,
+        trainer=trainer(summary),
         seed=SEED,
         temperature=TEMPERATURE,
         length=LENGTH,
@@ -56,9 +57,19 @@ def figures(model: LanguageModel, summary: Summary, size: int) -> Iterator[tuple
     yield "characters known", f"{len(model.vocabulary.characters):,}"
     if summary.text_name is not None:
         yield "text learnt", f"{escaped(summary.text_name)}, {summary.characters:,} characters"
+    if summary.origin is not None:
+        yield "came from", f"{escaped(summary.origin.file)}, SHA-256 {summary.origin.sha256}"
+        return
     yield "loss on the text kept for validation", loss(progress)
     yield "passes over the training text", f"{progress.epoch:.1f} ({progress.step:,} steps)"
     yield "time", f"{progress.elapsed_seconds:,.0f} s"
+
+
+def trainer(summary: Summary) -> str:
+    """What trained the model."""
+    if summary.origin is None:
+        return f"charrnn {__version__}"
+    return f"{escaped(summary.origin.tool)} and imported by charrnn {__version__}"
 
 
 def network(config: ModelConfig) -> str:

@@ -71,6 +71,8 @@ def obstacles(config: ModelConfig) -> Iterator[str]:
     layer = f"nn.{LAYERS[STOCK[config.cell]]}"
     if config.cell == "rnn" and config.activation not in NONLINEARITIES:
         yield f"nn.RNN does not know `activation {config.activation}`"
+    if config.recurrent_activation not in (None, "sigmoid"):
+        yield f"{layer} does not know `recurrent_activation {config.recurrent_activation}`"
     if config.layer_norm:
         yield f"{layer} has no `layer_norm`"
 

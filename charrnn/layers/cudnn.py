@@ -10,7 +10,8 @@ from charrnn.types import State, Tensor
 
 def on_cudnn(plan: Plan) -> bool:
     """Whether a layer's cell runs on cuDNN here."""
-    return plan.cell.name in STOCK and has_gpu()
+    fits = plan.cell.name in STOCK and plan.choices[1] in (None, "sigmoid")
+    return fits and has_gpu()
 
 
 def run_on_cudnn(plan: Plan, inputs: Inputs) -> tuple[Tensor, State]:

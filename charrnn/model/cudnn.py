@@ -12,7 +12,8 @@ STOCK = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
 def on_cudnn(config: ModelConfig) -> bool:
     """Whether the network's cell runs on cuDNN here, and is then not compiled with XLA."""
-    return config.cell in STOCK and not config.recurrent_dropout and has_gpu()
+    fits = config.cell in STOCK and config.recurrent_activation in (None, "sigmoid")
+    return fits and not config.recurrent_dropout and has_gpu()
 
 
 class StockLayers:

@@ -4,7 +4,7 @@ import numpy as np
 
 from charrnn.checkpoints import Checkpoint
 from charrnn.errors import ConfigError
-from charrnn.network.weights import character_axes
+from charrnn.network.weights import LOGITS_BIAS, LOGITS_KERNEL, character_axes
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.types import Tensors
 
@@ -13,7 +13,8 @@ def warm_start(old: Checkpoint, vocabulary: Vocabulary, fresh: Tensors) -> Tenso
     """The old weights with a row for each character of the new vocabulary.
 
     A character that both know keeps its row, wherever it stood; the unknown symbol keeps
-    its own; a new character takes the fresh row.
+    its own; a new character takes the fresh row. The logits of another tool's model may lie
+    anywhere, since only their differences count: there the fresh ones move to the others' mean.
     """
     if old.vocabulary.byte_level != vocabulary.byte_level:
         raise ConfigError(
@@ -23,7 +24,10 @@ def warm_start(old: Checkpoint, vocabulary: Vocabulary, fresh: Tensors) -> Tenso
     kept = shared_ids(old.vocabulary, vocabulary)
     weights = dict(old.weights)
     for name, axis in character_axes(old.config.model).items():
-        weights[name] = transplant(old.weights[name], fresh[name], kept, axis)
+        start = fresh[name]
+        if old.origin is not None and name in (LOGITS_KERNEL, LOGITS_BIAS):
+            start = start + old.weights[name].mean(axis, keepdims=True)
+        weights[name] = transplant(old.weights[name], start, kept, axis)
     return weights
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -112,13 +113,16 @@ def describe(summary: Summary, config: Mapping[str, object]) -> Facts:
         "best_bits_per_char": summary.best_bits_per_char,
         "best_step": progress.best_step,
         "elapsed_seconds": progress.elapsed_seconds,
+        **({"origin": asdict(summary.origin)} if summary.origin else {}),
         "config": config,
     }
 
 
 def worded(summary: Summary, facts: Facts) -> Facts:
     """The same facts, with names and times as people write them."""
+    origin = summary.origin and asdict(summary.origin)
     return facts | {
+        **({"origin": origin | {"assumed": "; ".join(origin["assumed"])}} if origin else {}),
         "corpus": corpus_name(summary),
         "started": moment(summary.started),
         "written": moment(summary.written),

@@ -1,0 +1,79 @@
+"""`charrnn import`."""
+
+import math
+import shlex
+from pathlib import Path
+
+import click
+
+from charrnn.cli.options import checkpoints_option
+from charrnn.cli.registry import register
+from charrnn.cli.terminal import in_a_line
+from charrnn.cli.usage import NamedChoice
+
+TOOLS = ("torch-rnn", "char-rnn", "char-rnn-tensorflow", "ml5", "pytorch", "keras")
+FUNCTIONS = ("tanh", "relu"), ("sigmoid", "hard_sigmoid")
+
+
+@register
+@click.command("import")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--name", help="Name of the run.  [default: that of the file or folder]")
+@click.option(
+    "--from",
+    "tool",
+    type=NamedChoice(TOOLS),
+    help="The tool that trained the model.  [default: by what is in the file]",
+)
+@click.option(
+    "--vocabulary",
+    type=click.Path(path_type=Path),
+    help="The tool's own file of characters, or the text that the model has learnt.",
+)
+@click.option(
+    "--order",
+    type=NamedChoice(("sorted", "first", "frequency")),
+    help="How the tool numbered the characters of that text: sorted, by first appearance, or the"
+    " most frequent first.  [default: as the tool does]",
+)
+@click.option(
+    "--forget-bias",
+    type=float,
+    help="What TensorFlow 1 added to the forget gate when it ran.  [default: as the tool does]",
+)
+@click.option("--activation", type=NamedChoice(FUNCTIONS[0]), help="Function of the cells.")
+@click.option(
+    "--recurrent-activation", type=NamedChoice(FUNCTIONS[1]), help="Function of the gates."
+)
+@checkpoints_option
+def import_command(path: Path, checkpoints: Path, **options: object) -> None:
+    """Make a run of a model that another tool has trained.
+
+    PATH is a file of torch-rnn, char-rnn, PyTorch or Keras, or a folder of char-rnn-tensorflow
+    or ml5. The last two functions are for files that do not tell them. Nothing in a file is run.
+    """
+    from charrnn.importing.importing import import_model
+
+    done = import_model(path, checkpoints=checkpoints, **options)  # type: ignore[arg-type]
+    config = done.checkpoint.config.model
+    units = ",".join(map(str, config.layer_units))
+    click.echo(
+        f"wrote {in_a_line(str(done.run.folder))}: {done.origin.tool}'s {config.cell} of {units}"
+        f" units, {done.checkpoint.vocabulary.size - 1} characters",
+        err=True,
+    )
+    for each in done.origin.assumed:
+        click.echo(f"  {each}", err=True)
+    if done.loss_nats is not None:
+        click.echo(f"loss on the beginning of the text: {done.loss_nats:.3f} nats", err=True)
+    click.echo(f"write with: charrnn sample {shlex.quote(done.run.name)}", err=True)
+    if done.ciphered:
+        way_out = "give the text that the model learnt, or the tool's own file"
+        if done.better_order is not None:
+            way_out = f"delete the run, and give --order {done.better_order}"
+        chance = math.log(done.checkpoint.vocabulary.size)
+        click.echo(
+            f"charrnn: that is more than the {chance:.2f} of pure chance: the characters have"
+            f" wrong numbers; {way_out}",
+            err=True,
+        )

@@ -1,0 +1,193 @@
+"""A network as another tool trained it, on its way to a checkpoint of ours.
+
+The weights have charrnn's names, shapes and order of gates already; the characters still have the
+tool's numbers. `to_checkpoint` gives them ours, and adds the unknown symbol.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from charrnn.checkpoints import Checkpoint, Origin
+from charrnn.config import Config
+from charrnn.network.layout import check_finite, check_layout, weights_layout
+from charrnn.network.weights import EMBEDDINGS, LOGITS_BIAS, LOGITS_KERNEL, prefixed, recurrent
+from charrnn.plain import quoted
+from charrnn.progress import Progress
+from charrnn.text.vocabulary import LAST_BYTE, Vocabulary
+from charrnn.types import Tensors
+
+UNKNOWN_BIAS = -5.0
+"""By how much the unknown symbol's logit is below the mean of the others. That mean is at most
+ln(Σ exp) - ln V, so that the symbol takes at most e^-5 / V of the probability."""
+LSTM_GATES, GRU_GATES = "ifgo", "zrg"
+"""The orders of ours, a letter for each gate."""
+
+
+class UnreadableError(ValueError):
+    """What is wrong with a file, and in `way_out` what the user can do."""
+
+    def __init__(self, why: str, way_out: str = "") -> None:
+        super().__init__(why)
+        self.way_out = way_out
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """What the tool's numbers stand for: V characters, or None for its unknown symbol."""
+
+    characters: tuple[str | None, ...]
+    byte_level: bool
+    source: str
+    """In words, for `charrnn info`."""
+
+    def vocabulary(self) -> Vocabulary:
+        """Our vocabulary; ValueError where a character occurs twice or is more than one."""
+        known = [each for each in self.characters if each is not None]
+        for each in known:
+            if len(each) != 1 or "\ud800" <= each <= "\udfff":
+                raise UnreadableError(
+                    f"its vocabulary has {quoted(each)}, which is not one character",
+                    "charrnn reads models of characters, not of words; if that is a mistake in the"
+                    " file, give another as `vocabulary`",
+                )
+        if len(set(known)) < len(known) or len(self.characters) > len(known) + 1 or not known:
+            raise ValueError("its vocabulary has a character twice, or none at all")
+        if self.byte_level and max(known) > LAST_BYTE:
+            raise ValueError("its vocabulary has both bytes and other characters")
+        return Vocabulary.of(known, self.byte_level)
+
+
+@dataclass
+class Foreign:
+    """A network with the tool's numbers for its V characters."""
+
+    cell: str
+    layers: list[Tensors]
+    """`kernel` [D, G], `recurrent_kernel` [U, G] and `bias` of each, as docs/weights.md says."""
+    logits_kernel: np.ndarray
+    """[U, V]"""
+    logits_bias: np.ndarray
+    """[V]"""
+    embeddings: np.ndarray | None = None
+    """[V, E]; None where the first kernel has a row for each character."""
+    symbols: Symbols | None = None
+    """None where the files do not tell."""
+    assumed: list[str] = field(default_factory=list)
+    """What was taken for granted, a few words each."""
+    order: str = "sorted"
+    """How the tool numbers the characters of a text: a key of `vocabularies.ORDERS`."""
+    activation: str | None = None
+    recurrent_activation: str | None = None
+    spare: bool = False
+    """Whether the tool may have given number 0 to no character."""
+
+    @property
+    def size(self) -> int:
+        """V, without our unknown symbol."""
+        return int(self.logits_bias.size)
+
+    def settings(self, vocabulary: Vocabulary) -> dict[str, object]:
+        """Those of the run."""
+        return {
+            "cell": self.cell,
+            "activation": self.activation,
+            "recurrent_activation": self.recurrent_activation,
+            "units": tuple(len(layer["recurrent_kernel"]) for layer in self.layers),
+            "embedding": 0 if self.embeddings is None else self.embeddings.shape[1],
+            "dropout": 0.0,
+            "bytes": vocabulary.byte_level,
+            "keep_newlines": "\r" in vocabulary.characters,
+        }
+
+    def weights(self) -> Tensors:
+        """All weights by name, with the tool's numbers for characters."""
+        named = {} if self.embeddings is None else {EMBEDDINGS: self.embeddings}
+        for number, layer in enumerate(self.layers, start=1):
+            named |= prefixed(recurrent(number), layer)
+        named |= {LOGITS_KERNEL: self.logits_kernel, LOGITS_BIAS: self.logits_bias}
+        return {name: each.astype(np.float32) for name, each in named.items()}
+
+
+def to_checkpoint(foreign: Foreign, symbols: Symbols, origin: Origin) -> Checkpoint:
+    """The network as a checkpoint; ValueError where its parts do not fit together."""
+    if len(symbols.characters) != foreign.size:
+        raise ValueError(
+            f"its vocabulary has {len(symbols.characters)} characters,"
+            f" and its output layer {foreign.size}"
+        )
+    vocabulary = symbols.vocabulary()
+    settings = foreign.settings(vocabulary).items()
+    config = Config.of(**{name: each for name, each in settings if each is not None})
+    weights = foreign.weights()
+    check_layout(weights, weights_layout(config.model, foreign.size), "weights")
+    check_finite(weights, "weights")
+    weights = renumbered(weights, symbols, vocabulary)
+    check_layout(weights, weights_layout(config.model, vocabulary.size), "weights")
+    ordered = {name: weights[name] for name in weights_layout(config.model, vocabulary.size)}
+    return Checkpoint(config, vocabulary, Progress(), prefixed("weights", ordered), origin=origin)
+
+
+def renumbered(weights: Tensors, symbols: Symbols, vocabulary: Vocabulary) -> Tensors:
+    """The weights with our numbers for characters, and the unknown symbol.
+
+    Where the tool had one itself, it stays what it is. Else its input is a row of zeros, and its
+    logit the mean of the others' less 5: as unlikely whatever the size of the logits.
+    """
+    places = {character: place for place, character in enumerate(symbols.characters)}
+    order = [places[character] for character in vocabulary.characters]
+    own = places.get(None)
+    inputs = EMBEDDINGS if EMBEDDINGS in weights else f"{recurrent(1)}/kernel"
+    rows, kernel, bias = weights[inputs], weights[LOGITS_KERNEL], weights[LOGITS_BIAS]
+    last = (
+        (np.zeros_like(rows[0]), kernel.mean(1), bias.mean() + UNKNOWN_BIAS)
+        if own is None
+        else (rows[own], kernel[:, own], bias[own])
+    )
+    return weights | {
+        inputs: np.concatenate([rows[order], last[0][None]]),
+        LOGITS_KERNEL: np.concatenate([kernel[:, order], last[1][:, None]], 1),
+        LOGITS_BIAS: np.append(bias[order], last[2]).astype(np.float32),
+    }
+
+
+def recurrent_layer(
+    kernel: np.ndarray, recurrent_kernel: np.ndarray, bias: np.ndarray, gates: str = "h"
+) -> Tensors:
+    """A layer's weights with the gates in our order.
+
+    Args:
+        kernel: [D, G].
+        recurrent_kernel: [U, G].
+        bias: [G], or [2, G].
+        gates: The tool's order: the letters of `LSTM_GATES` or `GRU_GATES`; another letter
+            for a cell without gates.
+
+    Raises:
+        ValueError: The shapes do not fit together.
+    """
+    columns = recurrent_kernel.shape[-1]
+    fits = kernel.ndim == recurrent_kernel.ndim == 2 and kernel.shape[-1] == bias.shape[-1]
+    if not fits or (columns, columns) != (bias.shape[-1], len(recurrent_kernel) * len(gates)):
+        raise ValueError(f"the weights of a layer do not fit together, as {len(gates)} gates")
+    ours = {4: LSTM_GATES, 3: GRU_GATES}.get(len(gates), gates)
+    order = [gates.index(gate) for gate in ours]
+    parts = {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
+    return {name: reordered(each, order) for name, each in parts.items()}
+
+
+def reordered(columns: np.ndarray, order: Sequence[int]) -> np.ndarray:
+    """Gates [..., G] in another order."""
+    gates = np.split(columns, len(order), -1)
+    return np.concatenate([gates[place] for place in order], -1)
+
+
+def negated(layer: Tensors, gate: int) -> Tensors:
+    """The layer with one gate of three turned into 1 - gate, since σ(-x) = 1 - σ(x)."""
+    sign = np.ones((3, 1), np.float32)
+    sign[gate] = -1
+    return {
+        name: (each.reshape(-1, 3, each.shape[-1] // 3) * sign).reshape(each.shape)
+        for name, each in layer.items()
+    }

@@ -1,0 +1,328 @@
+"""`import_model`: from the files of another tool to a run."""
+
+import hashlib
+import math
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from charrnn import checkpoints as files
+from charrnn.checkpoints import Checkpoint, Origin
+from charrnn.config.settings import checks_names
+from charrnn.errors import CheckpointError, ConfigError
+from charrnn.files import placed, sync_folder
+from charrnn.importing import manifest, tf_checkpoint
+from charrnn.importing.foreign import Foreign, Symbols, UnreadableError, to_checkpoint
+from charrnn.importing.keras_network import Functions
+from charrnn.importing.lua import read_checkpoint as read_lua
+from charrnn.importing.pytorch import is_legacy
+from charrnn.importing.pytorch import read_checkpoint as read_pytorch
+from charrnn.importing.vocabularies import ORDERS, read_vocabulary
+from charrnn.moving import aside, free_place
+from charrnn.runs import DEFAULT_ROOT, Run
+from charrnn.sampling.filters import log_softmax
+from charrnn.sampling.instant import InstantNetwork
+from charrnn.text.naming import run_name
+from charrnn.types import PathLike
+
+SCORED = 2000
+"""So many characters of a vocabulary's text tell whether the numbers are theirs."""
+HDF5 = b"\x89HDF\r\n\x1a\n"
+ZIP = b"PK\x03\x04"
+TAR = b"ustar"
+AGAIN = "fetch the file again if it may be damaged"
+DAMAGED: tuple[type[Exception], ...] = (ValueError, TypeError, AttributeError, LookupError)
+DAMAGED += (OSError, ArithmeticError, EOFError, struct.error, zipfile.BadZipFile, RuntimeError)
+"""What reading a file that is not what it seems may raise."""
+
+
+class Imported(NamedTuple):
+    """What was written."""
+
+    run: Run
+    origin: Origin
+    checkpoint: Checkpoint
+    loss_nats: float | None
+    """Of the beginning of the text that gave the vocabulary; None without such a text."""
+    better_order: str | None = None
+    """Where that loss says that the characters have the wrong numbers: the order that gives them
+    better ones, if one does."""
+
+    @property
+    def ciphered(self) -> bool:
+        """Whether that loss says that the characters have the wrong numbers: above ln V."""
+        return self.loss_nats is not None and self.loss_nats > math.log(
+            self.checkpoint.vocabulary.size
+        )
+
+
+class Options(NamedTuple):
+    """What a user says where a file does not."""
+
+    forget_bias: float | None
+    functions: Functions
+
+
+class Found(NamedTuple):
+    """A network, and the files that it was read from."""
+
+    tool: str
+    foreign: Foreign
+    files: list[Path]
+
+
+Reader = Callable[[Path, Options], Found]
+
+
+@checks_names
+def import_model(
+    path: PathLike,
+    *,
+    name: str | None = None,
+    tool: str | None = None,
+    vocabulary: PathLike | None = None,
+    order: str | None = None,
+    forget_bias: float | None = None,
+    activation: str | None = None,
+    recurrent_activation: str | None = None,
+    checkpoints: PathLike = DEFAULT_ROOT,
+) -> Imported:
+    """Write a model that another tool trained as a run.
+
+    Args:
+        path: Its file or folder.
+        name: Of the run; by default that of the file or folder.
+        tool: One of `TOOLS`, if what is in the file shall not decide.
+        vocabulary: The tool's own file of characters, or the text that the model has learnt: needed
+            where the model's file does not tell, and else in its place.
+        order: How the tool numbered the characters of that text: "sorted", "first" (by first
+            appearance) or "frequency"; by default as the tool does.
+        forget_bias: What the tool added to an LSTM's forget gate when it ran, where its files
+            do not have it: those of TensorFlow 1 and ml5.
+        activation: The cells' function, where the file does not tell: that of `nn.RNN`, and of
+            Keras's weights without a configuration.
+        recurrent_activation: The gates' function, likewise.
+        checkpoints: The folder of the runs.
+
+    Returns:
+        The run, where it came from, and how well it predicts the text.
+
+    Raises:
+        CheckpointError: The file is damaged, or not a network that charrnn has.
+        ConfigError: The vocabulary is missing, or a setting has an impossible value.
+        RunError: There is a run of this name.
+        OSError: A file cannot be read or written.
+    """
+    source, root = Path(path), Path(checkpoints)
+    check_choice(tool=(tool, TOOLS), order=(order, ORDERS))
+    place = free_place(run_name([source.resolve()]) if name is None else name, root)
+    options = Options(forget_bias, Functions(activation, recurrent_activation))
+    with explained(source):
+        found = READERS[tool or recognise(source)](source, options)
+        foreign = found.foreign
+        symbols, text = foreign.symbols, None
+    if vocabulary is not None:
+        with explained(Path(vocabulary)):
+            symbols, text = read_vocabulary(
+                Path(vocabulary), foreign.size, order or foreign.order, foreign.spare
+            )
+    if symbols is None:
+        raise ConfigError(
+            f"needed, since the file does not tell which its {foreign.size} characters are",
+            {"vocabulary": None},
+            where=source,
+            way_out="give the tool's own file of them, or the text that it learnt",
+        )
+    with explained(source):
+        origin = origin_of(found, symbols)
+        checkpoint = to_checkpoint(foreign, symbols, origin)
+        loss = None if text is None else loss_of(checkpoint, text[:SCORED])
+    write_run(place, checkpoint, root)
+    done = Imported(place, origin, checkpoint, loss)
+    if vocabulary is None or not done.ciphered:
+        return done
+    return done._replace(better_order=better_order(done, foreign, Path(vocabulary)))
+
+
+def check_choice(**given: tuple[str | None, object]) -> None:
+    """ConfigError where a setting has a value that is none of its choices."""
+    for setting, (value, choices) in given.items():
+        names = list(choices)  # type: ignore[call-overload]
+        if value is not None and value not in names:
+            raise ConfigError(f"must be one of {', '.join(names)}", {setting: value})
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a file is read into one line that names it."""
+    try:
+        with placed(path), np.errstate(over="ignore", invalid="ignore"):
+            yield
+    except UnreadableError as error:
+        raise CheckpointError(str(error), where=path, way_out=error.way_out) from error
+    except DAMAGED as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        why = str(error) if isinstance(error, ValueError) else "it is damaged"
+        raise CheckpointError(why, where=path, way_out=AGAIN) from error
+
+
+def recognise(path: Path) -> str:
+    """The tool that made a file or folder, by what is in it; UnreadableError where none did."""
+    if path.is_dir() or (not path.exists() and tf_checkpoint.checkpoint_in(path)):
+        return tool_of_folder(path)
+    with path.open("rb") as file:
+        head = file.read(512)
+    refuse_strangers(head)
+    if head.startswith(HDF5):
+        return "keras"
+    if head.startswith(ZIP):
+        with zipfile.ZipFile(path) as archive:
+            return "keras" if "config.json" in archive.namelist() else "pytorch"
+    if is_legacy(head):
+        return "pytorch"
+    if head[:4] in (b"\3\0\0\0", b"\4\0\0\0"):
+        return "torch-rnn"
+    return tool_of_folder(path)
+
+
+def tool_of_folder(path: Path) -> str:
+    """The tool that made a folder, or a file of one."""
+    if manifest.manifest_in(path):
+        return "ml5"
+    if tf_checkpoint.checkpoint_in(path):
+        return "char-rnn-tensorflow"
+    raise UnreadableError(
+        "no model of a tool that charrnn knows",
+        "name a file of torch-rnn, char-rnn, PyTorch or Keras, or a folder of char-rnn-tensorflow"
+        " or ml5",
+    )
+
+
+def refuse_strangers(head: bytes) -> None:
+    """Raise UnreadableError for what people have in place of a model."""
+    text = head.lstrip()[:40].lower()
+    if head.startswith(b"version https://git-lfs"):
+        raise UnreadableError("a pointer of Git LFS, not the file itself", "fetch it: git lfs pull")
+    if text.startswith((b"<!doctype html", b"<html")):
+        raise UnreadableError("a web page, not a model", "download the file itself, as raw")
+    if head[:1].isdigit() and head[1:2] in b"\r\n" and head[1:2]:
+        raise UnreadableError(
+            "a file of Torch 7 in its ASCII form",
+            "save it in the binary form, in Torch: torch.save(path, torch.load(path, 'ascii'))",
+        )
+    if head[257:262] == TAR:
+        raise UnreadableError(
+            "a tar archive, which the first versions of PyTorch wrote, or something packed",
+            "unpack it, or save the state_dict with a newer PyTorch",
+        )
+
+
+def from_lua(path: Path, options: Options) -> Found:
+    """torch-rnn and char-rnn."""
+    tool, foreign = read_lua(path)
+    return Found(tool, foreign, [path])
+
+
+def from_tensorflow(path: Path, options: Options) -> Found:
+    """char-rnn-tensorflow, and Keras's networks in TensorFlow 2's checkpoints."""
+    prefix = tf_checkpoint.checkpoint_in(path)
+    if prefix is None:
+        raise UnreadableError("no checkpoint of TensorFlow", "name its folder, or its .index file")
+    tensors, foreign = tf_checkpoint.read_checkpoint(prefix, options.forget_bias)
+    if foreign is None:
+        from charrnn.importing.keras_files import read_variables
+
+        found = Found("keras", read_variables(tensors, options.functions), [])
+    else:
+        found = Found("char-rnn-tensorflow", foreign, [])
+    return found._replace(files=tf_checkpoint.files_of(prefix))
+
+
+def from_manifest(path: Path, options: Options) -> Found:
+    """ml5."""
+    file = manifest.manifest_in(path)
+    if file is None:
+        raise UnreadableError("no manifest.json of ml5", "name the folder that has it")
+    return Found("ml5", manifest.read_model(file, options.forget_bias), manifest.files_of(file))
+
+
+def from_pytorch(path: Path, options: Options) -> Found:
+    """PyTorch."""
+    foreign = read_pytorch(path)
+    if foreign.cell == "rnn" and options.functions.activation:
+        foreign.activation = options.functions.activation
+        foreign.assumed[0] = options.functions.activation
+    return Found("pytorch", foreign, [path])
+
+
+def from_keras(path: Path, options: Options) -> Found:
+    """Keras."""
+    from charrnn.importing.keras_files import read_archive, read_hdf5
+
+    if path.is_dir() or not path.is_file() or tf_checkpoint.is_table(path):
+        return from_tensorflow(path, options)
+    read = read_archive if zipfile.is_zipfile(path) else read_hdf5
+    return Found("keras", read(path, options.functions), [path])
+
+
+READERS: dict[str, Reader] = {
+    "torch-rnn": from_lua,
+    "char-rnn": from_lua,
+    "char-rnn-tensorflow": from_tensorflow,
+    "ml5": from_manifest,
+    "pytorch": from_pytorch,
+    "keras": from_keras,
+}
+TOOLS = tuple(READERS)
+"""The tools whose models are read."""
+
+
+def origin_of(found: Found, symbols: Symbols) -> Origin:
+    """What the run's checkpoints tell of where it came from."""
+    digest = hashlib.sha256()
+    for each in found.files:
+        digest.update(each.read_bytes())
+    units = "bytes" if symbols.byte_level else "Unicode characters"
+    assumed = (*found.foreign.assumed, units, f"numbered {symbols.source}")
+    return Origin(found.tool, found.files[0].name, digest.hexdigest(), assumed)
+
+
+def loss_of(checkpoint: Checkpoint, text: str) -> float:
+    """The mean loss of a text's characters after the first one, in nats."""
+    network = InstantNetwork(checkpoint.config.model, checkpoint.weights)
+    ids = checkpoint.vocabulary.encode(text)
+    losses = [
+        -log_softmax(network.read(np.array([[read]])).astype(np.float64))[0, follows]
+        for read, follows in pairwise(ids)
+    ]
+    return float(np.mean(losses)) if losses else 0.0
+
+
+def better_order(done: Imported, foreign: Foreign, vocabulary: Path) -> str | None:
+    """The order with which a text is the likeliest; None where none is better than chance."""
+    losses = {}
+    for order in ORDERS:
+        symbols, text = read_vocabulary(vocabulary, foreign.size, order, foreign.spare)
+        checkpoint = to_checkpoint(foreign, symbols, done.origin)
+        losses[order] = loss_of(checkpoint, (text or "")[:SCORED])
+    best = min(losses, key=losses.__getitem__)
+    return best if losses[best] < math.log(done.checkpoint.vocabulary.size) else None
+
+
+def write_run(place: Run, checkpoint: Checkpoint, root: Path) -> None:
+    """Write the run; its folder appears when all is in it."""
+    root.mkdir(parents=True, exist_ok=True)
+    with aside(root) as folder:
+        staged = Run(folder / place.name)
+        staged.folder.mkdir()
+        for path in (staged.best, staged.last):
+            files.save(path, checkpoint)
+        staged.folder.rename(place.folder)
+    sync_folder(root)

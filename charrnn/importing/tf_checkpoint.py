@@ -1,0 +1,137 @@
+"""TensorFlow's checkpoints: of char-rnn-tensorflow, in a folder with its vocabulary, and of Keras.
+
+`tf.train.load_checkpoint` reads the old form (one file) and the new one (`.index` beside `.data-…`)
+and verifies their checksums. TensorFlow is imported here alone, and only to read such a file.
+"""
+
+import re
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from charrnn.importing import variables
+from charrnn.importing.foreign import Foreign, UnreadableError
+from charrnn.importing.vocabularies import plain_data, symbols_of
+from charrnn.plain import parse, quoted
+from charrnn.types import Tensors
+
+STATE = "checkpoint"
+"""The file in a folder that names the checkpoint that counts."""
+NAMED = re.compile(r'^model_checkpoint_path: "(.*)"', re.MULTILINE)
+SUFFIXES = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
+TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
+"""The last bytes of a table of keys and values, as an index or an old checkpoint is."""
+VOCABULARIES = ("chars_vocab.pkl", "vocab.json")
+OBJECT = "/.ATTRIBUTES/VARIABLE_VALUE"
+"""How the names of TensorFlow 2's variables end."""
+SLOT = ".OPTIMIZER_SLOT"
+"""What is in the names of what its optimizers keep."""
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file ends as TensorFlow's tables do."""
+    with path.open("rb") as file:
+        file.seek(0, 2)
+        file.seek(max(0, file.tell() - len(TABLE_MAGIC)))
+        return file.read() == TABLE_MAGIC
+
+
+def checkpoint_in(path: Path) -> Path | None:
+    """The prefix of the checkpoint that a folder or file means; None where it means none.
+
+    A folder's is the one that its file `checkpoint` names, not the one with the highest number.
+    """
+    if path.is_dir():
+        return named_in(path) or the_only_one(path)
+    if path.name == STATE:
+        return named_in(path.parent)
+    prefix = path.with_name(SUFFIXES.sub("", path.name))
+    return prefix if files_of(prefix) else None
+
+
+def named_in(folder: Path) -> Path | None:
+    """The checkpoint that a folder's own files name; it may have lain elsewhere when they did."""
+    state, result = folder / STATE, folder / "result.json"
+    told = ""
+    if state.is_file():
+        match = NAMED.search(state.read_text("utf-8", "replace"))
+        told = match[1] if match else ""
+    elif result.is_file():
+        best = parse(result.read_bytes())
+        told = str(best.get("best_model", "")) if isinstance(best, dict) else ""
+    parts = [part for part in re.split(r"[/\\]", told) if part not in ("", ".", "..")]
+    for place in (folder.joinpath(*parts[-1:]), folder.joinpath(*parts[-2:])):
+        if parts and files_of(place):
+            return place
+    if told and state.is_file():
+        raise UnreadableError(
+            f"its file {STATE} names {quoted(parts[-1] if parts else told)}, which is not there",
+            "name another checkpoint in the folder",
+        )
+    return None
+
+
+def the_only_one(folder: Path) -> Path | None:
+    """The only checkpoint in a folder."""
+    tables = [each for each in folder.iterdir() if each.is_file() and is_table(each)]
+    found = sorted(each.with_name(SUFFIXES.sub("", each.name)) for each in tables)
+    if len(found) > 1:
+        raise UnreadableError(
+            f"it has {len(found)} checkpoints and no file '{STATE}' that says which counts",
+            f"name one of them, as {found[-1].name}",
+        )
+    return found[0] if found else None
+
+
+def files_of(prefix: Path) -> list[Path]:
+    """The files of a checkpoint: the index and the data, or one old file."""
+    index = prefix.with_name(f"{prefix.name}.index")
+    if index.is_file() and is_table(index):
+        return [index, *sorted(prefix.parent.glob(f"{escaped(prefix.name)}.data-?????-of-?????"))]
+    return [prefix] if prefix.is_file() and is_table(prefix) else []
+
+
+def escaped(name: str) -> str:
+    """A file's name as a pattern that matches it alone."""
+    return re.sub(r"([*?[])", r"[\1]", name)
+
+
+def read_checkpoint(prefix: Path, forget_bias: float | None) -> tuple[Tensors, Foreign | None]:
+    """The variables, and the network where they are TensorFlow 1's."""
+    tensors = read_variables(prefix)
+    if any(name.endswith(OBJECT) for name in tensors):
+        return tensors, None
+    foreign = variables.network(tensors, forget_bias)
+    for folder in (prefix.parent, prefix.parent.parent):
+        for name in VOCABULARIES:
+            if (folder / name).is_file():
+                data = plain_data((folder / name).read_bytes())
+                foreign.symbols = symbols_of(data, foreign.size, f"as in {name}")
+                return tensors, foreign
+    return tensors, foreign
+
+
+def read_variables(prefix: Path) -> Tensors:
+    """A checkpoint's variables by name, without the optimizer's; ValueError where it is damaged."""
+    from charrnn.model.backend import tf
+
+    room = sum(file.stat().st_size for file in files_of(prefix))
+    try:
+        reader = tf.train.load_checkpoint(str(prefix))
+        shapes, types = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+        wanted = {
+            name: shape
+            for name, shape in shapes.items()
+            if types[name].is_floating and not variables.SLOTS.search(name) and SLOT not in name
+        }
+        if sum(prod(shapes[name]) * types[name].size for name in wanted) > room:
+            raise ValueError("it is cut short, or a variable in it is larger than the file")
+        return {name: np.asarray(reader.get_tensor(name), np.float32) for name in sorted(wanted)}
+    except (tf.errors.OpError, RuntimeError, TypeError) as error:
+        raise ValueError(f"TensorFlow cannot read it: {in_a_line(error)}") from error
+
+
+def in_a_line(error: Exception) -> str:
+    """The beginning of an error's first line, in ASCII."""
+    return quoted(str(error).partition("\n")[0].rpartition("; ")[2])
