@@ -10,10 +10,9 @@ from typing import IO
 from charrnn.checkpoints import KEY
 from charrnn.errors import RunError
 from charrnn.files import placed, sync_folder, write_atomically
-from charrnn.runs import Run
+from charrnn.runs import CARD, CONFIG, MODEL, Run
+from charrnn.tensor_file import LONGEST_HEADER
 
-LONGEST_HEADER = 1 << 24
-"""How much of a file is read, in bytes, to see whether it is a checkpoint."""
 MARK = f'"{KEY}":"'.encode()
 """How our entry begins in the header of a safetensors file."""
 IN_A_RUN = "is in the folder of a run, into which only training may write"
@@ -88,7 +87,7 @@ def check_folder(path: Path, names: Iterable[str]) -> None:
 
 
 def check_output(path: Path) -> None:
-    """RunError where the path leads into a run's own folder, or to a checkpoint anywhere."""
+    """RunError where the path leads into a run's own folder, or to a part of a model anywhere."""
     if is_device(path):
         return
     file = target(path)
@@ -96,6 +95,13 @@ def check_output(path: Path) -> None:
         raise refused(path, IN_A_RUN)
     if file.is_file() and is_checkpoint(file):
         raise refused(path, "is a checkpoint")
+    if file.is_file() and file.name in (CARD, CONFIG) and is_model(file.parent):
+        raise refused(path, "belongs to a model that was handed on")
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder holds a model that was handed on."""
+    return (folder / MODEL).is_file() and is_checkpoint(folder / MODEL)
 
 
 def is_device(path: Path) -> bool:

@@ -13,6 +13,8 @@ SUFFIX = ".safetensors"
 WHICH = ("best", "last")
 MODEL = f"model{SUFFIX}"
 """The checkpoint in the folder of a model that was handed on: what `export` writes."""
+CONFIG, CARD = "config.json", "README.md"
+"""The other files in that folder."""
 SWEEP = "sweep.json"
 """What a sweep is, in the folder that holds its runs."""
 
