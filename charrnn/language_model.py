@@ -245,6 +245,8 @@ class LanguageModel(TextModel):
             return self._dynamic_evaluator.score(ids, unknown)
         if cold is None:
             return self._evaluator.score(ids, unknown)
+        if isinstance(cold, bool) or not isinstance(cold, (int, np.integer)):
+            raise ConfigError("must be a whole number of characters", {"cold": cold})
         if not 0 < cold < len(ids):
             why = f"the text has {len(ids):,} characters, and a window is at least 1 and shorter"
             raise ConfigError(why, {"window": cold})

@@ -1,6 +1,7 @@
 """Files that a user names to write to: none of ours is lost, and a link or device stays one."""
 
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from charrnn.files import placed, sync_folder, write_atomically
 from charrnn.runs import CARD, CONFIG, MODEL, Run
 from charrnn.tensor_file import LONGEST_HEADER
 
+STREAM = re.compile(r"/dev/(stdout|stderr|fd/(\d+))")
+"""How an open stream is named."""
+STANDARD = {"stdout": 1, "stderr": 2}
 MARK = f'"{KEY}":"'.encode()
 """How our entry begins in the header of a safetensors file."""
 IN_A_RUN = "is in the folder of a run, into which only training may write"
@@ -21,7 +25,9 @@ IN_A_RUN = "is in the folder of a run, into which only training may write"
 def open_output(path: Path) -> IO[bytes]:
     """Open a file, device or pipe for writing; RunError where that would destroy one of ours."""
     check_output(path)
-    return path.open("wb")
+    stream = stream_of(path)
+    with placed(path):
+        return path.open("wb") if stream is None else os.fdopen(os.dup(stream), "wb")
 
 
 def write_output(path: Path, data: bytes) -> None:
@@ -35,8 +41,8 @@ def write_output(path: Path, data: bytes) -> None:
     if not is_device(path):
         write_atomically(target(path), data)
         return
-    with placed(path):
-        path.write_bytes(data)
+    with placed(path), open_output(path) as file:
+        file.write(data)
 
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
@@ -105,8 +111,17 @@ def is_model(folder: Path) -> bool:
 
 
 def is_device(path: Path) -> bool:
-    """Whether what is written there replaces nothing, as with a device or a pipe."""
-    return path.exists() and not path.is_file()
+    """Whether what is written there replaces nothing, as with a device, a pipe or a stream."""
+    return stream_of(path) is not None or (path.exists() and not path.is_file())
+
+
+def stream_of(path: Path) -> int | None:
+    """The number of the open stream that the path names, as /dev/stdout does.
+
+    To open it by its name would write over the file behind it, also where that is added to.
+    """
+    name = STREAM.fullmatch(str(path))
+    return None if name is None else STANDARD.get(name[1]) or int(name[2] or 0)
 
 
 def target(path: Path) -> Path:

@@ -11,7 +11,7 @@ from test_sampling import model_of
 from charrnn import dynamic, evaluation
 from charrnn.config import Config
 from charrnn.dynamic import DynamicEvaluator
-from charrnn.errors import CheckpointError, DivergedError
+from charrnn.errors import CheckpointError, ConfigError, DivergedError
 from charrnn.evaluation import Evaluator
 from charrnn.model.network import build_network, get_weights
 from charrnn.network.weights import initial_weights
@@ -184,6 +184,13 @@ def test_a_score_that_is_no_number_is_an_error() -> None:
     for cold in (None, 3):
         with pytest.raises(CheckpointError, match="computes values that are not finite"):
             model.evaluate("a.txt", cold=cold)
+
+
+@pytest.mark.parametrize("cold", [2.0, "5", True])
+def test_windows_are_whole_numbers_of_characters(cold: object) -> None:
+    Path("a.txt").write_text("abcab", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"`cold`.*must be a whole number"):
+        model_of().evaluate("a.txt", cold=cold)
 
 
 def test_a_model_is_compiled_once_for_all_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:

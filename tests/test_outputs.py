@@ -169,3 +169,16 @@ def test_the_files_of_a_model_that_was_handed_on_are_not_replaced() -> None:
     assert charrnn("sample", "model", "-l", "3", "-o", "model/sample.txt").status == 0
     Path("README.md").write_text("mine", encoding="utf-8")
     assert charrnn("sample", "model", "-l", "3", "-o", "README.md").status == 0
+
+
+@pytest.mark.parametrize("command", [["sample", "fox", "-l", "3"], ["page", "fox"]])
+def test_an_open_stream_is_added_to(command: list[str]) -> None:
+    """As with `-o /dev/stdout >> notes.txt`."""
+    untrained()
+    with Path("notes.txt").open("ab") as notes:
+        notes.write(b"mine\n")
+        notes.flush()
+        assert charrnn(*command, "-o", f"/dev/fd/{notes.fileno()}").status == 0
+    found = Path("notes.txt").read_bytes()
+    assert found.startswith(b"mine\n")
+    assert len(found) > 7
