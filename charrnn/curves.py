@@ -62,7 +62,8 @@ def read_curves(run: Run) -> Curves:
 def labels(runs: Sequence[Run]) -> list[str]:
     """A name for each run by which it can be told from the others."""
     names = [run.name for run in runs]
-    return [
+    told = [
         name if names.count(name) == 1 else str(run.folder)
         for name, run in zip(names, runs, strict=True)
     ]
+    return [name.encode("utf-8", "replace").decode() for name in told]  # it may be other bytes

@@ -3,9 +3,11 @@
 import math
 import tempfile
 from dataclasses import asdict, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from charrnn.checkpoints import Checkpoint
 from charrnn.config import SamplingConfig
@@ -21,7 +23,7 @@ from charrnn.inspection.units import (
 )
 from charrnn.network.weights import state_names, state_widths
 from charrnn.sampling.activity import activity
-from charrnn.sampling.engines import Engine, make_engine
+from charrnn.sampling.engines import Engine, damaged, make_engine
 from charrnn.sampling.novelty import TrainingText
 from charrnn.sampling.writing import first_ids
 from charrnn.text.corpus import INFO_FILE, Corpus, encode_corpus, open_corpus
@@ -33,6 +35,8 @@ from charrnn.types import PathLike, Tensors
 if TYPE_CHECKING:
     import keras
 
+    from charrnn.dynamic import DynamicEvaluator
+    from charrnn.evaluation import Evaluator
     from charrnn.score import Score
 
 
@@ -204,28 +208,46 @@ class LanguageModel(TextModel):
             )
         return open_corpus(folder)
 
+    @cached_property
+    def _evaluator(self) -> "Evaluator":
+        """Made once: TensorFlow keeps what it has compiled as long as the process lives."""
+        from charrnn.evaluation import Evaluator
+
+        return Evaluator(self.network, self.checkpoint.config.model, self.vocabulary.size)
+
+    @cached_property
+    def _dynamic_evaluator(self) -> "DynamicEvaluator":
+        from charrnn.dynamic import DynamicEvaluator
+
+        config = self.checkpoint.config.model
+        return DynamicEvaluator(
+            self.network, config, directed(self.corpus().train, config.direction)
+        )
+
     def _score(
         self, corpus: Corpus, part: str | None, *, cold: int | None, dynamic: bool
     ) -> "Score":
-        """The score of a part of an encoded corpus, or of all of it."""
+        """The score of a part of an encoded corpus, or of all of it; an error if not finite."""
         ids = corpus.ids if part is None else getattr(corpus, part)
         if len(ids) < 2:
             raise RunError(
                 f"the run has no {part} part", where=self.path, way_out="name a file to evaluate"
             )
-        config = self.checkpoint.config.model
-        ids, unknown = directed(ids, config.direction), self.vocabulary.unknown
+        ids = directed(ids, self.checkpoint.config.model.direction)
+        score = self._scored(ids, cold=cold, dynamic=dynamic)
+        if not math.isfinite(score.nats_per_char):
+            raise damaged()
+        return score
+
+    def _scored(self, ids: np.ndarray, *, cold: int | None, dynamic: bool) -> "Score":
+        unknown = self.vocabulary.unknown
         if dynamic:
-            from charrnn.dynamic import DynamicEvaluator
-
-            learnt = directed(self.corpus().train, config.direction)
-            return DynamicEvaluator(self.network, config, learnt).score(ids, unknown)
-        from charrnn.evaluation import Evaluator
-
-        evaluator = Evaluator(self.network, config, self.vocabulary.size)
+            return self._dynamic_evaluator.score(ids, unknown)
         if cold is None:
-            return evaluator.score(ids, unknown)
+            return self._evaluator.score(ids, unknown)
+        if isinstance(cold, bool) or not isinstance(cold, (int, np.integer)):
+            raise ConfigError("must be a whole number of characters", {"cold": cold})
         if not 0 < cold < len(ids):
             why = f"the text has {len(ids):,} characters, and a window is at least 1 and shorter"
             raise ConfigError(why, {"window": cold})
-        return evaluator.score_cold(ids, cold, unknown)
+        return self._evaluator.score_cold(ids, cold, unknown)

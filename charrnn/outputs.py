@@ -1,6 +1,7 @@
 """Files that a user names to write to: none of ours is lost, and a link or device stays one."""
 
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,10 +11,12 @@ from typing import IO
 from charrnn.checkpoints import KEY
 from charrnn.errors import RunError
 from charrnn.files import placed, sync_folder, write_atomically
-from charrnn.runs import Run
+from charrnn.runs import CARD, CONFIG, MODEL, Run
+from charrnn.tensor_file import LONGEST_HEADER
 
-LONGEST_HEADER = 1 << 24
-"""How much of a file is read, in bytes, to see whether it is a checkpoint."""
+STREAM = re.compile(r"/dev/(stdout|stderr|fd/(\d+))")
+"""How an open stream is named."""
+STANDARD = {"stdout": 1, "stderr": 2}
 MARK = f'"{KEY}":"'.encode()
 """How our entry begins in the header of a safetensors file."""
 IN_A_RUN = "is in the folder of a run, into which only training may write"
@@ -22,7 +25,9 @@ IN_A_RUN = "is in the folder of a run, into which only training may write"
 def open_output(path: Path) -> IO[bytes]:
     """Open a file, device or pipe for writing; RunError where that would destroy one of ours."""
     check_output(path)
-    return path.open("wb")
+    stream = stream_of(path)
+    with placed(path):
+        return path.open("wb") if stream is None else os.fdopen(os.dup(stream), "wb")
 
 
 def write_output(path: Path, data: bytes) -> None:
@@ -36,8 +41,8 @@ def write_output(path: Path, data: bytes) -> None:
     if not is_device(path):
         write_atomically(target(path), data)
         return
-    with placed(path):
-        path.write_bytes(data)
+    with placed(path), open_output(path) as file:
+        file.write(data)
 
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
@@ -88,7 +93,7 @@ def check_folder(path: Path, names: Iterable[str]) -> None:
 
 
 def check_output(path: Path) -> None:
-    """RunError where the path leads into a run's own folder, or to a checkpoint anywhere."""
+    """RunError where the path leads into a run's own folder, or to a part of a model anywhere."""
     if is_device(path):
         return
     file = target(path)
@@ -96,11 +101,27 @@ def check_output(path: Path) -> None:
         raise refused(path, IN_A_RUN)
     if file.is_file() and is_checkpoint(file):
         raise refused(path, "is a checkpoint")
+    if file.is_file() and file.name in (CARD, CONFIG) and is_model(file.parent):
+        raise refused(path, "belongs to a model that was handed on")
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder holds a model that was handed on."""
+    return (folder / MODEL).is_file() and is_checkpoint(folder / MODEL)
 
 
 def is_device(path: Path) -> bool:
-    """Whether what is written there replaces nothing, as with a device or a pipe."""
-    return path.exists() and not path.is_file()
+    """Whether what is written there replaces nothing, as with a device, a pipe or a stream."""
+    return stream_of(path) is not None or (path.exists() and not path.is_file())
+
+
+def stream_of(path: Path) -> int | None:
+    """The number of the open stream that the path names, as /dev/stdout does.
+
+    To open it by its name would write over the file behind it, also where that is added to.
+    """
+    name = STREAM.fullmatch(str(path))
+    return None if name is None else STANDARD.get(name[1]) or int(name[2] or 0)
 
 
 def target(path: Path) -> Path:

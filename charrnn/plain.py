@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import fields
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -50,10 +51,16 @@ def record(value: object, names: Iterable[str], name: str) -> dict[str, object]:
 
 def filled(kind: type[Item], value: object, name: str) -> Item:
     """A dataclass from an object with a value for each field."""
-    hints = get_type_hints(kind)
+    hints = hints_of(kind)  # type: ignore[arg-type]
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     given = record(value, names, name)
     return kind(**{each: typed(hints[each], given[each], f"{name}.{each}") for each in names})
+
+
+@cache
+def hints_of(kind: type) -> dict[str, Any]:
+    """The types of a dataclass's fields by name, which take long to find."""
+    return get_type_hints(kind)
 
 
 def typed(kind: object, value: object, name: str) -> Any:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ SUFFIX = ".safetensors"
 WHICH = ("best", "last")
 MODEL = f"model{SUFFIX}"
 """The checkpoint in the folder of a model that was handed on: what `export` writes."""
+CONFIG, CARD = "config.json", "README.md"
+"""The other files in that folder."""
 SWEEP = "sweep.json"
 """What a sweep is, in the folder that holds its runs."""
 
@@ -66,6 +68,15 @@ class Run:
         there = " or ".join(f"`which {name}`" for name in WHICH if self.file(name).exists())
         raise RunError(f"no checkpoint '{which[0]}'", where=self.folder, way_out=f"give {there}")
 
+    @property
+    def changed_ns(self) -> int | None:
+        """When its newest checkpoint was written; None where there is none (any more)."""
+        times = []
+        for path in (self.last, self.best):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                times.append(path.stat().st_mtime_ns)
+        return max(times, default=None)
+
     def file(self, which: str) -> Path:
         """Where the checkpoint `best` or `last` stands, or would stand."""
         return self.folder / f"{which}{SUFFIX}"
@@ -106,9 +117,9 @@ def runs_below(root: Path) -> list[Run]:
     if not root.is_dir():
         return []
     runs = [run for run in map(Run, root.iterdir()) if run.exists]
-    return sorted(
-        runs, key=lambda run: max(p.stat().st_mtime_ns for p in (run.last, run.best) if p.exists())
-    )
+    times = [(run.changed_ns, run) for run in runs]
+    there = [(time, run) for time, run in times if time is not None]  # deleted meanwhile
+    return [run for _, run in sorted(there, key=lambda each: each[0])]
 
 
 def find_run(name: str | os.PathLike[str] | None, root: Path = DEFAULT_ROOT) -> Run:

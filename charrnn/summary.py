@@ -1,7 +1,6 @@
 """What a run is, from the head of its checkpoint: no tensor is read, no cell has to be known."""
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -24,6 +23,7 @@ from charrnn.network.weights import below
 from charrnn.progress import Progress
 from charrnn.tensor_file import StrangerError
 from charrnn.text.corpus import INFO_FILE, CorpusInfo, read_info
+from charrnn.text.naming import common_path
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class Summary:
             return "standard input"
         if len(self.corpus) == 1:
             return Path(self.corpus[0]).name
-        return f"{Path(os.path.commonpath(self.corpus)).name}/ ({len(self.corpus)} files)"
+        folder = Path(common_path(set(self.corpus))).name
+        return f"{folder}/ ({len(self.corpus)} files)" if folder else f"{len(self.corpus)} files"
 
     @property
     def best_bits_per_char(self) -> float | None:

@@ -9,6 +9,7 @@ verified without reading the tensors, which may be many gigabytes.
 import json
 import math
 import os
+import stat
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +37,10 @@ DTYPES = {"BOOL": np.dtype(bool)} | {
     for size in sizes
 }
 """Types of tensors by the names that safetensors gives them."""
+LONGEST_HEADER = 1 << 24
+"""Bytes; every character of Unicode fits. A longer one is a stranger's, and is not read."""
+MOST_TENSORS = 1 << 15
+"""A checkpoint has a few dozen, and as many again for each worker."""
 
 
 class StrangerError(ValueError):
@@ -103,16 +108,21 @@ def read(path: Path, key: str, *, mapped: bool = False) -> TensorFile:
     Raises:
         StrangerError: The file is sound, but without our entry.
     """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("it is no regular file")  # one would wait for a pipe for ever
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         start = header_end(file.read(LENGTH))
         if start > size:
             raise ValueError("it is cut short, or its header is")
+        if start > LONGEST_HEADER:
+            raise ValueError(f"its header promises {start:,} bytes, more than any checkpoint's has")
         header = file.read(start - LENGTH)
+        layout = table(parse(header), "the header")
+        metadata = table(layout.pop("__metadata__", {}), "the metadata")
+        entries = checked(layout, size - start)
         data = np.memmap(file, np.uint8, "r", offset=start) if mapped else whole(file)
-    layout = table(parse(header), "the header")
-    metadata = table(layout.pop("__metadata__", {}), "the metadata")
-    tensors = views(layout, data)
+    tensors = {name: view(data, entry) for name, entry in entries.items()}
     if key not in metadata:
         raise StrangerError("another kind of file")
     description = parse(typed(str, metadata[key], "the description"))
@@ -131,30 +141,37 @@ def header_end(data: bytes) -> int:
     return LENGTH + int.from_bytes(data[:LENGTH], "little")
 
 
-def views(layout: Mapping[str, object], data: np.ndarray) -> Tensors:
-    """The tensors by name; ValueError unless they fill the data, each after the other."""
+def checked(layout: Mapping[str, object], size: int) -> dict[str, Entry]:
+    """The tensors' entries by name; ValueError unless they fill so many bytes, one by one."""
+    if len(layout) > MOST_TENSORS:
+        raise ValueError(f"it has {len(layout):,} tensors, more than any checkpoint")
     entries = {name: filled(Entry, each, quoted(name)) for name, each in layout.items()}
-    tensors, place = {}, 0
-    for name, entry in sorted(entries.items(), key=lambda item: item[1].data_offsets):
+    entries = dict(sorted(entries.items(), key=lambda item: item[1].data_offsets))
+    place = 0
+    for name, entry in entries.items():
         begin, end = entry.data_offsets
-        if begin != place or not begin <= end <= data.size:
+        if begin != place or not begin <= end <= size:
             raise ValueError(f"{quoted(name)} is not where the header says")
-        tensors[name] = view(data[begin:end], entry, name)
+        check_size(entry, name)
         place = end
-    if place != data.size:
-        raise ValueError(f"it has {data.size - place} bytes that belong to no tensor")
-    return tensors
+    if place != size:
+        raise ValueError(f"it has {size - place} bytes that belong to no tensor")
+    return entries
 
 
-def view(data: np.ndarray, entry: Entry, name: str) -> np.ndarray:
-    """A tensor's bytes as what its entry says that they are."""
-    dtype = DTYPES.get(entry.dtype)
+def check_size(entry: Entry, name: str) -> None:
+    """ValueError unless a tensor's bytes are as many as its type and sizes ask for."""
+    dtype, (begin, end) = DTYPES.get(entry.dtype), entry.data_offsets
     if dtype is None:
         raise ValueError(f"{quoted(name)} is of the type {quoted(entry.dtype)}, which is not known")
-    sizes = entry.shape
-    if min(sizes, default=0) < 0 or math.prod(sizes) * dtype.itemsize != data.size:
+    if min(entry.shape, default=0) < 0 or math.prod(entry.shape) * dtype.itemsize != end - begin:
         raise ValueError(f"{quoted(name)} is not of the size that the header says")
-    return np.asarray(data.view(dtype)).reshape(sizes)
+
+
+def view(data: np.ndarray, entry: Entry) -> np.ndarray:
+    """A tensor's bytes as what its entry says that they are."""
+    part = data[slice(*entry.data_offsets)]
+    return np.asarray(part.view(DTYPES[entry.dtype])).reshape(entry.shape)
 
 
 def stated_sum(description: Mapping[str, object], name: str) -> str:

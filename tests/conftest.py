@@ -12,6 +12,7 @@ from graphs import without_xla
 # TensorFlow reads these when it is first imported. The tests compile often and run little;
 # one test of resuming runs without them, as users do.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 40

@@ -1,5 +1,6 @@
 """Damaged files: refused with one line, never a traceback; blind damage is never overlooked."""
 
+import os
 from pathlib import Path
 from random import Random
 
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import randoms
 
 import charrnn as library
-from charrnn import checkpoints
+from charrnn import checkpoints, tensor_file
 from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config
 from charrnn.errors import CharrnnError, CheckpointError, CorpusError
@@ -217,3 +218,52 @@ def test_blind_damage_of_a_corpus_is_refused(name: str, random: Random) -> None:
 def untrained_folder() -> Path:
     """The folder of a run, made once in a test."""
     return ROOT / "fox" if (ROOT / "fox").exists() else untrained().folder
+
+
+# -- Files from strangers: bounded before they are read --------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bound", "said"),
+    [("LONGEST_HEADER", "its header promises"), ("MOST_TENSORS", "more than any checkpoint")],
+)
+def test_what_a_header_may_promise_is_bounded(bound: str, said: str, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """Under a low bound an ordinary checkpoint is refused, in `list` with the run's name."""
+    untrained()
+    monkeypatch.setattr(tensor_file, bound, 5)
+    done = charrnn("info", "fox")
+    assert done.status == 1
+    assert said in done.err
+    assert done.err.count("\n") == 1
+    assert "fox  damaged checkpoint" in charrnn("list").out
+
+
+def test_a_layout_that_does_not_fit_the_file_is_refused_unread(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    run = untrained()
+    with run.best.open("ab") as file:
+        file.write(b"more")
+    monkeypatch.setattr(tensor_file, "whole", lambda file: pytest.fail("the tensors were read"))
+    with pytest.raises(CheckpointError, match="4 bytes that belong to no tensor"):
+        checkpoints.load(run.best)
+
+
+@pytest.mark.parametrize("command", [["list"], ["info", "fox"], ["sample", "fox", "-l", "3"]])
+def test_a_pipe_in_place_of_a_checkpoint_is_not_waited_for(command: list[str]) -> None:
+    run = untrained()
+    for file in (run.best, run.last):
+        file.unlink()
+        os.mkfifo(file)
+    done = charrnn(*command)
+    assert "no regular file" in done.out + done.err
+    assert done.err.count("\n") <= 1
+
+
+def test_a_link_in_place_of_a_lock_empties_no_file() -> None:
+    run, file = untrained(), Path("diary.txt")
+    file.write_text("mine", encoding="utf-8")
+    run.lock_file.unlink()
+    run.lock_file.symlink_to(file.resolve())
+    done = charrnn("train", "--resume", "--name", "fox", "--steps", "1")
+    assert done.status == 1
+    assert str(run.lock_file) in done.err
+    assert file.read_text(encoding="utf-8") == "mine"

@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from test_sampling import model_of
 
 from charrnn import dynamic, evaluation
 from charrnn.config import Config
 from charrnn.dynamic import DynamicEvaluator
+from charrnn.errors import CheckpointError, ConfigError, DivergedError
 from charrnn.evaluation import Evaluator
 from charrnn.model.network import build_network, get_weights
 from charrnn.network.weights import initial_weights
@@ -107,19 +110,102 @@ def test_no_character_is_scored_by_weights_that_have_seen_it(network) -> None:  
 
 
 def test_a_step_is_the_paper_s(network) -> None:  # type: ignore[no-untyped-def]
-    """θ - η g / (√m + ε) after one window, where the pull back is still zero."""
+    """θ - η g / max(√m, φ mean(√m)) after one window, where the pull back is still zero."""
     evaluator = DynamicEvaluator(network, CONFIG, text(200))
     before = get_weights(network)
     window = Streams(text(20), 1, 19).window(0)
     state = tuple(np.zeros((1, 7), np.float32) for _ in range(2))
     _, gradients, _ = evaluator._differentiate(*window, state)
-    evaluator._learn(*window, state)
-    for variable, gradient, root in zip(
-        network.trainable_variables, gradients, evaluator._roots, strict=True
+    evaluator._learn(*window, state, list(before.values()))
+    for variable, gradient, scale in zip(
+        network.trainable_variables, gradients, evaluator._scales, strict=True
     ):
-        step = dynamic.RATE * gradient.numpy() / (root.numpy() + dynamic.EPSILON)
+        step = dynamic.RATE * gradient.numpy() / scale.numpy()
         np.testing.assert_allclose(variable.numpy(), before[variable.path] - step, atol=1e-6)
 
 
 def test_a_text_shorter_than_a_window_is_scored(network, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert DynamicEvaluator(network, CONFIG, text(9)).score(text(5)).characters == 4
+
+
+def test_what_the_measured_text_lacks_takes_no_leap(network) -> None:  # type: ignore[no-untyped-def]
+    """Weights whose gradient was zero or nearly so take steps of the size of the others'."""
+    rare = np.concatenate([cycle(300), [5], cycle(300), [5], cycle(300)]).astype(np.uint8)
+    static = Evaluator(network, CONFIG, VOCABULARY_SIZE).score(rare)
+    evaluator = DynamicEvaluator(network, CONFIG, cycle(400))
+    assert evaluator.score(rare).nats_per_char < static.nats_per_char
+    smallest = min(float(np.min(scale)) for scale in evaluator._scales)
+    assert smallest > 0.01 * np.mean(np.concatenate([np.ravel(each) for each in evaluator._scales]))
+
+
+def test_a_network_of_many_characters_learns_on_the_way() -> None:
+    """Without the table of inputs, gradients of embeddings name their rows."""
+    size = 300
+    weights = initial_weights(CONFIG, size, seed=1)
+    network = build_network(CONFIG, size, weights)
+    evaluator = DynamicEvaluator(network, CONFIG, text(400))
+    assert evaluator.score(text(100)).characters == 99
+
+
+def test_each_window_is_measured_after_the_one_before_it(network, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """m of every second window of a text is the mean over them, each with its own state."""
+    ids = text(1 + 5 * dynamic.WINDOW)
+    monkeypatch.setattr(dynamic, "MEASURED_WINDOWS", 3)  # 0, 2 and 4
+    evaluator = DynamicEvaluator(network, CONFIG, ids)
+    pairs = [ids[max(0, n - 1) * dynamic.WINDOW : (n + 1) * dynamic.WINDOW + 1] for n in (0, 2, 4)]
+    alone = [last_gradients(evaluator, pair) for pair in pairs]
+    for found, *expected in zip(evaluator._mean_squares(ids), *alone, strict=True):
+        np.testing.assert_allclose(found, np.mean(np.square(expected), 0), rtol=1e-4, atol=1e-9)
+
+
+def last_gradients(evaluator: DynamicEvaluator, ids: np.ndarray) -> list[np.ndarray]:
+    """Of the last window of ids that are read from the zero state on."""
+    state = tuple(np.zeros((1, 7), np.float32) for _ in range(2))
+    for window in Streams(ids, 1, dynamic.WINDOW):
+        _, gradients, state = evaluator._differentiate(*window, state)
+    return [gradient.numpy() for gradient in gradients]
+
+
+def test_weights_that_leave_the_finite_numbers_give_no_score(network, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(dynamic, "RATE", np.inf)
+    evaluator = DynamicEvaluator(network, CONFIG, text(200))
+    with pytest.raises(DivergedError, match="did not stay finite"):
+        evaluator.score(text(200))
+    assert np.isfinite(network.trainable_variables[0].numpy()).all()
+
+
+# -- A model in hand ---------------------------------------------------------------------
+
+
+def test_a_score_that_is_no_number_is_an_error() -> None:
+    Path("a.txt").write_text("abcab", encoding="utf-8")
+    model = model_of()
+    model.checkpoint.tensors["weights/logits/bias"][2] = np.inf
+    for cold in (None, 3):
+        with pytest.raises(CheckpointError, match="computes values that are not finite"):
+            model.evaluate("a.txt", cold=cold)
+
+
+@pytest.mark.parametrize("cold", [2.0, "5", True])
+def test_windows_are_whole_numbers_of_characters(cold: object) -> None:
+    Path("a.txt").write_text("abcab", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"`cold`.*must be a whole number"):
+        model_of().evaluate("a.txt", cold=cold)
+
+
+def test_a_model_is_compiled_once_for_all_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("a.txt").write_text("abcab" * 8, encoding="utf-8")
+    model, made = model_of(), []
+    monkeypatch.setattr(evaluation, "compile_function", counted(evaluation.compile_function, made))
+    monkeypatch.setattr(dynamic, "compile_function", counted(dynamic.compile_function, made))
+    monkeypatch.setattr(model, "corpus", lambda: SimpleNamespace(train=text(300) % 3))
+    scores = {kind: [] for kind in (False, True)}
+    for kind in (False, True) * 2:
+        scores[kind].append(model.evaluate("a.txt", dynamic=kind))
+    assert len(made) == 3
+    assert all(first == second for first, second in scores.values())
+
+
+def counted(function, calls: list):  # type: ignore[no-untyped-def]
+    """The function, which notes its calls."""
+    return lambda *arguments: calls.append(arguments) or function(*arguments)

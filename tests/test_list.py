@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import time
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,11 @@ from commands import ROOT, charrnn, tree, untrained
 
 from charrnn import checkpoints
 from charrnn.cli.columns import duration
+from charrnn.cli.commands import list as list_command_module
 from charrnn.config import Config
 from charrnn.errors import CheckpointError
-from charrnn.summary import summarize
+from charrnn.runs import Run, runs_below
+from charrnn.summary import Summary, summarize
 from charrnn.version import __version__
 
 SECOND = 10**9
@@ -219,3 +223,41 @@ def test_a_run_whose_cell_is_not_installed_is_described(path):
     if path == "last":
         assert rows()[0][1] == "foreign"
     assert charrnn("sample", "--which", path).status == 1
+
+
+def test_a_run_that_is_gone_or_strange_leaves_the_others_in_the_table(monkeypatch) -> None:
+    """A time that no calendar has here, sources with nothing in common, a run renamed meanwhile."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    for name in ("late", "mixed", "gone", "lost", "sound"):
+        untrained(ROOT / name)
+    told = list_command_module.summarize
+
+    def summarized(path: Path) -> Summary:
+        name = path.parent.name
+        if name == "gone":
+            shutil.rmtree(path.parent)
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        if name == "lost":
+            raise PermissionError(13, "Permission denied", str(path))
+        late = {"written": datetime.max.replace(tzinfo=timezone.utc)} if name == "late" else {}
+        mixed = {"corpus": ("/a/b.txt", "c.txt")} if name == "mixed" else {}
+        return replace(told(path), **late, **mixed)
+
+    monkeypatch.setattr(list_command_module, "summarize", summarized)
+    done = charrnn("list")
+    rows = {line.split()[0]: line for line in done.out.splitlines()}
+    assert set(rows) == {"run", "late", "mixed", "lost", "sound"}
+    assert rows["late"].endswith(" -")
+    assert " 2 files " in rows["mixed"]
+    assert "Permission denied" in rows["lost"]
+    assert done.err == "gone: deleted or renamed meanwhile\n"
+
+
+def test_a_run_that_is_deleted_while_runs_are_sought_is_left_out(monkeypatch) -> None:
+    untrained(ROOT / "sound")
+    untrained(ROOT / "gone")
+    monkeypatch.setattr(Run, "exists", property(lambda run: True))
+    for file in (Run(ROOT / "gone").best, Run(ROOT / "gone").last):
+        file.unlink()
+    assert [run.name for run in runs_below(ROOT)] == ["sound"]

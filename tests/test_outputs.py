@@ -155,3 +155,30 @@ def test_a_full_disk_is_blamed_on_the_file_that_is_written() -> None:
     outcome = charrnn("sample", "--length", 5, "--output", "/dev/full")
     assert outcome.status == 1
     assert outcome.err.splitlines()[-1].startswith("charrnn: /dev/full: No space left on device; ")
+
+
+def test_the_files_of_a_model_that_was_handed_on_are_not_replaced() -> None:
+    untrained()
+    assert charrnn("export", "fox", "--to", "hub", "-o", "model").status == 0
+    before = tree(Path("model"))
+    for name in before:
+        done = charrnn("sample", "model", "-l", "3", "-o", f"model/{name}")
+        assert done.status == 1
+        assert done.err.count("\n") == 1
+    assert tree(Path("model")) == before
+    assert charrnn("sample", "model", "-l", "3", "-o", "model/sample.txt").status == 0
+    Path("README.md").write_text("mine", encoding="utf-8")
+    assert charrnn("sample", "model", "-l", "3", "-o", "README.md").status == 0
+
+
+@pytest.mark.parametrize("command", [["sample", "fox", "-l", "3"], ["page", "fox"]])
+def test_an_open_stream_is_added_to(command: list[str]) -> None:
+    """As with `-o /dev/stdout >> notes.txt`."""
+    untrained()
+    with Path("notes.txt").open("ab") as notes:
+        notes.write(b"mine\n")
+        notes.flush()
+        assert charrnn(*command, "-o", f"/dev/fd/{notes.fileno()}").status == 0
+    found = Path("notes.txt").read_bytes()
+    assert found.startswith(b"mine\n")
+    assert len(found) > 7

@@ -1,6 +1,7 @@
 """The page as a file, and as a person uses it."""
 
 import json
+import os
 import re
 from html import unescape
 from importlib.resources import files
@@ -9,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browsing import blocked, complaints, model_of, open_page
-from commands import charrnn, tree, untrained
+from commands import ROOT, charrnn, tree, untrained
 
-from charrnn.errors import ConfigError
+from charrnn.errors import CheckpointError, ConfigError
 from charrnn.page.document import SCRIPTS, as_json, build_page
 from charrnn.page.weights import pack
 
@@ -109,6 +110,18 @@ def test_weights_take_two_bytes_or_four():
         pack({"a": np.array([65520.0], np.float32)}, "a", 16)
     with pytest.raises(ConfigError, match="must be 16 or 32"):
         pack(weights, "ab", 8)
+
+
+def test_weights_that_are_no_numbers_get_no_other_precision():
+    with pytest.raises(CheckpointError, match="not finite"):
+        pack({"w": np.array([np.nan], np.float32)}, ["w"], 16)
+
+
+def test_names_that_are_not_utf_8_are_no_harm():
+    name = os.fsdecode(b"caf\xe9")
+    untrained(ROOT / name)
+    assert charrnn("page", name, "--title", name, "-o", "a.html").status == 0
+    assert "<title>caf?" in Path("a.html").read_text(encoding="utf-8")
 
 
 def test_a_page_is_little_more_than_its_weights():

@@ -1,6 +1,7 @@
 """`charrnn plot`: the curves of a run's history, drawn by matplotlib."""
 
 import math
+import os
 import re
 import sys
 from itertools import pairwise
@@ -55,8 +56,11 @@ def test_a_run_without_validation_has_no_lowest_loss() -> None:
 def test_what_cannot_be_read_of_a_history_is_left_out_and_told() -> None:
     run = evaluated()
     run.history.write_bytes(run.history.read_bytes() + b"other\n40,nan,inf,x,,0.1,0.1,0,0,9\n")
+    with run.history.open("ab") as file:
+        file.write(b"50,-1,-2,1e300,1,0.1,0.1,0,0,-9\n")
     curves = read_curves(run)
-    assert curves.step == [10, 20, 30, 40]
+    assert curves.step == [10, 20, 30, 40, 50]
+    assert curves.elapsed_seconds[-1] is curves.epoch[-2] is curves.train_loss_nats[-2] is None
     assert curves.epoch[-1] is curves.train_loss_nats[-1] is curves.val_loss_nats[-1] is None
     assert not curves.complete
     outcome = charrnn("plot")
@@ -166,6 +170,13 @@ def test_few_values_are_drawn_too(losses: tuple) -> None:
 def test_runs_of_one_name_are_told_apart_by_their_folders() -> None:
     one, two = evaluated(), evaluated(root=Path("elsewhere"))
     assert labels([one, two, Run(Path("c/other"))]) == ["checkpoints/fox", "elsewhere/fox", "other"]
+
+
+def test_names_that_are_not_utf_8_are_drawn() -> None:
+    evaluated("a")
+    evaluated(os.fsdecode(b"caf\xe9"))
+    assert charrnn("plot", "a", os.fsdecode(b"caf\xe9")).status == 0
+    assert "caf?, lowest 1.500" in words(Path("loss.svg"))
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [1.0, 1.0, 1.0], [0.0, 0.4, 5.0]])

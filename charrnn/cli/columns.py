@@ -55,8 +55,11 @@ def duration(seconds: float) -> str:
 
 
 def moment(time: datetime | None) -> str:
-    """A point in time where the user lives, to the minute."""
-    return MISSING if time is None else f"{time.astimezone():%Y-%m-%d %H:%M}"
+    """A point in time where the user lives, to the minute; a file may tell any time."""
+    try:
+        return MISSING if time is None else f"{time.astimezone():%Y-%m-%d %H:%M}"
+    except (OSError, OverflowError, ValueError):
+        return MISSING
 
 
 def shape(summary: Summary) -> str:

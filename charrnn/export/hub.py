@@ -14,10 +14,8 @@ from charrnn.export.card import card
 from charrnn.export.formats import facts, register
 from charrnn.language_model import LanguageModel
 from charrnn.network.weights import prefixed
-from charrnn.runs import MODEL
+from charrnn.runs import CARD, CONFIG, MODEL
 from charrnn.summary import summarize
-
-CONFIG, CARD = "config.json", "README.md"
 
 
 @register(

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 EMBEDDING, RECURRENT, LOGITS = "embedding", "recurrent", "logits"
 """Names of layers, which are also the beginnings of the names of their weights."""
-FACTS = "charrnn.json"
-"""The file in the archive that Keras does not read."""
+CONFIG, FACTS = "config.json", "charrnn.json"
+"""The files in the archive with the layers, and with what Keras does not read."""
 LAYERS = {"lstm": "LSTM", "gru": "GRU", "rnn": "SimpleRNN", "gru_classic": "GRU"}
 """Keras's class for each stock layer, whose weights have the names, shapes and order of ours."""
 OTHERWISE = ("leaky_relu",)
@@ -56,7 +56,7 @@ facts = json.loads(zipfile.ZipFile("PATH").read("charrnn.json"))
 
 def stateful(layer):
     settings = layer.get_config()
-    carried = {"stateful": True} if "stateful" in settings else {}
+    carried = {"stateful": True, "unroll": True} if "stateful" in settings else {}
     return layer.from_config({**settings, **carried})
 
 
@@ -66,7 +66,7 @@ writer.set_weights(network.get_weights())
 
 
 def step(number):
-    return writer.predict_on_batch(np.array([[number]], np.int32))[0, 0]
+    return keras.ops.convert_to_numpy(writer(np.array([[number]], np.int32)))[0, 0]
 """
 
 
@@ -97,10 +97,19 @@ def to_keras(model: LanguageModel) -> bytes:
     config, size = model.checkpoint.config.model, model.vocabulary.size
     network = stacked(keras, config, size)
     fill(network, config, model.checkpoint.weights)
-    data = io.BytesIO(saved(network))
-    with zipfile.ZipFile(data, "a") as archive:
-        archive.writestr(FACTS, json.dumps(facts(model)))
+    with zipfile.ZipFile(io.BytesIO(saved(network))) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    files[CONFIG] = json.dumps(json.loads(files[CONFIG], object_hook=without_nulls)).encode()
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name, contents in (files | {FACTS: json.dumps(facts(model)).encode()}).items():
+            archive.writestr(name, contents)
     return data.getvalue()
+
+
+def without_nulls(settings: dict[str, object]) -> dict[str, object]:
+    """The settings that say something: older Keras refuses the names of newer settings."""
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def stacked(keras: ModuleType, config: ModelConfig, size: int) -> "keras.Model":

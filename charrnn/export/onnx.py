@@ -22,8 +22,8 @@ from charrnn.recording.interpreter import Interpreter
 from charrnn.recording.recorder import Recording, record
 from charrnn.recording.values import Operation
 
-OPSET, IR_VERSION = 17, 8
-"""Of the year 2022, so that older programs read the file too; nothing newer is needed."""
+OPSET, IR_VERSION = 13, 7
+"""The lowest that the operations need (2020): a newer number keeps older programs from the file."""
 LARGEST_BYTES = 1 << 31
 """What a file of protocol buffers can hold."""
 SAME = {
@@ -31,20 +31,21 @@ SAME = {
     "subtract": "Sub",
     "multiply": "Mul",
     "divide": "Div",
-    "maximum": "Max",
-    "minimum": "Min",
     "matmul": "MatMul",
     "transpose": "Transpose",
     "sigmoid": "Sigmoid",
-    "sign": "Sign",
     "softplus": "Softplus",
     "sqrt": "Sqrt",
     "tanh": "Tanh",
     "take": "Gather",
 }
 """Recorded operations that ONNX has under another name."""
-LAST = np.iinfo(np.int64).max
-"""Where a slice ends that goes on to the end."""
+COMPUTED = "value_"
+"""How the names of what nodes compute begin, until they are outputs."""
+STEEP = np.float32(2.0**100)
+"""Takes every number beyond 1e-30 out of [-1, 1], and none below 1e8 to infinity."""
+NUDGE = np.float32(2.0**-20)
+"""Added to a quotient before it is cut: ncnn and GPUs divide 1 by 1 and may get 0.9999999."""
 
 READING = """
 import json
@@ -54,12 +55,20 @@ import onnxruntime
 
 session = onnxruntime.InferenceSession("PATH")
 facts = session.get_modelmeta().custom_metadata_map
-facts = {name: json.loads(fact) for name, fact in facts.items()}
-state = {part.name: np.zeros((1, part.shape[1]), np.float32) for part in session.get_inputs()[1:]}
+facts = {name: json.loads(facts[name]) for name in ("vocabulary", "network", "charrnn_version")}
+
+
+def typed(array, part):  # the file's type: another after a conversion
+    kind = part.type.removeprefix("tensor(").removesuffix(")")
+    return array.astype({"float": "float32"}.get(kind, kind))
+
+
+read, *parts = session.get_inputs()
+state = {part.name: typed(np.zeros((1, part.shape[1])), part) for part in parts}
 
 
 def step(number):
-    logits, *after = session.run(None, {"ids": np.array([number], np.int64), **state})
+    logits, *after = session.run(None, {"ids": typed(np.array([number]), read), **state})
     state.update(zip(state, after))
     return logits[0]
 """
@@ -121,8 +130,19 @@ class Graph:
         outputs = [self._floats("logits", recording["weights"]["logits/bias"][0])]
         outputs += [self._floats(*each) for each in zip(results, widths, strict=True)]
         for name, number in {"logits": recording["logits"], **results}.items():
-            self._add("Identity", [values[number]], name, {})
+            self._result(values, number, name)
         return inputs, outputs
+
+    def _result(self, values: dict[int, str], number: int, name: str) -> None:
+        """Name a value as an output. What is no node's, or an output already, is passed on."""
+        old = values[number]
+        if not old.startswith(COMPUTED):
+            self._add("Identity", [old], name, {})
+            return
+        values.update({each: name for each, called in values.items() if called == old})
+        for node in self.nodes:
+            node.input[:] = [name if each == old else each for each in node.input]
+            node.output[:] = [name if each == old else each for each in node.output]
 
     def _value(
         self, operation: Operation, values: dict[int, str], given: dict[tuple[str, str], str]
@@ -145,16 +165,51 @@ class Graph:
             case "zeros_like":
                 return self.node("ConstantOfShape", self.node("Shape", *inputs))
             case "mod":
-                return self.modulo(*inputs)
+                return self.mod(*inputs)
+            case "sign":
+                return self.sign(*inputs)
+            case "maximum":
+                return self.maximum(*inputs)
+            case "minimum":
+                return self.minimum(*inputs)
             case _:
                 return self.node(SAME[name], *inputs)
 
-    def modulo(self, a: str, b: str) -> str:
-        """NumPy's: the result has the sign of the divisor; ONNX's has that of the dividend."""
-        rest = self.node("Mod", a, b, fmod=1)
-        signs = self.node("Mul", self.node("Sign", rest), self.node("Sign", b))
-        opposed = self.node("Less", signs, self.constant(np.float32(0)))
-        return self.node("Where", opposed, self.node("Add", rest, b), rest)
+    # ONNX has Mod, Sign, Max and Min, but ONNX Runtime has no kernels of WebGPU for them, and
+    # ncnn no Sign.
+
+    def mod(self, a: str, b: str) -> str:
+        """a - ⌊a / b⌋ b, which has the sign of b, as NumPy's."""
+        quotient = self.node("Add", self.node("Div", a, b), self.constant(NUDGE))
+        whole = self.node("Floor", quotient)
+        return self.node("Sub", a, self.node("Mul", whole, b))
+
+    def sign(self, x: str) -> str:
+        """So steep a line, cut off at -1 and 1."""
+        limits = map(self.constant, (np.float32(-1), np.float32(1)))
+        return self.node("Clip", self.node("Mul", x, self.constant(STEEP)), *limits)
+
+    def maximum(self, a: str, b: str) -> str:
+        """Of an array and a number, a limit; of two arrays, a + max(b - a, 0)."""
+        a, b = self._number_last(a, b)
+        return self.node("Clip", a, b) if b in self._numbers() else self._moved(a, b)
+
+    def minimum(self, a: str, b: str) -> str:
+        """Of an array and a number, a limit; of two arrays, a + min(b - a, 0)."""
+        a, b = self._number_last(a, b)
+        return self.node("Clip", a, "", b) if b in self._numbers() else self._moved(a, b, "")
+
+    def _moved(self, a: str, b: str, *lower: str) -> str:
+        """An array moved to another one where that lies on the other side of it."""
+        zero = self.constant(np.float32(0))
+        return self.node("Add", a, self.node("Clip", self.node("Sub", b, a), *lower, zero))
+
+    def _number_last(self, a: str, b: str) -> tuple[str, str]:
+        return (b, a) if a in self._numbers() else (a, b)
+
+    def _numbers(self) -> set[str]:
+        """The names of the stored arrays that are single numbers."""
+        return {each.name for each in self.constants if not each.dims}
 
     def indexed(self, x: str, places: Sequence[object]) -> str:
         """An index: first the slices, then the numbers, from the last axis on, then new axes."""
@@ -163,7 +218,7 @@ class Graph:
         cuts = [(axis, each) for axis, each in cuts if each != [None, None]]
         if cuts:
             starts = [each[0] or 0 for _, each in cuts]
-            ends = [LAST if each[1] is None else each[1] for _, each in cuts]
+            ends = [each[1] for _, each in cuts]
             numbers = (starts, ends, [axis for axis, _ in cuts])
             x = self.node("Slice", x, *map(self._integers, numbers))
         for axis, each in reversed(list(enumerate(axes))):
@@ -174,7 +229,7 @@ class Graph:
 
     def node(self, operator: str, *inputs: str, **attributes: object) -> str:
         """Add a node with one output, and return the output's name."""
-        name = f"value_{len(self.nodes)}"
+        name = f"{COMPUTED}{len(self.nodes)}"
         self._add(operator, inputs, name, attributes)
         return name
 

@@ -96,7 +96,7 @@ def build_page(
         data=as_json(contents),
         weights=weights,
     )
-    return page.encode()
+    return page.encode("utf-8", "replace")  # a name may have bytes that are not UTF-8
 
 
 def read(name: str) -> str:

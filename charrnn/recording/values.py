@@ -99,7 +99,8 @@ class Value:
             here = places.index(Ellipsis)
             missing = len(self.shape) - sum(each is not None for each in places) + 1
             places = (*places[:here], *[slice(None)] * missing, *places[here + 1 :])
-        data = [plain(each) for each in places]
+        sizes = iter(self.shape)
+        data = [plain(each, 0 if each is None else next(sizes)) for each in places]
         return self.tape.note("index", [self], self.example[places], data)
 
 
@@ -111,14 +112,18 @@ def binary(name: str, left: object, right: object) -> Value:
         return tape.note(name, [a, b], getattr(np, name)(a.example, b.example))
 
 
-def plain(index: object) -> object:
-    """One place of an index as data: a number, [start, stop], or "new" for a new axis."""
+def plain(index: object, size: int) -> object:
+    """One place of an index as data: a number, [start, stop], or "new" for a new axis.
+
+    A slice of a part of an axis, of that size, says where it ends; [None, None] is a whole axis.
+    """
     if index is None:
         return "new"
     if isinstance(index, slice):
         if index.step is not None:
             raise ConfigError(f"a slice with a step, {index}, cannot be recorded")
-        return [None if bound is None else int(bound) for bound in (index.start, index.stop)]
+        start, stop = (None if each is None else int(each) for each in (index.start, index.stop))
+        return [start or None, size if start and stop is None else stop]
     if not isinstance(index, (int, np.integer)):
         raise ConfigError(f"an index of {type(index).__name__} cannot be recorded")
     return int(index)

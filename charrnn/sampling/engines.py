@@ -64,11 +64,16 @@ def read_logits(engine: Engine, ids: np.ndarray) -> np.ndarray:
     """
     logits: np.ndarray = engine.read(ids).astype(np.float64)
     if not math.isfinite(logits.item(logits.argmax())):  # NaN where one is; faster than `max`
-        raise CheckpointError(
-            "the model computes values that are not finite: its weights are damaged or too large",
-            way_out="use the run's other checkpoint (`which best` or `which last`), or retrain",
-        )
+        raise damaged()
     return logits
+
+
+def damaged() -> CheckpointError:
+    """The error of a model that computes what is no number."""
+    return CheckpointError(
+        "the model computes values that are not finite: its weights are damaged or too large",
+        way_out="use the run's other checkpoint (`which best` or `which last`), or retrain",
+    )
 
 
 def make_engine(checkpoint: Checkpoint, name: str, count: int, length: int) -> Engine:

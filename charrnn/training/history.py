@@ -2,7 +2,6 @@
 
 import csv
 import io
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +26,8 @@ COLUMNS = (
 
 STEP = re.compile("[0-9]{1,18}")
 """A number of steps; Python makes no integers of thousands of digits."""
+LARGEST = 1e100
+"""Numbers are smaller, and none is negative: beyond that no curve can be drawn."""
 UNDECODED = "surrogateescape"
 """Bytes that are not UTF-8 are written again as they were."""
 
@@ -93,12 +94,12 @@ def read(data: bytes) -> tuple[list[dict[str, float | None]], bool]:
 
 
 def number(cell: str) -> float | None:
-    """The number in a cell; None where there is none, or none that is finite."""
+    """The number in a cell; None where there is none, or none that a column can have."""
     try:
         value = float(cell)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return value if 0 <= value < LARGEST else None
 
 
 def is_row(row: Sequence[str]) -> bool:

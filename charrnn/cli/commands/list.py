@@ -17,7 +17,7 @@ from charrnn.cli.columns import (
 from charrnn.cli.options import checkpoints_option, json_option
 from charrnn.cli.registry import register
 from charrnn.cli.terminal import in_a_line
-from charrnn.errors import CheckpointError
+from charrnn.errors import CheckpointError, RunError
 from charrnn.runs import Run, runs_below
 from charrnn.summary import Summary, summarize
 from charrnn.sweeps.folder import sweeps_below
@@ -38,7 +38,8 @@ def list_command(checkpoints: Path, as_json: bool) -> None:
     "size" is layers x units, "time" the time spent in training, "bits" the lowest validation
     loss so far in bits per character, and "when" the time of the last checkpoint.
     """
-    listed = [(run, read(run)) for run in reversed(runs_below(checkpoints))]
+    found = [(run, read(run)) for run in reversed(runs_below(checkpoints))]
+    listed = [(run, what) for run, what in found if what is not None]
     if as_json:
         click.echo(json.dumps([facts(run, what) for run, what in listed]))
         return
@@ -52,12 +53,20 @@ def list_command(checkpoints: Path, as_json: bool) -> None:
         click.echo(f"{folder} is a sweep; its runs: charrnn list --checkpoints {folder}", err=True)
 
 
-def read(run: Run) -> Listed:
-    """What a run's newest checkpoint tells of it; its best one does if there is no other."""
+def read(run: Run) -> Listed | None:
+    """What a run's newest checkpoint tells of it; its best one does if there is no other.
+
+    None, with a note, where the run has been deleted or renamed meanwhile.
+    """
     try:
         return summarize(run.checkpoint("last", "best"))
     except CheckpointError as error:
         return error
+    except (RunError, OSError) as error:
+        if run.exists:
+            return CheckpointError(getattr(error, "strerror", "") or str(error), where=run.folder)
+        click.echo(f"{in_a_line(run.name)}: deleted or renamed meanwhile", err=True)
+        return None
 
 
 def row(run: Run, what: Listed) -> tuple[str, ...]:
