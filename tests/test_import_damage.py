@@ -18,9 +18,8 @@ from layouts import LAYOUTS, ROOT, WITHOUT, vocabulary
 from old_models import Net
 
 from charrnn.errors import CharrnnError
-from charrnn.importing.foreign import Foreign
-from charrnn.importing.importing import READERS, Options, import_model, recognise
-from charrnn.importing.keras_network import Functions
+from charrnn.importing.foreign import Foreign, Options
+from charrnn.importing.importing import READERS, import_model, recognise
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")
 
@@ -63,7 +62,7 @@ def specimen(layout: str) -> Specimen:
 
 def read(path: Path) -> Foreign:
     """The network in a file, with the tool's numbers for characters."""
-    return READERS[recognise(path)](path, Options(None, Functions())).foreign
+    return READERS[recognise(path)](path, Options())
 
 
 def rows_of(net: Net) -> Iterator[bytes]:

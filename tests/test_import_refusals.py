@@ -6,6 +6,7 @@ import pickle
 import re
 import zipfile
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -224,10 +225,8 @@ def test_the_command_offers_the_tools_and_orders_of_the_library():
     assert all(each in shown for each in (*READERS, *ORDERS))
 
 
-def test_options_of_char_rnn_tensorflow_are_plain_data():
-    """What Python 2 and 3 write of an argparse.Namespace and its like comes out as dictionaries."""
-    for protocol in range(5):
-        data = pickle.dumps(Namespace(rnn_size=128, model="lstm"), protocol)
-        assert Unpickler(data).read() == {"rnn_size": 128, "model": "lstm"}
-    python_2 = b"ccopy_reg\n_reconstructor\n(cargparse\nNamespace\nc__builtin__\nobject\nNtR"
-    assert Unpickler(python_2 + b"(dS'a'\nI1\nsb.").read() == {b"a": 1}
+@pytest.mark.parametrize("protocol", range(5))
+def test_an_object_beside_the_weights_is_passed_over(protocol):
+    beside = Namespace(rnn_size=128), Counter("abc"), {"x"}
+    data = pickle.dumps({"a": 1, "beside": beside[: 3 if protocol < 4 else 2]}, protocol)
+    assert Unpickler(io.BytesIO(data)).value()["a"] == 1

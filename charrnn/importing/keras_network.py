@@ -1,27 +1,36 @@
 """A network of Keras, from its layers and their arrays, whatever file they came from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from charrnn.importing.foreign import Foreign, UnreadableError, recurrent_layer
+from charrnn.importing.foreign import (
+    FIT,
+    Foreign,
+    Options,
+    UnreadableError,
+    recurrent_layer,
+    scaled,
+)
 from charrnn.plain import quoted
 from charrnn.types import Tensors
 
-SILENT: tuple[str, ...] = (
-    "InputLayer",
-    "Dropout",
-    "SpatialDropout1D",
-    "GaussianNoise",
-    "GaussianDropout",
-)
-SILENT += ("AlphaDropout", "Masking", "Softmax")
+SILENT = "InputLayer Dropout SpatialDropout1D GaussianNoise GaussianDropout AlphaDropout Masking"
 """Layers that do nothing when the network writes."""
 CELLS = {"LSTM": "lstm", "CuDNNLSTM": "lstm", "GRU": "gru", "CuDNNGRU": "gru", "SimpleRNN": "rnn"}
+DENSE = ("Dense", "TimeDistributedDense")
 GATES = {"lstm": "ifgo", "gru": "zrg", "rnn": "h"}
 """Keras's order: i, f, c, o and z, r, h."""
+FUNCTIONS = {
+    "lstm": (("tanh",), ("sigmoid", "hard_sigmoid")),
+    "gru": (("tanh",), ("sigmoid",)),
+    "gru_classic": (("tanh", "relu"), ("sigmoid", "hard_sigmoid")),
+    "rnn": (("tanh", "relu"), (None,)),
+}
+"""Those that our cells have for their values, and for their gates."""
 BIDIRECTIONAL = "it reads what follows, too", "charrnn's networks read in one direction"
 NO_PLACE = {
     "Bidirectional": BIDIRECTIONAL,
@@ -31,6 +40,9 @@ NO_PLACE = {
 """Why some layers cannot be read, and what to do."""
 STEEPER = 1.2
 """hard_sigmoid was clip(0.2 x + 0.5) until Keras 3; clip(x / 6 + 0.5) of 1.2 x is the same."""
+SIGMOID_SINCE, STEEP_UNTIL = (2, 3), (3,)
+"""Versions of Keras: from the first one on, gates are sigmoids unless somebody asks for another."""
+RECURRENT_ARRAYS = ("kernel", "recurrent_kernel", "bias")
 
 
 @dataclass(frozen=True)
@@ -44,54 +56,70 @@ class Layer:
     Keras 1 without the layer's (`W_i`, `U_i`, `b_i`, …)."""
     name: str = ""
 
+    def array(self, *names: str) -> np.ndarray:
+        """The array under one of its names."""
+        for name in names:
+            if name in self.arrays:
+                return self.arrays[name]
+        raise ValueError(f"its layer {quoted(self.name)} lacks its {names[0]}")
 
-@dataclass(frozen=True)
-class Functions:
-    """What the file or the user says of the activations where a layer's settings do not."""
+    @property
+    def bias(self) -> np.ndarray:
+        """Its bias, or zeros."""
+        columns = self.array("kernel", "W").shape[-1]
+        return self.arrays.get("bias", self.arrays.get("b", np.zeros(columns, np.float32)))
 
-    activation: str | None = None
-    recurrent_activation: str | None = None
-    default: str | None = None
-    """The gates' function that this version of Keras has where nothing else is said; None where the
-    version is not known."""
-    steep: bool = False
+
+class Functions(NamedTuple):
+    """What the user and the version of Keras say of the activations."""
+
+    options: Options
+    default: str | None
+    """The gates' function that this version has where nothing else is said; None where the version
+    is not known."""
+    steep: bool
     """Whether hard_sigmoid has the slope 1/6, as since Keras 3."""
+
+
+def versioned(options: Options, version: str) -> Functions:
+    """The functions that a version of Keras has where nothing else is said."""
+    numbers = tuple(int(each) for each in re.findall(r"\d{1,9}", version)[:2])
+    plain = numbers >= SIGMOID_SINCE or version.startswith("2.2.4-tf")
+    default = "sigmoid" if plain else "hard_sigmoid" if numbers else None
+    return Functions(options, default, numbers >= STEEP_UNTIL)
 
 
 def network(layers: Sequence[Layer], functions: Functions) -> Foreign:
     """The network of some layers, one after the other; ValueError where it is not one of ours."""
-    own = [each for each in map(unwrapped, layers) if each.kind not in SILENT]
-    recurrent = [each for each in own if each.kind in CELLS]
-    dense = [each for each in own if each.kind in ("Dense", "TimeDistributedDense")]
-    embedding = [each for each in own if each.kind == "Embedding"]
+    own = [each for each in map(unwrapped, layers) if each.kind not in SILENT.split()]
     check_order(own)
-    kinds = {CELLS[each.kind] for each in recurrent}
-    if len(kinds) != 1 or len(dense) != 1:
+    recurrent = [each for each in own if each.kind in CELLS]
+    dense = [each for each in own if each.kind in DENSE]
+    if len({CELLS[each.kind] for each in recurrent}) != 1 or len(dense) != 1:
         raise UnreadableError(
             f"it has {len(recurrent)} recurrent and {len(dense)} dense layers, where charrnn has"
             " recurrent layers of one kind and one dense layer"
         )
-    kernel = array(dense[0], "kernel", "W")
-    bias = dense[0].arrays.get("bias", dense[0].arrays.get("b", np.zeros(kernel.shape[-1])))
-    embeddings = array(embedding[0], "embeddings", "W") if embedding else None
+    kernel = dense[0].array("kernel", "W")
+    embeddings = next((e.array("embeddings", "W") for e in own if e.kind == "Embedding"), None)
     made = [recurrent_weights(each, functions) for each in recurrent]
-    cells = {(each.cell, each.activation, each.recurrent_activation) for each in made}
-    if len(cells) != 1:
+    if len({cell for cell, _, _ in made}) != 1:
         raise UnreadableError("its recurrent layers have different functions")
-    weights, assumed = [each.weights for each in made], made[0].assumed
+    (cell, activation, gate), _, assumed = made[0]
+    weights = [each for _, each, _ in made]
     if embeddings is None:
         weights[0], told = inputs_of_characters(weights[0], kernel.shape[-1])
         assumed = [*assumed, told]
-    ((cell, activation, recurrent_activation),) = cells
     return Foreign(
+        "keras",
         cell,
         weights,
         kernel,
-        bias,
+        dense[0].bias,
         embeddings,
         assumed=[*assumed, "the state is carried on, beyond the windows of training"],
-        activation=activation,
-        recurrent_activation=recurrent_activation,
+        activation=activation if cell in ("gru_classic", "rnn") else None,
+        recurrent_activation=gate if cell in ("lstm", "gru_classic") else None,
         spare=True,
     )
 
@@ -109,119 +137,77 @@ def unwrapped(layer: Layer) -> Layer:
 
 def check_order(layers: Sequence[Layer]) -> None:
     """Raise UnreadableError unless the layers are embedding, recurrent ones, dense, softmax."""
-    order = "".join(letter_of(each) for each in layers)
-    stripped = order.lstrip("E").lstrip("R").lstrip("D").lstrip("S")
-    if stripped or order.count("E") > 1:
+    if not re.fullmatch("E?R*D*S*", "".join(map(letters_of, layers))):
         raise UnreadableError(
             "its layers are in an order that charrnn's networks do not have",
             "charrnn has an embedding or one-hot inputs, recurrent layers and a dense one",
         )
 
 
-def letter_of(layer: Layer) -> str:
-    """Which part of the network a layer is."""
-    if layer.kind == "Activation":
-        return "" if layer.config.get("activation") == "linear" else softmax_alone(layer)
+def letters_of(layer: Layer) -> str:
+    """Which parts of the network a layer is."""
     if layer.kind in CELLS:
         if layer.config.get("go_backwards"):
             raise UnreadableError("its network reads from the end, by go_backwards")
         return "R"
-    if layer.kind in ("Dense", "TimeDistributedDense"):
-        function = layer.config.get("activation", "linear")
-        return "D" if function == "linear" else "D" + softmax_alone(layer)
+    if layer.kind in ("Activation", "Softmax", *DENSE):
+        letter = "D" if layer.kind in DENSE else ""
+        default = "softmax" if layer.kind == "Softmax" else "linear"
+        function = layer.config.get("activation", default)
+        if function not in ("linear", "softmax"):
+            raise UnreadableError(f"it has a layer with the activation {quoted(str(function))}")
+        return letter + ("S" if function == "softmax" else "")
     if layer.kind == "Embedding":
         return "E"
     why, way_out = NO_PLACE.get(layer.kind, ("charrnn's networks do not have that", ""))
     raise UnreadableError(f"it has a layer {quoted(layer.kind)}: {why}", way_out)
 
 
-def softmax_alone(layer: Layer) -> str:
-    """The letter of a softmax; UnreadableError for another function."""
-    if layer.config.get("activation") != "softmax":
-        function = quoted(str(layer.config.get("activation")))
-        raise UnreadableError(f"it has a layer with the activation {function}")
-    return "S"
+Cell = tuple[str, str, str | None]
+"""Our cell, its activation and its gates' function."""
 
 
-@dataclass(frozen=True)
-class Made:
-    """A recurrent layer in our layout."""
-
-    cell: str
-    activation: str | None
-    recurrent_activation: str | None
-    weights: Tensors
-    assumed: list[str]
-
-
-def recurrent_weights(layer: Layer, functions: Functions) -> Made:
-    """A recurrent layer's weights, with the functions that it computes."""
-    cell, config = CELLS[layer.kind], layer.config
-    kernel, recurrent, bias = joined(layer, GATES[cell])
-    assumed = ["gates in the order " + {"lstm": "i, f, c, o", "gru": "z, r, h"}.get(cell, "")]
-    if layer.kind.startswith("CuDNN") or (cell == "lstm" and bias.size == 2 * kernel.shape[-1]):
-        kernel, recurrent, bias = from_cudnn(kernel, recurrent, bias, cell)
+def recurrent_weights(layer: Layer, functions: Functions) -> tuple[Cell, Tensors, list[str]]:
+    """A recurrent layer's cell, its weights in our layout, and what is assumed."""
+    own, config, options = CELLS[layer.kind], layer.config, functions.options
+    kernel, recurrent, bias = side_by_side(layer, GATES[own])
+    in_cudnn = layer.kind.startswith("CuDNN")
+    orders = {"lstm": ["gates in the order i, f, c, o"], "gru": ["gates in the order z, r, h"]}
+    assumed = orders.get(own, [])
+    if in_cudnn or (own == "lstm" and bias.size == 2 * kernel.shape[-1]):
+        kernel, recurrent, bias = from_cudnn(kernel, recurrent, bias, own)
         assumed.append("kernels in cuDNN's layout, the halves of the bias summed")
+    cell = "gru_classic" if own == "gru" and bias.ndim == 1 else own
     gate = config.get("recurrent_activation", config.get("inner_activation", functions.default))
-    gate = functions.recurrent_activation or ("sigmoid" if layer.kind.startswith("CuDNN") else gate)
+    gate = options.recurrent_activation or ("sigmoid" if in_cudnn else gate)
+    gate = None if cell == "rnn" else gate
     if gate is None and cell != "rnn":
         raise UnreadableError(
             "it tells neither the gates' function nor the version of Keras",
             "give `recurrent_activation`: hard_sigmoid was Keras's own before 2.3, then sigmoid",
         )
-    function = functions.activation or config.get("activation", "tanh")
-    cell = "gru_classic" if cell == "gru" and bias.ndim == 1 else cell
-    choices = {"lstm": ("tanh",), "gru": ("tanh",), "gru_classic": ("tanh", "relu")}
-    choices["rnn"] = ("tanh", "relu")
-    gate_choices = ("sigmoid",) if cell == "gru" else ("sigmoid", "hard_sigmoid")
-    if function not in choices[cell] or (cell != "rnn" and gate not in gate_choices):
+    function = options.activation or config.get("activation", "tanh")
+    if function not in FUNCTIONS[cell][0] or gate not in FUNCTIONS[cell][1]:
         raise UnreadableError(
             f"its {layer.kind} has the functions {quoted(str(function))} and {quoted(str(gate))},"
             f" which charrnn's {cell} does not have"
         )
-    made = recurrent_layer(kernel, recurrent, bias, GATES[CELLS[layer.kind]])
-    if cell == "rnn":
-        return Made(cell, function, None, made, [function])
-    assumed.append(f"gates by {gate}" + ("" if gate == "sigmoid" else slope_of(functions)))
+    made = recurrent_layer(kernel, recurrent, bias, GATES[own])
     if gate == "hard_sigmoid" and not functions.steep:
-        made = scaled(made, 4 if cell == "lstm" else 3)
-    if cell == "gru_classic":
-        return Made(cell, function, gate, made, [*assumed, "reset before the product"])
-    return Made(cell, None, gate if cell == "lstm" else None, made, assumed)
+        made = scaled(made, [1 if letter == "g" else STEEPER for letter in GATES[own]])
+    slope = " of slope " + ("1/6" if functions.steep else "0.2")
+    assumed.append(f"gates by {gate}{slope * (gate != 'sigmoid')}" if gate else str(function))
+    assumed += ["reset before the product"] if cell == "gru_classic" else []
+    return (cell, function, gate), made, assumed
 
 
-def slope_of(functions: Functions) -> str:
-    """The slope of a hard_sigmoid, in words."""
-    return " of slope 1/6" if functions.steep else " of slope 0.2"
-
-
-def scaled(layer: Tensors, gates: int) -> Tensors:
-    """The layer with all gates, but not the new values g, times 1.2."""
-    factors = np.full((gates, 1), STEEPER, np.float32)
-    factors[2] = 1
-    return {
-        name: (each.reshape(-1, gates, each.shape[-1] // gates) * factors).reshape(each.shape)
-        for name, each in layer.items()
-    }
-
-
-def joined(layer: Layer, gates: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def side_by_side(layer: Layer, gates: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """W [D, G], U [U, G] and b of a layer, in the order of Keras 2."""
-    arrays, letters = layer.arrays, gates.replace("g", "c" if "f" in gates else "h")
-    if f"W_{letters[0]}" in arrays:  # Keras 1 lists i, c, f, o: the names tell
-        parts = [[array(layer, f"{kind}_{gate}") for gate in letters] for kind in "WUb"]
+    letters = gates.replace("g", "c" if "f" in gates else "h")
+    if f"W_{letters[0]}" in layer.arrays:  # Keras 1 lists i, c, f, o: the names tell
+        parts = [[layer.array(f"{kind}_{gate}") for gate in letters] for kind in "WUb"]
         return tuple(np.concatenate(each, -1) for each in parts)  # type: ignore[return-value]
-    kernel, recurrent = array(layer, "kernel", "W"), array(layer, "recurrent_kernel", "U")
-    bias = arrays.get("bias", arrays.get("b", np.zeros(kernel.shape[-1], np.float32)))
-    return kernel, recurrent, bias
-
-
-def array(layer: Layer, *names: str) -> np.ndarray:
-    """A layer's array under one of its names."""
-    for name in names:
-        if name in layer.arrays:
-            return layer.arrays[name]
-    raise ValueError(f"its layer {quoted(layer.name)} lacks its {names[0]}")
+    return layer.array("kernel", "W"), layer.array("recurrent_kernel", "U"), layer.bias
 
 
 def from_cudnn(
@@ -230,7 +216,7 @@ def from_cudnn(
     """The weights of cuDNN's layout as Keras has them: it keeps each gate's block transposed."""
     gates = len(GATES[cell])
     if bias.size != 2 * kernel.shape[-1] or recurrent.shape[0] * gates != recurrent.shape[-1]:
-        raise ValueError("the weights of a layer do not fit together")
+        raise ValueError(FIT)
     kernels = [each.T.reshape(each.shape, order="F") for each in np.split(kernel, gates, -1)]
     states = [each.T for each in np.split(recurrent, gates, -1)]
     halves = bias.reshape(2, -1)
@@ -252,6 +238,23 @@ def inputs_of_characters(layer: Tensors, size: int) -> tuple[Tensors, str]:
     )
 
 
+def of_arrays(groups: Mapping[str, Tensors]) -> list[Layer]:
+    """The layers whose classes nothing tells, by their arrays, in the order of a network."""
+    layers = [guessed(name, groups[name]) for name in sorted(groups, key=numbers_in)]
+    return sorted(layers, key=lambda each: (each.kind != "Embedding") + (each.kind == "Dense"))
+
+
+def of_attributes(variables: Tensors, options: Options) -> Foreign:
+    """The network of a checkpoint of TensorFlow 2, whose variables have the names of attributes."""
+    groups: dict[str, Tensors] = {}
+    refuse_bidirectional(variables)
+    for name, each in variables.items():
+        where, _, own = name.rpartition("/")
+        if own in ("embeddings", *RECURRENT_ARRAYS):
+            groups.setdefault(where.removesuffix("/cell"), {})[own] = each
+    return network(of_arrays(groups), versioned(options, "2.4"))
+
+
 def guessed(name: str, arrays: Tensors) -> Layer:
     """A layer whose class nothing tells, by its arrays; UnreadableError where they are of none."""
     names = set(arrays)
@@ -260,12 +263,11 @@ def guessed(name: str, arrays: Tensors) -> Layer:
         units, columns = arrays[recurrent].shape
         gates = {"U_i": 4, "U_z": 3}.get(recurrent, columns // max(units, 1))
         kind = {4: "LSTM", 3: "GRU", 1: "SimpleRNN"}.get(gates)
-        bias = arrays.get("bias")
-        if kind == "GRU" and bias is not None and bias.shape == (6 * units,):
+        if kind == "GRU" and "bias" in names and arrays["bias"].shape == (6 * units,):
             kind = "CuDNNGRU"
         if kind:
             return Layer(kind, {}, arrays, name)
-    if names == {"embeddings"} or (names == {"W"} and arrays["W"].ndim == 2):
+    if names in ({"embeddings"}, {"W"}):
         return Layer("Embedding", {}, arrays, name)
     if names in ({"kernel", "bias"}, {"kernel"}, {"W", "b"}):
         return Layer("Dense", {}, arrays, name)
@@ -275,40 +277,39 @@ def guessed(name: str, arrays: Tensors) -> Layer:
     )
 
 
-def has_layers(config: object) -> bool:
-    """Whether a configuration tells the layers of a network."""
+def numbers_in(name: str) -> tuple[list[int], str]:
+    """What sorts names by the numbers in them: lstm_2 before lstm_10."""
+    return [int(each) for each in re.findall(r"\d{1,9}", name)], name
+
+
+def refuse_bidirectional(names: Iterable[str]) -> None:
+    """Raise UnreadableError where arrays are those of a layer that reads in both directions."""
+    if any("/forward_layer/" in name for name in names):
+        raise UnreadableError(f"it is bidirectional: {BIDIRECTIONAL[0]}", BIDIRECTIONAL[1])
+
+
+def layers_in(config: object) -> Iterator[Layer]:
+    """Each layer in a model's configuration, without arrays; none where it tells no layers.
+
+    Raises:
+        UnreadableError: They are not a chain.
+    """
     inner = config.get("config") if isinstance(config, Mapping) else None
-    return isinstance(inner, list) or (isinstance(inner, Mapping) and "layers" in inner)
-
-
-def layers_in(config: object) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Class, name and settings of each layer in a model's configuration, which must be a chain."""
-    if not isinstance(config, Mapping):
-        raise ValueError("its configuration has no layers")
-    inner = config.get("config")
     entries = inner.get("layers") if isinstance(inner, Mapping) else inner
     if not isinstance(entries, list):
-        raise ValueError("its configuration has no layers")
-    before: str | None = None
-    for entry in entries:
-        kind, settings = entry.get("class_name"), entry.get("config")
-        if not isinstance(kind, str) or not isinstance(settings, Mapping):
-            raise ValueError("its configuration has a layer without a class")
-        name = str(settings.get("name", entry.get("name", "")))
-        read = set(texts_in(entry.get("inbound_nodes"))) & {str(n) for n in names_of(entries)}
-        if read - {before}:
+        return
+    told = [(each.get("class_name"), each.get("config"), each) for each in entries]
+    if not all(isinstance(kind, str) and isinstance(own, Mapping) for kind, own, _ in told):
+        raise ValueError("its configuration has a layer without a class")
+    names = [str(own.get("name", entry.get("name", ""))) for _, own, entry in told]
+    for place, (kind, own, entry) in enumerate(told):
+        read = set(texts_in(entry.get("inbound_nodes"))) & set(names)
+        if read - set(names[max(place - 1, 0) : place]):
             raise UnreadableError(
                 "its layers are not one after the other",
                 "charrnn has networks whose layers are a chain",
             )
-        yield kind, name, settings
-        before = name
-
-
-def names_of(entries: list[Any]) -> Iterator[str]:
-    """The names of a configuration's layers."""
-    for entry in entries:
-        yield str(entry["config"].get("name", entry.get("name", "")))
+        yield Layer(kind, own, {}, names[place])
 
 
 def texts_in(nested: object) -> Iterator[str]:
@@ -318,7 +319,5 @@ def texts_in(nested: object) -> Iterator[str]:
         each = waiting.pop()
         if isinstance(each, str):
             yield each
-        elif isinstance(each, Mapping):
-            waiting += each.values()
-        elif isinstance(each, list):
-            waiting += each
+        elif isinstance(each, (Mapping, list)):
+            waiting += each.values() if isinstance(each, Mapping) else each
