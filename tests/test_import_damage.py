@@ -110,7 +110,7 @@ def hold_the_law(chance: Random, layout: str) -> str:
 def same(one: Foreign, other: Foreign) -> bool:
     """Whether two networks have the same weights and functions."""
     weights = one.weights(), other.weights()
-    kinds = [(e.cell, e.activation, e.recurrent_activation, e.size) for e in (one, other)]
+    kinds = [(e.cell, e.functions, e.size) for e in (one, other)]
     return (
         kinds[0] == kinds[1]
         and weights[0].keys() == weights[1].keys()

@@ -229,4 +229,4 @@ def test_the_command_offers_the_tools_and_orders_of_the_library():
 def test_an_object_beside_the_weights_is_passed_over(protocol):
     beside = Namespace(rnn_size=128), Counter("abc"), {"x"}
     data = pickle.dumps({"a": 1, "beside": beside[: 3 if protocol < 4 else 2]}, protocol)
-    assert Unpickler(io.BytesIO(data)).value()["a"] == 1
+    assert Unpickler(io.BytesIO(data)).load()["a"] == 1

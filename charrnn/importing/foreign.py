@@ -4,6 +4,9 @@ The weights have charrnn's names, shapes and order of gates already; the charact
 tool's numbers. `to_checkpoint` gives them ours, and adds the unknown symbol.
 """
 
+import pickle
+import struct
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +28,10 @@ UNKNOWN_BIAS = -5.0
 ln(Σ exp) - ln V, so that the symbol takes at most e^-5 / V of the probability."""
 GATES = {4: "ifgo", 3: "zrg"}
 """The orders of ours, a letter for each gate."""
-FIT = "the weights of a layer do not fit together"
+DAMAGED: tuple[type[Exception], ...] = (ValueError, TypeError, AttributeError, LookupError)
+DAMAGED += (OSError, ArithmeticError, AssertionError, EOFError, struct.error, RuntimeError)
+DAMAGED += (zipfile.BadZipFile, pickle.PickleError)
+"""What reading a file that is not what it seems may raise."""
 
 
 class UnreadableError(ValueError):
@@ -90,8 +96,8 @@ class Foreign:
     """What was taken for granted, a few words each."""
     order: str = "sorted"
     """How the tool numbers the characters of a text: a key of `vocabularies.ORDERS`."""
-    activation: str | None = None
-    recurrent_activation: str | None = None
+    functions: tuple[str | None, str | None] = (None, None)
+    """`activation` and `recurrent_activation` of the cell; None for its own."""
     spare: bool = False
     """Whether the tool may have given number 0 to no character."""
     files: list[Path] = field(default_factory=list)
@@ -114,11 +120,7 @@ class Foreign:
 def to_checkpoint(foreign: Foreign, symbols: Symbols, origin: Origin) -> Checkpoint:
     """The network as a checkpoint; ValueError where its parts do not fit together."""
     vocabulary = symbols.vocabulary()
-    functions = {
-        name: getattr(foreign, name)
-        for name in ("activation", "recurrent_activation")
-        if getattr(foreign, name) is not None
-    }
+    names = zip(("activation", "recurrent_activation"), foreign.functions, strict=True)
     config = Config.of(
         cell=foreign.cell,
         units=tuple(len(layer["recurrent_kernel"]) for layer in foreign.layers),
@@ -126,7 +128,7 @@ def to_checkpoint(foreign: Foreign, symbols: Symbols, origin: Origin) -> Checkpo
         dropout=0.0,
         bytes=vocabulary.byte_level,
         keep_newlines="\r" in vocabulary.characters,
-        **functions,
+        **{name: each for name, each in names if each is not None},
     )
     weights = foreign.weights()
     check_layout(weights, weights_layout(config.model, foreign.size), "weights")
@@ -160,21 +162,15 @@ def renumbered(weights: Tensors, symbols: Symbols, vocabulary: Vocabulary) -> Te
 def recurrent_layer(
     kernel: np.ndarray, recurrent_kernel: np.ndarray, bias: np.ndarray, gates: str = "h"
 ) -> Tensors:
-    """A layer's weights with the gates in our order.
+    """A layer's weights with the gates in our order; ValueError where shapes do not fit together.
 
-    Args:
-        kernel: [D, G].
-        recurrent_kernel: [U, G].
-        bias: [G], or [2, G].
-        gates: The tool's order: the letters of `GATES`; another letter for a cell without gates.
-
-    Raises:
-        ValueError: The shapes do not fit together.
+    They are [D, G], [U, G] and [G] or [2, G]. `gates` is the tool's order in the letters of
+    `GATES`, or another letter for a cell without gates.
     """
     columns = recurrent_kernel.shape[-1]
     fits = kernel.ndim == recurrent_kernel.ndim == 2 and kernel.shape[-1] == columns
     if not fits or (columns, columns) != (bias.shape[-1], len(recurrent_kernel) * len(gates)):
-        raise ValueError(f"{FIT}, as {len(gates)} gates")
+        raise ValueError(f"the weights of a layer do not fit together, as {len(gates)} gates")
     order = [gates.index(gate) for gate in GATES.get(len(gates), gates)]
     parts = {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
     splits = {name: np.split(each, len(gates), -1) for name, each in parts.items()}

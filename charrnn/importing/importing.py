@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-import struct
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +18,14 @@ from charrnn.config.settings import checks_names
 from charrnn.errors import CheckpointError, ConfigError
 from charrnn.files import placed, sync_folder
 from charrnn.importing import lua, pytorch, tf_checkpoint, variables
-from charrnn.importing.foreign import Foreign, Options, Symbols, UnreadableError, to_checkpoint
+from charrnn.importing.foreign import (
+    DAMAGED,
+    Foreign,
+    Options,
+    Symbols,
+    UnreadableError,
+    to_checkpoint,
+)
 from charrnn.importing.vocabularies import ORDERS, read_vocabulary
 from charrnn.moving import aside, free_place
 from charrnn.runs import DEFAULT_ROOT, Run
@@ -31,11 +38,26 @@ SCORED = 2000
 """So many characters of a vocabulary's text tell whether the numbers are theirs."""
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
-TAR = b"ustar"
+STRANGERS = (
+    (
+        rb"version https://git-lfs",
+        "a pointer of Git LFS, not the file itself",
+        "fetch it: git lfs pull",
+    ),
+    (rb"\s*<(!doctype )?html", "a web page, not a model", "download the file itself, as raw"),
+    (
+        rb"\d[\r\n]",
+        "a file of Torch 7 in its ASCII form",
+        "save it in the binary form, in Torch: torch.save(path, torch.load(path, 'ascii'))",
+    ),
+    (
+        rb".{257}ustar",
+        "a tar archive, which the first versions of PyTorch wrote, or something packed",
+        "unpack it, or save the state_dict with a newer PyTorch",
+    ),
+)
+"""How files begin that people have in place of a model, what they are, and what to do."""
 AGAIN = "fetch the file again if it may be damaged"
-DAMAGED: tuple[type[Exception], ...] = (ValueError, TypeError, AttributeError, LookupError)
-DAMAGED += (OSError, ArithmeticError, EOFError, struct.error, zipfile.BadZipFile, RuntimeError)
-"""What reading a file that is not what it seems may raise."""
 
 
 class Imported(NamedTuple):
@@ -46,16 +68,11 @@ class Imported(NamedTuple):
     checkpoint: Checkpoint
     loss_nats: float | None
     """Of the beginning of the text that gave the vocabulary; None without such a text."""
-    better_order: str | None = None
-    """Where that loss says that the characters have the wrong numbers: the order that gives them
-    better ones, if one does."""
 
     @property
     def ciphered(self) -> bool:
         """Whether that loss says that the characters have the wrong numbers: above ln V."""
-        return self.loss_nats is not None and self.loss_nats > math.log(
-            self.checkpoint.vocabulary.size
-        )
+        return (self.loss_nats or 0) > math.log(self.checkpoint.vocabulary.size)
 
 
 Reader = Callable[[Path, Options], Foreign]
@@ -124,10 +141,7 @@ def import_model(
         checkpoint = to_checkpoint(foreign, symbols, origin)
         loss = None if text is None else loss_of(checkpoint, text)
     write_run(place, checkpoint, root)
-    done = Imported(place, origin, checkpoint, loss)
-    if vocabulary is None or not done.ciphered:
-        return done
-    return done._replace(better_order=better_order(done, foreign, Path(vocabulary)))
+    return Imported(place, origin, checkpoint, loss)
 
 
 @contextmanager
@@ -182,21 +196,9 @@ def tool_of_folder(path: Path) -> str:
 
 def refuse_strangers(head: bytes) -> None:
     """Raise UnreadableError for what people have in place of a model."""
-    text = head.lstrip()[:40].lower()
-    if head.startswith(b"version https://git-lfs"):
-        raise UnreadableError("a pointer of Git LFS, not the file itself", "fetch it: git lfs pull")
-    if text.startswith((b"<!doctype html", b"<html")):
-        raise UnreadableError("a web page, not a model", "download the file itself, as raw")
-    if head[:1].isdigit() and head[1:2] in b"\r\n" and head[1:2]:
-        raise UnreadableError(
-            "a file of Torch 7 in its ASCII form",
-            "save it in the binary form, in Torch: torch.save(path, torch.load(path, 'ascii'))",
-        )
-    if head[257:262] == TAR:
-        raise UnreadableError(
-            "a tar archive, which the first versions of PyTorch wrote, or something packed",
-            "unpack it, or save the state_dict with a newer PyTorch",
-        )
+    for pattern, why, way_out in STRANGERS:
+        if re.match(pattern, head, re.IGNORECASE | re.DOTALL):
+            raise UnreadableError(why, way_out)
 
 
 def from_keras(path: Path, options: Options) -> Foreign:
@@ -238,16 +240,6 @@ def loss_of(checkpoint: Checkpoint, text: str) -> float:
         for read, follows in pairwise(checkpoint.vocabulary.encode(text[:SCORED]))
     ]
     return float(np.mean(losses)) if losses else 0.0
-
-
-def better_order(done: Imported, foreign: Foreign, vocabulary: Path) -> str | None:
-    """The order with which a text is the likeliest; None where none is better than chance."""
-    losses = {}
-    for order in ORDERS:
-        symbols, text = read_vocabulary(vocabulary, foreign.size, order, foreign.spare)
-        losses[order] = loss_of(to_checkpoint(foreign, symbols, done.origin), text or "")
-    best = min(losses, key=losses.__getitem__)
-    return best if losses[best] < math.log(done.checkpoint.vocabulary.size) else None
 
 
 def write_run(place: Run, checkpoint: Checkpoint, root: Path) -> None:

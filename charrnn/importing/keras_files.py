@@ -17,14 +17,7 @@ import h5py
 import numpy as np
 
 from charrnn.importing.foreign import Foreign, Options, UnreadableError
-from charrnn.importing.keras_network import (
-    RECURRENT_ARRAYS,
-    layers_in,
-    network,
-    of_arrays,
-    refuse_bidirectional,
-    versioned,
-)
+from charrnn.importing.keras_network import RECURRENT_ARRAYS, layers_in, network, of_arrays
 from charrnn.importing.storages import member
 from charrnn.plain import parse, quoted
 from charrnn.types import Tensors
@@ -70,7 +63,7 @@ def read_hdf5(path: Path, data: bytes, options: Options) -> Foreign:
         layers = of_arrays({name: each for name, each in groups.items() if each})
         early = any({"W_i", "W"} & set(each.arrays) for each in layers)
         known = "1" if early else known
-    return network(layers, versioned(options, known))
+    return network(layers, options, known)
 
 
 def read_archive(_: Path, data: bytes, options: Options) -> Foreign:
@@ -134,7 +127,6 @@ class Arrays:
     def numbered_groups(self) -> dict[str, Tensors]:
         """Each layer's arrays under its own name, as Keras 3 numbers them in `vars`."""
         groups: dict[str, dict[int, np.ndarray]] = {}
-        refuse_bidirectional(self.found)
         for name, found in self.found.items():
             match = NUMBERED.fullmatch(name)
             if match and isinstance(found, h5py.Dataset) and found.dtype.kind == "f":
@@ -173,7 +165,7 @@ def numbered_network(arrays: Arrays, config: object, options: Options, version: 
         own = groups.get(f"{kind}_{count}" if count else kind, groups.get(layer.name, {}))
         layers.append(replace(layer, arrays=own))
     # weights alone, or a class of the user's own, tell no layers
-    return network(layers or of_arrays(groups), versioned(options, version))
+    return network(layers or of_arrays(groups), options, version)
 
 
 def beside(path: Path) -> object:

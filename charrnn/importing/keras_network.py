@@ -1,20 +1,14 @@
 """A network of Keras, from its layers and their arrays, whatever file they came from."""
 
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from charrnn.importing.foreign import (
-    FIT,
-    Foreign,
-    Options,
-    UnreadableError,
-    recurrent_layer,
-    scaled,
-)
+from charrnn.importing.foreign import Foreign, Options, UnreadableError, recurrent_layer, scaled
 from charrnn.plain import quoted
 from charrnn.types import Tensors
 
@@ -31,17 +25,14 @@ FUNCTIONS = {
     "rnn": (("tanh", "relu"), (None,)),
 }
 """Those that our cells have for their values, and for their gates."""
-BIDIRECTIONAL = "it reads what follows, too", "charrnn's networks read in one direction"
 NO_PLACE = {
-    "Bidirectional": BIDIRECTIONAL,
-    "AttentionWeightedAverage": ("textgenrnn looks back over 40 characters by attention", ""),
-    "BatchNormalization": ("batch normalisation has no place in charrnn's networks", ""),
+    "Bidirectional": "it reads what follows, too",
+    "AttentionWeightedAverage": "textgenrnn looks back over 40 characters by attention",
+    "BatchNormalization": "batch normalisation has no place in charrnn's networks",
 }
-"""Why some layers cannot be read, and what to do."""
+"""Why some layers cannot be read."""
 STEEPER = 1.2
 """hard_sigmoid was clip(0.2 x + 0.5) until Keras 3; clip(x / 6 + 0.5) of 1.2 x is the same."""
-SIGMOID_SINCE, STEEP_UNTIL = (2, 3), (3,)
-"""Versions of Keras: from the first one on, gates are sigmoids unless somebody asks for another."""
 RECURRENT_ARRAYS = ("kernel", "recurrent_kernel", "bias")
 
 
@@ -70,26 +61,18 @@ class Layer:
         return self.arrays.get("bias", self.arrays.get("b", np.zeros(columns, np.float32)))
 
 
-class Functions(NamedTuple):
-    """What the user and the version of Keras say of the activations."""
+def default_gate(version: str) -> tuple[str | None, float, str]:
+    """What gates compute in a version of Keras, None for an unknown one, if nothing else is said.
 
-    options: Options
-    default: str | None
-    """The gates' function that this version has where nothing else is said; None where the version
-    is not known."""
-    steep: bool
-    """Whether hard_sigmoid has the slope 1/6, as since Keras 3."""
-
-
-def versioned(options: Options, version: str) -> Functions:
-    """The functions that a version of Keras has where nothing else is said."""
-    numbers = tuple(int(each) for each in re.findall(r"\d{1,9}", version)[:2])
-    plain = numbers >= SIGMOID_SINCE or version.startswith("2.2.4-tf")
-    default = "sigmoid" if plain else "hard_sigmoid" if numbers else None
-    return Functions(options, default, numbers >= STEEP_UNTIL)
+    And by how much the weights of a hard_sigmoid are multiplied, and its slope in words.
+    """
+    numbers = [int(each) for each in re.findall(r"\d{1,9}", version)[:2]]
+    plain = numbers >= [2, 3] or version.startswith("2.2.4-tf")
+    function = "sigmoid" if plain else "hard_sigmoid" if numbers else None
+    return function, *((1.0, "1/6") if numbers >= [3] else (STEEPER, "0.2"))
 
 
-def network(layers: Sequence[Layer], functions: Functions) -> Foreign:
+def network(layers: Sequence[Layer], options: Options, version: str) -> Foreign:
     """The network of some layers, one after the other; ValueError where it is not one of ours."""
     own = [each for each in map(unwrapped, layers) if each.kind not in SILENT.split()]
     check_order(own)
@@ -102,26 +85,21 @@ def network(layers: Sequence[Layer], functions: Functions) -> Foreign:
         )
     kernel = dense[0].array("kernel", "W")
     embeddings = next((e.array("embeddings", "W") for e in own if e.kind == "Embedding"), None)
-    made = [recurrent_weights(each, functions) for each in recurrent]
+    made = [recurrent_weights(each, options, version) for each in recurrent]
     if len({cell for cell, _, _ in made}) != 1:
         raise UnreadableError("its recurrent layers have different functions")
-    (cell, activation, gate), _, assumed = made[0]
+    (cell, function, gate), _, assumed = made[0]
     weights = [each for _, each, _ in made]
+    assumed.append("the state is carried on, beyond the windows of training")
     if embeddings is None:
         weights[0], told = inputs_of_characters(weights[0], kernel.shape[-1])
-        assumed = [*assumed, told]
-    return Foreign(
-        "keras",
-        cell,
-        weights,
-        kernel,
-        dense[0].bias,
-        embeddings,
-        assumed=[*assumed, "the state is carried on, beyond the windows of training"],
-        activation=activation if cell in ("gru_classic", "rnn") else None,
-        recurrent_activation=gate if cell in ("lstm", "gru_classic") else None,
-        spare=True,
+        assumed.append(told)
+    functions = (
+        function if cell in ("gru_classic", "rnn") else None,
+        gate if cell != "gru" else None,
     )
+    found = Foreign("keras", cell, weights, kernel, dense[0].bias, embeddings, None, assumed)
+    return replace(found, functions=functions, spare=True)
 
 
 def unwrapped(layer: Layer) -> Layer:
@@ -159,26 +137,26 @@ def letters_of(layer: Layer) -> str:
         return letter + ("S" if function == "softmax" else "")
     if layer.kind == "Embedding":
         return "E"
-    why, way_out = NO_PLACE.get(layer.kind, ("charrnn's networks do not have that", ""))
-    raise UnreadableError(f"it has a layer {quoted(layer.kind)}: {why}", way_out)
+    why = NO_PLACE.get(layer.kind, "charrnn's networks do not have that")
+    raise UnreadableError(f"it has a layer {quoted(layer.kind)}: {why}")
 
 
-Cell = tuple[str, str, str | None]
-"""Our cell, its activation and its gates' function."""
-
-
-def recurrent_weights(layer: Layer, functions: Functions) -> tuple[Cell, Tensors, list[str]]:
-    """A recurrent layer's cell, its weights in our layout, and what is assumed."""
-    own, config, options = CELLS[layer.kind], layer.config, functions.options
+def recurrent_weights(
+    layer: Layer, options: Options, version: str
+) -> tuple[tuple[str, str, str | None], Tensors, list[str]]:
+    """A recurrent layer's cell with its two functions, its weights, and what is assumed."""
+    own, config = CELLS[layer.kind], layer.config
     kernel, recurrent, bias = side_by_side(layer, GATES[own])
     in_cudnn = layer.kind.startswith("CuDNN")
     orders = {"lstm": ["gates in the order i, f, c, o"], "gru": ["gates in the order z, r, h"]}
     assumed = orders.get(own, [])
     if in_cudnn or (own == "lstm" and bias.size == 2 * kernel.shape[-1]):
         kernel, recurrent, bias = from_cudnn(kernel, recurrent, bias, own)
-        assumed.append("kernels in cuDNN's layout, the halves of the bias summed")
+        halves = ", the halves of the bias summed" if own == "lstm" else ""
+        assumed.append(f"kernels in cuDNN's layout{halves}")
     cell = "gru_classic" if own == "gru" and bias.ndim == 1 else own
-    gate = config.get("recurrent_activation", config.get("inner_activation", functions.default))
+    default, factor, slope = default_gate(version)
+    gate = config.get("recurrent_activation", config.get("inner_activation", default))
     gate = options.recurrent_activation or ("sigmoid" if in_cudnn else gate)
     gate = None if cell == "rnn" else gate
     if gate is None and cell != "rnn":
@@ -193,10 +171,11 @@ def recurrent_weights(layer: Layer, functions: Functions) -> tuple[Cell, Tensors
             f" which charrnn's {cell} does not have"
         )
     made = recurrent_layer(kernel, recurrent, bias, GATES[own])
-    if gate == "hard_sigmoid" and not functions.steep:
-        made = scaled(made, [1 if letter == "g" else STEEPER for letter in GATES[own]])
-    slope = " of slope " + ("1/6" if functions.steep else "0.2")
-    assumed.append(f"gates by {gate}{slope * (gate != 'sigmoid')}" if gate else str(function))
+    told = f"gates by {gate}" if gate else str(function)
+    if gate == "hard_sigmoid":
+        made = scaled(made, [1 if letter == "g" else factor for letter in GATES[own]])
+        told += f" of slope {slope}"
+    assumed.append(told)
     assumed += ["reset before the product"] if cell == "gru_classic" else []
     return (cell, function, gate), made, assumed
 
@@ -216,7 +195,7 @@ def from_cudnn(
     """The weights of cuDNN's layout as Keras has them: it keeps each gate's block transposed."""
     gates = len(GATES[cell])
     if bias.size != 2 * kernel.shape[-1] or recurrent.shape[0] * gates != recurrent.shape[-1]:
-        raise ValueError(FIT)
+        raise ValueError("the weights of a layer do not fit together")
     kernels = [each.T.reshape(each.shape, order="F") for each in np.split(kernel, gates, -1)]
     states = [each.T for each in np.split(recurrent, gates, -1)]
     halves = bias.reshape(2, -1)
@@ -240,23 +219,25 @@ def inputs_of_characters(layer: Tensors, size: int) -> tuple[Tensors, str]:
 
 def of_arrays(groups: Mapping[str, Tensors]) -> list[Layer]:
     """The layers whose classes nothing tells, by their arrays, in the order of a network."""
-    layers = [guessed(name, groups[name]) for name in sorted(groups, key=numbers_in)]
+    numbers = {name: [int(each) for each in re.findall(r"\d{1,9}", name)] for name in groups}
+    layers = [guessed(name, groups[name]) for name in sorted(groups, key=lambda x: (numbers[x], x))]
     return sorted(layers, key=lambda each: (each.kind != "Embedding") + (each.kind == "Dense"))
 
 
 def of_attributes(variables: Tensors, options: Options) -> Foreign:
     """The network of a checkpoint of TensorFlow 2, whose variables have the names of attributes."""
     groups: dict[str, Tensors] = {}
-    refuse_bidirectional(variables)
     for name, each in variables.items():
         where, _, own = name.rpartition("/")
         if own in ("embeddings", *RECURRENT_ARRAYS):
             groups.setdefault(where.removesuffix("/cell"), {})[own] = each
-    return network(of_arrays(groups), versioned(options, "2.4"))
+    return network(of_arrays(groups), options, "2.4")
 
 
 def guessed(name: str, arrays: Tensors) -> Layer:
     """A layer whose class nothing tells, by its arrays; UnreadableError where they are of none."""
+    if "/forward_layer" in name:
+        raise UnreadableError("it is bidirectional: it reads what follows, too")
     names = set(arrays)
     recurrent = next((n for n in ("recurrent_kernel", "U", "U_i", "U_z") if n in names), None)
     if recurrent is not None and arrays[recurrent].ndim == 2:
@@ -277,23 +258,8 @@ def guessed(name: str, arrays: Tensors) -> Layer:
     )
 
 
-def numbers_in(name: str) -> tuple[list[int], str]:
-    """What sorts names by the numbers in them: lstm_2 before lstm_10."""
-    return [int(each) for each in re.findall(r"\d{1,9}", name)], name
-
-
-def refuse_bidirectional(names: Iterable[str]) -> None:
-    """Raise UnreadableError where arrays are those of a layer that reads in both directions."""
-    if any("/forward_layer/" in name for name in names):
-        raise UnreadableError(f"it is bidirectional: {BIDIRECTIONAL[0]}", BIDIRECTIONAL[1])
-
-
 def layers_in(config: object) -> Iterator[Layer]:
-    """Each layer in a model's configuration, without arrays; none where it tells no layers.
-
-    Raises:
-        UnreadableError: They are not a chain.
-    """
+    """Each layer in a model's configuration, without arrays; none where it tells no layers."""
     inner = config.get("config") if isinstance(config, Mapping) else None
     entries = inner.get("layers") if isinstance(inner, Mapping) else inner
     if not isinstance(entries, list):
@@ -303,21 +269,11 @@ def layers_in(config: object) -> Iterator[Layer]:
         raise ValueError("its configuration has a layer without a class")
     names = [str(own.get("name", entry.get("name", ""))) for _, own, entry in told]
     for place, (kind, own, entry) in enumerate(told):
-        read = set(texts_in(entry.get("inbound_nodes"))) & set(names)
+        texts = re.findall('"([^"]*)"', json.dumps(entry.get("inbound_nodes"), ensure_ascii=False))
+        read = set(texts) & set(names)
         if read - set(names[max(place - 1, 0) : place]):
             raise UnreadableError(
                 "its layers are not one after the other",
                 "charrnn has networks whose layers are a chain",
             )
         yield Layer(kind, own, {}, names[place])
-
-
-def texts_in(nested: object) -> Iterator[str]:
-    """Every text in lists and objects."""
-    waiting = [nested]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, str):
-            yield each
-        elif isinstance(each, (Mapping, list)):
-            waiting += each.values() if isinstance(each, Mapping) else each

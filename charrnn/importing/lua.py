@@ -1,16 +1,10 @@
 """torch-rnn and char-rnn, which wrote Torch 7's files."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from charrnn.importing.foreign import (
-    FIT,
-    Foreign,
-    Options,
-    UnreadableError,
-    recurrent_layer,
-    scaled,
-)
+from charrnn.importing.foreign import Foreign, Options, UnreadableError, recurrent_layer, scaled
 from charrnn.importing.nngraph import read_graph
 from charrnn.importing.t7 import Object, Reader, Value
 from charrnn.importing.vocabularies import symbols_of
@@ -60,27 +54,22 @@ def torch_rnn(model: Object) -> Foreign:
     if len({layer.kind for layer in layers}) != 1:
         raise ValueError("its network has no recurrent layers, or several kinds of them")
     cell, gates, assumed = LAYERS[layers[0].kind]
-    output = the_one(modules, "nn.Linear")
-    bias = output.array("bias")
+    output, embedding = the_one(modules, "nn.Linear"), the_one(modules, "nn.LookupTable")
+    kernel, bias = output.array("weight").T, output.array("bias")
+    found = tokens(model.object("idx_to_token"), False)
+    symbols = symbols_of(found, bias.size, "by torch-rnn's table")
+    weights, embeddings = [layer_weights(each, gates) for each in layers], embedding.array("weight")
     return Foreign(
-        "torch-rnn",
-        cell,
-        [torch_rnn_layer(layer, gates) for layer in layers],
-        output.array("weight").T,
-        bias,
-        the_one(modules, "nn.LookupTable").array("weight"),
-        symbols_of(tokens(model.object("idx_to_token"), False), bias.size, "by torch-rnn's table"),
-        list(assumed),
-        order="first",
+        "torch-rnn", cell, weights, kernel, bias, embeddings, symbols, [*assumed], "first"
     )
 
 
-def torch_rnn_layer(layer: Object, gates: str) -> Tensors:
+def layer_weights(layer: Object, gates: str) -> Tensors:
     """A layer's weights, which stand in one matrix [D + U, G], the inputs' rows first."""
     weight, bias = layer.array("weight"), layer.array("bias")
     units = bias.size // len(gates)
     if weight.ndim != 2 or len(weight) <= units:
-        raise ValueError(FIT)
+        raise ValueError("the weights of a layer do not fit together")
     made = recurrent_layer(weight[:-units], weight[-units:], bias, gates)
     return scaled(made, (-1, 1, 1)) if gates == "zrg" else made
 
@@ -88,23 +77,19 @@ def torch_rnn_layer(layer: Object, gates: str) -> Tensors:
 def char_rnn(root: Object) -> Foreign:
     """The network of char-rnn's `protos`."""
     protos = root.object("protos")
-    read = read_graph(protos.object("rnn"))
-    if read.decoder is None:  # early versions had it beside the recurrent network
+    (cell, layers, function), decoder = read_graph(protos.object("rnn"))
+    if decoder is None:  # early versions had it beside the recurrent network
         module = protos.get("softmax") or protos.get("decoder")
         inner = module.get("modules") if isinstance(module, Object) else None
-        decoder = the_one(inner.items() if isinstance(inner, Object) else [module], "nn.Linear")
-        read.decoder = decoder.array("weight"), decoder.array("bias")
-    kernel, bias = read.decoder
-    return Foreign(
-        "char-rnn",
-        read.cell,
-        read.layers,
-        kernel.T,
-        bias,
-        symbols=symbols_of(tokens(root.object("vocab"), True), bias.size, "by char-rnn's table"),
-        assumed=[*read.assumed, "two biases summed"],
-        activation=read.activation,
-    )
+        linear = the_one(inner.items() if isinstance(inner, Object) else [module], "nn.Linear")
+        decoder = linear.array("weight"), linear.array("bias")
+    kernel, bias = decoder
+    symbols = symbols_of(tokens(root.object("vocab"), True), bias.size, "by char-rnn's table")
+    told = {"lstm": "forget bias as it is in the file", "gru_classic": "reset before the product"}
+    assumed = ["gates by what the graph computes", told[cell]] if cell in told else [function]
+    assumed.append("two biases summed")
+    found = Foreign("char-rnn", cell, layers, kernel.T, bias, None, symbols, assumed)
+    return replace(found, functions=(function if cell == "rnn" else None, None))
 
 
 def the_one(modules: Iterable[Value], kind: str) -> Object:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from charrnn.importing.foreign import FIT, UnreadableError, recurrent_layer, scaled
+from charrnn.importing.foreign import UnreadableError, recurrent_layer, scaled
 from charrnn.importing.storages import Storage
 from charrnn.importing.t7 import Object, Value
 from charrnn.plain import quoted
@@ -59,20 +59,12 @@ class Expression:
 Expressions = Sequence[Expression]
 
 
-@dataclass
-class Graph:
-    """What was found in a graph."""
-
-    cell: str
-    layers: list[Tensors]
-    assumed: list[str]
-    activation: str | None = None
-    decoder: tuple[np.ndarray, np.ndarray] | None = None
-    """[V, U] and [V]; None where the output layer stands elsewhere."""
+Graph = tuple[str, list[Tensors], str]
+"""The cell, its layers' weights, and the function of the last one's values."""
 
 
-def read_graph(network: Object) -> Graph:
-    """The layers of an `nn.gModule`; ValueError where they are not what char-rnn built."""
+def read_graph(network: Object) -> tuple[Graph, tuple[np.ndarray, np.ndarray] | None]:
+    """The layers of an `nn.gModule`, and its output layer's [V, U] and [V], if it has one."""
     start = network.object("innode").object("data")
     inputs = [Expression("input") for _ in range(MOST_INPUTS)]
     known: dict[int, Expressions] = {
@@ -88,11 +80,11 @@ def read_graph(network: Object) -> Graph:
     found = [each for (each,) in outputs]
     decoder = found.pop() if found[-1].bias is not None else None
     graph = layers_of(found, inputs)
-    if decoder is not None and decoder.bias is not None:
-        if decoder.read != (found[-1],):
-            raise ValueError("its output layer does not read the last recurrent layer alone")
-        graph.decoder = decoder.matrices[0], decoder.bias
-    return graph
+    if decoder is None or decoder.bias is None:
+        return graph, None
+    if decoder.read != (found[-1],):
+        raise ValueError("its output layer does not read the last recurrent layer alone")
+    return graph, (decoder.matrices[0], decoder.bias)
 
 
 def inputs_of(data: Object) -> list[Value]:
@@ -162,7 +154,7 @@ def linear(module: Object, x: Expression) -> Expression:
     w = module.array("weight")
     b = module.array("bias") if module.get("bias") is not None else np.zeros(len(w), np.float32)
     if w.ndim != 2 or b.shape != w.shape[:1]:
-        raise ValueError(FIT)
+        raise ValueError("the weights of a layer do not fit together")
     return Expression("affine", (x,), (w,), b)
 
 
@@ -205,7 +197,7 @@ class Unlike(Exception):
 
 def layers_of(outputs: Expressions, inputs: Expressions) -> Graph:
     """The recurrent layers, from the parts of the new state and of the old one."""
-    for cell, (wide, make, assumed) in MAKERS.items():
+    for cell, (wide, make) in MAKERS.items():
         below, layers = inputs[0], []
         try:
             for place in range(0, len(outputs), wide):
@@ -214,8 +206,7 @@ def layers_of(outputs: Expressions, inputs: Expressions) -> Graph:
                 below = new[-1]
         except Unlike:
             continue
-        function = outputs[-1].name if cell == "rnn" else None
-        return Graph(cell, layers, [*assumed, *([function] if function else [])], function)
+        return cell, layers, outputs[-1].name
     raise UnreadableError(
         "its layers are not the LSTM, GRU or RNN of char-rnn",
         "charrnn cannot read a network that was changed",
@@ -255,14 +246,9 @@ def rnn(new: Expressions, below: Expression, before: Expressions) -> Tensors:
     return weights_of(new, "h", below, before)
 
 
-READ = "gates by what the graph computes"
 Maker = Callable[[Expressions, Expression, Expressions], Tensors]
-MAKERS: dict[str, tuple[int, Maker, list[str]]] = {
-    "lstm": (2, lstm, [READ, "forget bias as it is in the file"]),
-    "gru_classic": (1, gru, [READ, "reset before the product"]),
-    "rnn": (1, rnn, []),
-}
-"""How many parts a layer's state has, what makes its weights, and what is assumed."""
+MAKERS: dict[str, tuple[int, Maker]] = {"lstm": (2, lstm), "gru_classic": (1, gru), "rnn": (1, rnn)}
+"""How many parts a layer's state has, and what makes its weights."""
 
 
 def operands(whole: Expression, name: str, *kinds: str) -> list[Expression]:
@@ -291,6 +277,6 @@ def weights_of(gates: Expressions, order: str, below: Expression, states: Expres
             raise Unlike
         parts.append((matrix[below].T, matrix[state].T, affine.bias))
     if len({(kernel.shape, recurrent.shape) for kernel, recurrent, _ in parts}) > 1:
-        raise ValueError(FIT)
+        raise ValueError("the weights of a layer do not fit together")
     kernel, recurrent, bias = (np.concatenate(each, -1) for each in zip(*parts, strict=True))
     return recurrent_layer(kernel, recurrent, bias, order)

@@ -8,29 +8,20 @@ nested values by recursion.
 
 import io
 import pickle
-import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from charrnn.importing.foreign import UnreadableError
 
 Builder = Callable[..., object]
 """Makes the value that a pickle asks for."""
 
 
 @dataclass(eq=False)
-class Name:
-    """A class or function that a pickle names: module and name, as in "__main__ CharRNN"."""
-
-    name: str
-
-
-@dataclass(eq=False)
 class Unbuilt:
-    """An object of a class that is not built."""
+    """A class or function that a pickle names, or an object of it that is not built."""
 
     name: str
+    """Module and name, as in "__main__ CharRNN"."""
 
     def __setitem__(self, key: object, value: object) -> None:
         """Pass over what a dictionary of a user's class has."""
@@ -49,15 +40,9 @@ def checked_key(key: object) -> object:
     return key
 
 
-def in_latin_1(text: str, _: object = None) -> bytes:
-    """Bytes, as Python 3 writes them for Python 2."""
-    return text.encode("latin-1")
-
-
 BUILDERS: dict[str, Builder] = {
     "collections OrderedDict": dictionary,
     "collections defaultdict": dictionary,
-    "_codecs encode": in_latin_1,
 }
 OWN = pickle._Unpickler.dispatch
 """The instructions of Python's own machine, the one that is written in Python."""
@@ -66,24 +51,12 @@ PLAIN = b"\x80\x95.(}])NIJKMLGF\x88\x89\x8a\x8bSTUVX\x8c\x8dCB\x8eaelt\x85\x86\x
 whose order is no tool's numbering."""
 KEYS = {b"s": slice(-2, -1), b"u": slice(0, None, 2), b"d": slice(0, None, 2)}
 """Those that fill dictionaries, and where on the stack the keys are."""
-DAMAGED: tuple[type[Exception], ...] = (
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    OverflowError,
-    EOFError,
-)
-DAMAGED += (AssertionError, struct.error, pickle.UnpicklingError)
 
 
 class Unpickler(pickle._Unpickler):
     """Reads pickles that stand one after the other in a file. Strings of Python 2 become bytes.
 
-    Args:
-        file: The file.
-        builders: What is made of names beside those of `BUILDERS`.
-        refer: What is made of PyTorch's references to storages.
+    `builders` make values of names beside those of `BUILDERS`, `refer` of references to storages.
     """
 
     stack: list[Any]
@@ -99,17 +72,8 @@ class Unpickler(pickle._Unpickler):
         self.builders, self.refer = BUILDERS | dict(builders or {}), refer
         self.room = len(file.getbuffer())
 
-    def value(self) -> object:
-        """The next value; ValueError where it is no pickle, or not of plain data."""
-        try:
-            return self.load()
-        except UnreadableError:
-            raise
-        except DAMAGED as error:
-            raise ValueError("its pickle is damaged, or has what is not plain data") from error
-
-    def find_class(self, module: str, name: str) -> Name:
-        return Name(f"{module} {name}")
+    def find_class(self, module: str, name: str) -> Unbuilt:
+        return Unbuilt(f"{module} {name}")
 
     def persistent_load(self, pid: Any) -> object:
         if self.refer is None:
@@ -119,7 +83,7 @@ class Unpickler(pickle._Unpickler):
     def load_call(self) -> None:
         """Build what a name and its arguments stand for; copies are bounded by the file's size."""
         arguments, name = self.stack.pop(), self.stack.pop()
-        if not isinstance(name, Name) or not isinstance(arguments, tuple):
+        if not isinstance(name, Unbuilt) or not isinstance(arguments, tuple):
             raise pickle.UnpicklingError
         copied = (each for each in (arguments, *arguments) if isinstance(each, (list, str, tuple)))
         self.room -= sum(map(len, copied))

@@ -10,13 +10,14 @@ import io
 import re
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from charrnn.importing.foreign import FIT, Foreign, Options, UnreadableError, recurrent_layer
-from charrnn.importing.pickles import Builder, Name, Unbuilt, Unpickler
+from charrnn.importing.foreign import Foreign, Options, UnreadableError, recurrent_layer
+from charrnn.importing.pickles import Builder, Unbuilt, Unpickler
 from charrnn.importing.storages import DTYPES, Storage, View, member
 from charrnn.importing.vocabularies import symbols_of
 from charrnn.plain import quoted
@@ -47,10 +48,10 @@ class Storages(dict[str, Storage]):
 
         A class may be referred to as well, with its source beside it.
         """
-        if what in ("module", b"module") and isinstance(kind, Name):
+        if what in ("module", b"module") and isinstance(kind, Unbuilt):
             return kind
         key = key.decode("latin-1") if isinstance(key, bytes) else str(key)
-        if not isinstance(kind, Name) or len(rest) < 2 or type(rest[1]) is not int:
+        if not isinstance(kind, Unbuilt) or len(rest) < 2 or type(rest[1]) is not int:
             raise UnreadableError("its pickle refers to what is no storage")
         own = re.fullmatch(r"torch(?:\.cuda)? (\w+)Storage", kind.name)
         if own is None or own[1] not in DTYPES:
@@ -69,16 +70,10 @@ def tensor(storage: object, start: object, sizes: Any, strides: Any, *_: object)
     return View(storage, start, tuple(sizes), tuple(strides))  # type: ignore[arg-type]
 
 
-def first(value: object, *_: object) -> object:
-    """The first argument."""
-    return value
-
-
 BUILDERS: dict[str, Builder] = {
     "torch._utils _rebuild_tensor": tensor,
     "torch._utils _rebuild_tensor_v2": tensor,
-    "torch._utils _rebuild_parameter": first,
-    "torch Size": first,
+    "torch._utils _rebuild_parameter": lambda data, *_: data,
 }
 
 
@@ -114,7 +109,7 @@ def read_archive(data: bytes) -> object:
         folder = name.removesuffix("data.pkl")
         if f"{folder}byteorder" in names and member(archive, f"{folder}byteorder") != b"little":
             raise UnreadableError("its numbers are big-endian", WHOLE_MODULE)
-        value = Unpickler(io.BytesIO(member(archive, name)), BUILDERS, storages.refer).value()
+        value = Unpickler(io.BytesIO(member(archive, name)), BUILDERS, storages.refer).load()
         for key, each in storages.items():
             each.fill(member(archive, f"{folder}data/{key}"))
             room -= each.data.nbytes
@@ -127,8 +122,8 @@ def read_legacy(data: bytes) -> object:
     """The value in a file of before 1.6."""
     storages, file = Storages(), io.BytesIO(data)
     unpickler = Unpickler(file, BUILDERS, storages.refer)
-    *_, value = [unpickler.value() for _ in range(PICKLES)]
-    keys = unpickler.value()
+    *_, value = [unpickler.load() for _ in range(PICKLES)]
+    keys = unpickler.load()
     if not isinstance(keys, list):
         raise ValueError("it has no list of its storages")
     for key in keys:
@@ -159,22 +154,14 @@ def network(saved: dict[Any, Any], activation: str) -> Foreign:
     embeddings, kernel, bias = around(others, inputs, units)
     named = [saved[name] for name in VOCABULARIES.split() if name in saved]
     named = [each for each in named if isinstance(each, (dict, list, tuple, str))]
-    return Foreign(
-        "pytorch",
-        cell,
-        [layer_weights(layer, order) for layer in layers],
-        kernel.T,
-        bias,
-        embeddings,
-        symbols_of(named[0], bias.size, "as in the file") if named else None,
-        [
-            *assumed,
-            *(["forget bias as it is in the file"] if cell == "lstm" else []),
-            *([activation] if cell == "rnn" else []),
-            *(["one-hot inputs"] if embeddings is None else []),
-        ],
-        activation=activation if cell == "rnn" else None,
-    )
+    symbols = symbols_of(named[0], bias.size, "as in the file") if named else None
+    function = activation if cell == "rnn" else None
+    extra = function or ("forget bias as it is in the file" if cell == "lstm" else None)
+    extras = [extra, "one-hot inputs" if embeddings is None else None]
+    told = [*assumed, *(each for each in extras if each)]
+    weights = [layer_weights(layer, order) for layer in layers]
+    found = Foreign("pytorch", cell, weights, kernel.T, bias, embeddings, symbols, told)
+    return replace(found, functions=(function, None))
 
 
 def state_of(saved: dict[Any, Any]) -> Mapping[Any, Any]:
@@ -212,7 +199,7 @@ def layer_weights(layer: Tensors, order: str) -> Tensors:
     """A layer's weights in our layout: a GRU keeps both biases."""
     biases = [layer["bias_ih"], layer["bias_hh"]]
     if biases[0].shape != biases[1].shape:
-        raise ValueError(FIT)
+        raise ValueError("the weights of a layer do not fit together")
     bias = np.stack(biases) if order == "rzg" else biases[0] + biases[1]
     return recurrent_layer(layer["weight_ih"].T, layer["weight_hh"].T, bias, order)
 
@@ -222,10 +209,7 @@ def around(
 ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
     """The embeddings [V, E], where there are some, and the output layer's [V, U] and [V].
 
-    Args:
-        others: All that is not of the recurrent layers.
-        inputs: What the first of these reads.
-        units: What the last one gives.
+    They are around recurrent layers that read so many inputs and give so many units.
     """
     biases = [name for name, each in others.items() if each.ndim == 1]
     kernels = [name.removesuffix("bias") + "weight" for name in biases]

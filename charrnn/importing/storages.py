@@ -52,14 +52,9 @@ class View:
     strides: tuple[int, ...]
 
     def array(self, name: str, tied: bool = False) -> np.ndarray:
-        """The numbers, float32.
+        """The numbers, float32, of a tensor that fills a part of its storage.
 
-        Args:
-            name: What to call it.
-            tied: Whether another tensor may be the same view, as with tied weights.
-
-        Raises:
-            ValueError: They do not fill a part of the storage, or were read before.
+        With `tied`, another tensor may be the same view. ValueError where it was read before.
         """
         storage, key = self.storage, (self.start, self.sizes, self.strides)
         if not isinstance(storage, Storage) or len(self.sizes) != len(self.strides):
@@ -83,8 +78,7 @@ class View:
 def member(archive: zipfile.ZipFile, name: str) -> bytes:
     """The bytes of a file in a zip archive, which have the checksum that the archive states.
 
-    Raises:
-        ValueError: It is not there, or compressed: neither PyTorch nor Keras compresses.
+    ValueError where it is compressed: neither PyTorch nor Keras compresses.
     """
     try:
         info = archive.getinfo(name)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.importing.foreign import FIT, Foreign, Options, UnreadableError, recurrent_layer
+from charrnn.importing.foreign import Foreign, Options, UnreadableError, recurrent_layer
 from charrnn.importing.vocabularies import symbols_of
 from charrnn.plain import parse, quoted, table, typed
 from charrnn.types import Tensors
@@ -58,33 +58,21 @@ def network(variables: Tensors, options: Options) -> Foreign:
     for layer in layers:
         made.append(layer_weights(kind, layer, width, added))
         width = len(made[-1]["recurrent_kernel"])
-    cell, assumed = CELLS[kind]
-    told = f"{added:g} added to the forget bias, as the tool does when it runs"
-    told = told if added else "nothing added to the forget bias"
-    return Foreign(
-        "char-rnn-tensorflow",
-        cell,
-        made,
-        kernel,
-        bias,
-        embeddings,
-        assumed=[
-            *assumed,
-            *([told] if cell == "lstm" else []),
-            *(["one-hot inputs"] if embeddings is None else []),
-        ],
-        order="sorted" if embeddings is None else "frequency",
-    )
+    cell, order_of_gates = CELLS[kind]
+    assumed = [*order_of_gates, *(["one-hot inputs"] if embeddings is None else [])]
+    if cell == "lstm":
+        told = f"{added:g} added to the forget bias, as the tool does when it runs"
+        assumed.insert(1, told if added else "nothing added to the forget bias")
+    tool, order = "char-rnn-tensorflow", "sorted" if embeddings is None else "frequency"
+    return Foreign(tool, cell, made, kernel, bias, embeddings, None, assumed, order)
 
 
 def softmax(variables: Tensors, axes: int) -> np.ndarray:
     """The output layer's matrix, of 2 axes, or its bias, of 1."""
     found = [each for name, each in variables.items() if "softmax" in name and each.ndim == axes]
     if len(found) != 1:
-        raise UnreadableError(
-            f"it has {len(found) or 'no'} softmax variables of {axes} axes, where one is needed",
-            READ,
-        )
+        count = len(found) or "no"
+        raise UnreadableError(f"it has {count} softmax variables of {axes} axes, not one", READ)
     return found[0]
 
 
@@ -112,7 +100,7 @@ def layer_weights(kind: str, layer: Tensors, inputs: int, forget_bias: float) ->
         raise ValueError("one of its layers lacks a kernel or bias")
     kernels = [layer[f"{part}kernel"] for part in parts]
     if len({each.shape[0] for each in kernels}) > 1:
-        raise ValueError(FIT)
+        raise ValueError("the weights of a layer do not fit together")
     kernel = np.concatenate(kernels, -1)
     bias = np.concatenate([layer[f"{part}bias"] for part in parts])
     if kind == "lstm":
@@ -128,11 +116,7 @@ def is_manifest(path: Path) -> bool:
 
 
 def read_folder(path: Path, options: Options) -> Foreign:
-    """ml5's network: each variable a file of float32 beside a manifest that has its shape.
-
-    Raises:
-        ValueError: A file is not beside the manifest, or not of the size that it states.
-    """
+    """ml5's network: each variable a file of float32 beside a manifest that has its shape."""
     if not is_manifest(path):
         raise UnreadableError("no manifest.json of ml5", "name the folder that has it")
     folder = path if path.is_dir() else path.parent

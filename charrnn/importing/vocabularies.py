@@ -2,11 +2,11 @@
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from charrnn.importing.foreign import Symbols, UnreadableError
+from charrnn.importing.foreign import DAMAGED, Symbols, UnreadableError
 from charrnn.importing.pickles import Unpickler
 from charrnn.plain import parse
 
@@ -20,20 +20,11 @@ frequent first; in words, and the characters in that order."""
 
 
 def read_vocabulary(path: Path, size: int, order: str, spare: bool) -> tuple[Symbols, str | None]:
-    """The vocabulary in a file: JSON, a pickle, or else a text whose characters are counted.
+    """The vocabulary of V characters in a file, and the text that it was made from, if it was.
 
-    Args:
-        path: The file.
-        size: V, which the vocabulary has to have.
-        order: How the characters of a text are numbered: a key of `ORDERS`.
-        spare: Whether number 0 may be none of the file's characters, as Keras's tokenizers have it.
-
-    Returns:
-        The vocabulary, and the text that it was made from, in its characters: bytes as U+0000 to
-        U+00FF. None where it was made from no text.
-
-    Raises:
-        ValueError: It has another number of characters.
+    The file is JSON, a pickle, or else a text whose characters are numbered in an order of
+    `ORDERS`. `spare`: number 0 may be none of them, as Keras's tokenizers have it. The text is in
+    the vocabulary's characters: bytes as U+0000 to U+00FF.
     """
     data = path.read_bytes()
     plain = plain_data(data)
@@ -48,11 +39,8 @@ def plain_data(data: bytes) -> object:
         with suppress(ValueError):
             return parse(data)
     elif data[-1:] == b"." and data[:1] in b"\x80(":
-        try:
-            return Unpickler(io.BytesIO(data)).value()
-        except ValueError:
-            if data[:1] == b"\x80":
-                raise
+        with suppress(*(DAMAGED if data[:1] == b"(" else ())):
+            return Unpickler(io.BytesIO(data)).load()
     return None
 
 
@@ -71,9 +59,7 @@ def symbols_of(data: object, size: int, source: str, spare: bool = False) -> Sym
     if isinstance(data, (list, tuple, str)):
         data = dict(enumerate(data))
     if not isinstance(data, Mapping):
-        raise UnreadableError(
-            f"{source}: no vocabulary is in it", "give a text or the tool's own file"
-        )
+        raise UnreadableError(f"no vocabulary {source}", "give a text or the tool's own file")
     numbered = by_number(data)
     numbers = sorted(numbered)
     first = numbers[0] if numbers else 0
@@ -87,8 +73,10 @@ def symbols_of(data: object, size: int, source: str, spare: bool = False) -> Sym
         )
     values = [numbered[number] for number in numbers]
     nothing: list[str | None] = [None] * (size - len(numbers))
-    byte_level = any(isinstance(each, bytes) for each in values)
-    return Symbols((*nothing, *texts(values)), byte_level, source)
+    if not all(isinstance(each, (bytes, str)) for each in values):
+        raise ValueError("its vocabulary has something that is no character")
+    texts = [each.decode("latin-1") if isinstance(each, bytes) else str(each) for each in values]
+    return Symbols((*nothing, *texts), any(isinstance(e, bytes) for e in values), source)
 
 
 def by_number(data: Mapping[object, object]) -> dict[int, object]:
@@ -102,14 +90,6 @@ def by_number(data: Mapping[object, object]) -> dict[int, object]:
     if len(numbered) < len(data):
         raise ValueError("its vocabulary gives two characters the same number")
     return numbered
-
-
-def texts(values: Sequence[object]) -> Iterator[str]:
-    """The characters, as texts; ValueError for what is none."""
-    for each in values:
-        if not isinstance(each, (bytes, str)):
-            raise ValueError("its vocabulary has something that is no character")
-        yield each.decode("latin-1") if isinstance(each, bytes) else each
 
 
 def from_text(data: bytes, size: int, order: str, spare: bool, name: str) -> tuple[Symbols, str]:
