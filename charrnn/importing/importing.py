@@ -75,9 +75,6 @@ class Imported(NamedTuple):
         return (self.loss_nats or 0) > math.log(self.checkpoint.vocabulary.size)
 
 
-Reader = Callable[[Path, Options], Foreign]
-
-
 @checks_names
 def import_model(
     path: PathLike,
@@ -161,28 +158,16 @@ def explained(path: Path) -> Iterator[None]:
 
 def recognise(path: Path) -> str:
     """The tool that made a file or folder, by what is in it; UnreadableError where none did."""
-    if path.is_dir() or (not path.exists() and tf_checkpoint.checkpoint_in(path)):
-        return tool_of_folder(path)
-    with path.open("rb") as file:
-        head = file.read(512)
-    refuse_strangers(head)
-    if head.startswith(HDF5) or (head.startswith(ZIP) and "config.json" in names_in(path)):
+    head = head_of(path)
+    if head.startswith(ZIP):
+        with zipfile.ZipFile(path) as archive:
+            return "keras" if "config.json" in archive.namelist() else "pytorch"
+    if head.startswith(HDF5):
         return "keras"
-    if head.startswith(ZIP) or pytorch.is_legacy(head):
+    if pytorch.is_legacy(head):
         return "pytorch"
     if head[:4] in (b"\3\0\0\0", b"\4\0\0\0"):
         return "torch-rnn"
-    return tool_of_folder(path)
-
-
-def names_in(path: Path) -> list[str]:
-    """The names of the files in a zip archive."""
-    with zipfile.ZipFile(path) as archive:
-        return archive.namelist()
-
-
-def tool_of_folder(path: Path) -> str:
-    """The tool that made a folder, or a file of one."""
     if variables.is_manifest(path):
         return "ml5"
     if tf_checkpoint.checkpoint_in(path):
@@ -194,11 +179,16 @@ def tool_of_folder(path: Path) -> str:
     )
 
 
-def refuse_strangers(head: bytes) -> None:
-    """Raise UnreadableError for what people have in place of a model."""
+def head_of(path: Path) -> bytes:
+    """How a file begins, or b"" of a folder or prefix; UnreadableError for what is no model."""
+    if path.is_dir() or (not path.exists() and tf_checkpoint.checkpoint_in(path)):
+        return b""
+    with path.open("rb") as file:
+        head = file.read(512)
     for pattern, why, way_out in STRANGERS:
         if re.match(pattern, head, re.IGNORECASE | re.DOTALL):
             raise UnreadableError(why, way_out)
+    return head
 
 
 def from_keras(path: Path, options: Options) -> Foreign:
@@ -210,7 +200,7 @@ def from_keras(path: Path, options: Options) -> Foreign:
     return read_file(path, options)
 
 
-READERS: dict[str, Reader] = {
+READERS: dict[str, Callable[[Path, Options], Foreign]] = {
     "torch-rnn": lua.read_checkpoint,
     "char-rnn": lua.read_checkpoint,
     "char-rnn-tensorflow": tf_checkpoint.read_checkpoint,

@@ -22,8 +22,6 @@ from charrnn.importing.storages import member
 from charrnn.plain import parse, quoted
 from charrnn.types import Tensors
 
-CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-"""The files in a `.keras` archive."""
 NUMBERED = re.compile(r"(?!optimizer)(?:_?layer\w*/)?(.+?)(?:/cell|/layer)?/vars/(\d{1,9})")
 """The name of an array of Keras 3: its layer, and its place there."""
 TEXTGENRNN = {"rnn_1", "attention", "context_embedding"}
@@ -69,10 +67,10 @@ def read_hdf5(path: Path, data: bytes, options: Options) -> Foreign:
 def read_archive(_: Path, data: bytes, options: Options) -> Foreign:
     """The network in a `.keras` archive."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        config = parse(member(archive, CONFIG))
-        told = parse(member(archive, METADATA)) if METADATA in archive.namelist() else {}
+        config = parse(member(archive, "config.json"))
+        told = parse(member(archive, "metadata.json"))
         version = str(told.get("keras_version", "3")) if isinstance(told, dict) else "3"
-        weights = member(archive, WEIGHTS)
+        weights = member(archive, "model.weights.h5")
     with intact(), h5py.File(io.BytesIO(weights), "r") as file:
         return numbered_network(Arrays(file, len(weights)), config, options, version)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.importing.foreign import Foreign, Options, UnreadableError, recurrent_layer, scaled
-from charrnn.plain import quoted
+from charrnn.plain import quoted, table
 from charrnn.types import Tensors
 
 SILENT = "InputLayer Dropout SpatialDropout1D GaussianNoise GaussianDropout AlphaDropout Masking"
@@ -75,7 +75,11 @@ def default_gate(version: str) -> tuple[str | None, float, str]:
 def network(layers: Sequence[Layer], options: Options, version: str) -> Foreign:
     """The network of some layers, one after the other; ValueError where it is not one of ours."""
     own = [each for each in map(unwrapped, layers) if each.kind not in SILENT.split()]
-    check_order(own)
+    if not re.fullmatch("E?R*D*S*", "".join(map(letters_of, own))):
+        raise UnreadableError(
+            "its layers are in an order that charrnn's networks do not have",
+            "charrnn has an embedding or one-hot inputs, recurrent layers and a dense one",
+        )
     recurrent = [each for each in own if each.kind in CELLS]
     dense = [each for each in own if each.kind in DENSE]
     if len({CELLS[each.kind] for each in recurrent}) != 1 or len(dense) != 1:
@@ -107,19 +111,8 @@ def unwrapped(layer: Layer) -> Layer:
     inner = layer.config.get("layer")
     if layer.kind != "TimeDistributed" or not isinstance(inner, Mapping):
         return layer
-    kind, config = inner.get("class_name"), inner.get("config")
-    if not isinstance(kind, str) or not isinstance(config, Mapping):
-        raise ValueError("its TimeDistributed has no layer")
-    return replace(layer, kind=kind, config=config)
-
-
-def check_order(layers: Sequence[Layer]) -> None:
-    """Raise UnreadableError unless the layers are embedding, recurrent ones, dense, softmax."""
-    if not re.fullmatch("E?R*D*S*", "".join(map(letters_of, layers))):
-        raise UnreadableError(
-            "its layers are in an order that charrnn's networks do not have",
-            "charrnn has an embedding or one-hot inputs, recurrent layers and a dense one",
-        )
+    config = table(inner.get("config"), "its TimeDistributed's layer")
+    return replace(layer, kind=str(inner.get("class_name")), config=config)
 
 
 def letters_of(layer: Layer) -> str:

@@ -9,7 +9,7 @@ equations of its output h:
     GRU     h = σ(z) ⊙ tanh(g) + (1 - σ(z)) ⊙ h'        g = x W + (σ(r) ⊙ h') U
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,8 +57,6 @@ class Expression:
 
 
 Expressions = Sequence[Expression]
-
-
 Graph = tuple[str, list[Tensors], str]
 """The cell, its layers' weights, and the function of the last one's values."""
 
@@ -246,8 +244,7 @@ def rnn(new: Expressions, below: Expression, before: Expressions) -> Tensors:
     return weights_of(new, "h", below, before)
 
 
-Maker = Callable[[Expressions, Expression, Expressions], Tensors]
-MAKERS: dict[str, tuple[int, Maker]] = {"lstm": (2, lstm), "gru_classic": (1, gru), "rnn": (1, rnn)}
+MAKERS = {"lstm": (2, lstm), "gru_classic": (1, gru), "rnn": (1, rnn)}
 """How many parts a layer's state has, and what makes its weights."""
 
 

@@ -92,10 +92,6 @@ class Unpickler(pickle._Unpickler):
         build = self.builders.get(name.name)
         self.append(build(*arguments) if build else Unbuilt(name.name))
 
-    def load_state(self) -> None:
-        """Pass over an object's attributes."""
-        self.stack.pop()
-
 
 def with_checked_keys(code: bytes) -> Callable[[Any], None]:
     """An instruction that fills a dictionary, if its keys are plain."""
@@ -111,4 +107,4 @@ def with_checked_keys(code: bytes) -> Callable[[Any], None]:
 Unpickler.dispatch = {code: OWN[code] for code in PLAIN}
 Unpickler.dispatch |= {code[0]: with_checked_keys(code) for code in KEYS}
 Unpickler.dispatch |= dict.fromkeys(b"R\x81", Unpickler.load_call)  # type: ignore[arg-type]
-Unpickler.dispatch |= {ord("b"): Unpickler.load_state}  # type: ignore[dict-item]
+Unpickler.dispatch |= {ord("b"): OWN[ord("0")]}  # an object's attributes are passed over

@@ -123,10 +123,7 @@ def read_legacy(data: bytes) -> object:
     storages, file = Storages(), io.BytesIO(data)
     unpickler = Unpickler(file, BUILDERS, storages.refer)
     *_, value = [unpickler.load() for _ in range(PICKLES)]
-    keys = unpickler.load()
-    if not isinstance(keys, list):
-        raise ValueError("it has no list of its storages")
-    for key in keys:
+    for key in unpickler.load():
         name = key.decode("latin-1") if isinstance(key, bytes) else str(key)
         storage = storages.pop(name, None)
         if storage is None or int.from_bytes(file.read(8), "little") != storage.count:

@@ -26,8 +26,6 @@ TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
 VOCABULARIES = ("chars_vocab.pkl", "vocab.json")
 OBJECT = "/.ATTRIBUTES/VARIABLE_VALUE"
 """How the names of TensorFlow 2's variables end."""
-SLOT = ".OPTIMIZER_SLOT"
-"""What is in the names of what its optimizers keep."""
 
 
 def is_table(path: Path) -> bool:
@@ -124,7 +122,7 @@ def read_variables(prefix: Path) -> Tensors:
         wanted = [
             name
             for name in sorted(shapes)
-            if types[name].is_floating and not variables.SLOTS.search(name) and SLOT not in name
+            if types[name].is_floating and not variables.SLOTS.search(name)
         ]
         if sum(prod(shapes[name]) * types[name].size for name in wanted) > room:
             raise ValueError("it is cut short, or a variable in it is larger than the file")

@@ -18,7 +18,7 @@ from charrnn.plain import parse, quoted, table, typed
 from charrnn.types import Tensors
 
 MANIFEST, VOCABULARY = "manifest.json", "vocab.json"
-SLOTS = re.compile(r"/(Adam(_\d+)?|RMSProp(_\d+)?|Momentum|Adagrad|ExponentialMovingAverage)$")
+SLOTS = re.compile(r"/((Adam|RMSProp)(_\d+)?|Momentum|Adagrad|Exp\w+Average)$|\.OPTIMIZER_SLOT")
 """What optimizers keep beside a variable."""
 LAYER = re.compile(
     r"(?P<where>.*?)(?:cell_?(?P<number>\d+)/)?"
