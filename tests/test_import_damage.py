@@ -18,9 +18,8 @@ from layouts import LAYOUTS, ROOT, WITHOUT, vocabulary
 from old_models import Net
 
 from charrnn.errors import CharrnnError
-from charrnn.importing.foreign import Foreign
-from charrnn.importing.importing import READERS, Options, import_model, recognise
-from charrnn.importing.keras_network import Functions
+from charrnn.importing.foreign import Foreign, Options
+from charrnn.importing.importing import READERS, import_model, recognise
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")
 
@@ -63,7 +62,7 @@ def specimen(layout: str) -> Specimen:
 
 def read(path: Path) -> Foreign:
     """The network in a file, with the tool's numbers for characters."""
-    return READERS[recognise(path)](path, Options(None, Functions())).foreign
+    return READERS[recognise(path)](path, Options())
 
 
 def rows_of(net: Net) -> Iterator[bytes]:
@@ -111,7 +110,7 @@ def hold_the_law(chance: Random, layout: str) -> str:
 def same(one: Foreign, other: Foreign) -> bool:
     """Whether two networks have the same weights and functions."""
     weights = one.weights(), other.weights()
-    kinds = [(e.cell, e.activation, e.recurrent_activation, e.size) for e in (one, other)]
+    kinds = [(e.cell, e.functions, e.size) for e in (one, other)]
     return (
         kinds[0] == kinds[1]
         and weights[0].keys() == weights[1].keys()

@@ -6,6 +6,7 @@ import pickle
 import re
 import zipfile
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from charrnn.cli.commands.import_ import TOOLS
 from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.importing.importing import READERS, import_model
 from charrnn.importing.pickles import Unpickler
+from charrnn.importing.storages import Storage, View
 from charrnn.importing.vocabularies import ORDERS
 
 # How TensorFlow hands arrays to NumPy 2.
@@ -209,6 +211,35 @@ def test_nothing_in_a_pickle_is_run_and_nothing_large_is_made_of_little():
     assert not Path("called").exists()
 
 
+def test_numbers_that_many_tensors_share_are_read_once():
+    storage = Storage(np.zeros(99, np.float32))
+    read = [View(storage, 0, (99,), (1,)).array("w", tied=True) for _ in range(9)]
+    assert all(each is read[0] for each in read)
+    with pytest.raises(ValueError, match="same place"):
+        View(storage, 1, (9,), (1,)).array("w")
+
+
+def test_a_pickle_that_copies_more_than_it_has_is_refused():
+    pairs = b"]q\x00(" + b"(K\x01K\x02t" * 99 + b"e0"
+    again = b"ccollections\nOrderedDict\n(h\x00tR" * 99
+    with pytest.raises(pickle.UnpicklingError):
+        Unpickler(io.BytesIO(b"\x80\x02" + pairs + again + b".")).load()
+
+
+def test_a_graph_that_adds_one_layer_again_and_again_is_refused():
+    def doubling(graph, net, place, x, state, *more):
+        whole = graph.sum(x, state[0], net.layers[place]["h"])
+        for _ in range(60):
+            whole = graph(old.module("nn.CAddTable"), whole, whole)
+        return [graph(old.module("nn.Tanh"), whole)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(old, "rnn_node", doubling)
+        path = written("a.t7", old.char_rnn(Net("rnn", **ONE_HOT)))
+    with pytest.raises(CheckpointError, match="more than an input and a state"):
+        import_model(path)
+
+
 def test_the_tool_named_overrules_and_another_s_file_is_refused():
     path = written("a.t7", old.torch_rnn(lstm()))
     outcome = charrnn("import", path, "--from", "keras")
@@ -224,10 +255,8 @@ def test_the_command_offers_the_tools_and_orders_of_the_library():
     assert all(each in shown for each in (*READERS, *ORDERS))
 
 
-def test_options_of_char_rnn_tensorflow_are_plain_data():
-    """What Python 2 and 3 write of an argparse.Namespace and its like comes out as dictionaries."""
-    for protocol in range(5):
-        data = pickle.dumps(Namespace(rnn_size=128, model="lstm"), protocol)
-        assert Unpickler(data).read() == {"rnn_size": 128, "model": "lstm"}
-    python_2 = b"ccopy_reg\n_reconstructor\n(cargparse\nNamespace\nc__builtin__\nobject\nNtR"
-    assert Unpickler(python_2 + b"(dS'a'\nI1\nsb.").read() == {b"a": 1}
+@pytest.mark.parametrize("protocol", range(5))
+def test_an_object_beside_the_weights_is_passed_over(protocol):
+    beside = Namespace(rnn_size=128), Counter("abc"), {"x"}
+    data = pickle.dumps({"a": 1, "beside": beside[: 3 if protocol < 4 else 2]}, protocol)
+    assert Unpickler(io.BytesIO(data)).load()["a"] == 1

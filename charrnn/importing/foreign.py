@@ -4,8 +4,13 @@ The weights have charrnn's names, shapes and order of gates already; the charact
 tool's numbers. `to_checkpoint` gives them ours, and adds the unknown symbol.
 """
 
+import pickle
+import struct
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +26,12 @@ from charrnn.types import Tensors
 UNKNOWN_BIAS = -5.0
 """By how much the unknown symbol's logit is below the mean of the others. That mean is at most
 ln(Σ exp) - ln V, so that the symbol takes at most e^-5 / V of the probability."""
-LSTM_GATES, GRU_GATES = "ifgo", "zrg"
+GATES = {4: "ifgo", 3: "zrg"}
 """The orders of ours, a letter for each gate."""
+DAMAGED: tuple[type[Exception], ...] = (ValueError, TypeError, AttributeError, LookupError)
+DAMAGED += (OSError, ArithmeticError, AssertionError, EOFError, struct.error, RuntimeError)
+DAMAGED += (zipfile.BadZipFile, pickle.PickleError)
+"""What reading a file that is not what it seems may raise."""
 
 
 class UnreadableError(ValueError):
@@ -31,6 +40,14 @@ class UnreadableError(ValueError):
     def __init__(self, why: str, way_out: str = "") -> None:
         super().__init__(why)
         self.way_out = way_out
+
+
+class Options(NamedTuple):
+    """What a user says where a file does not."""
+
+    forget_bias: float | None = None
+    activation: str | None = None
+    recurrent_activation: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +80,7 @@ class Symbols:
 class Foreign:
     """A network with the tool's numbers for its V characters."""
 
+    tool: str
     cell: str
     layers: list[Tensors]
     """`kernel` [D, G], `recurrent_kernel` [U, G] and `bias` of each, as docs/weights.md says."""
@@ -78,28 +96,17 @@ class Foreign:
     """What was taken for granted, a few words each."""
     order: str = "sorted"
     """How the tool numbers the characters of a text: a key of `vocabularies.ORDERS`."""
-    activation: str | None = None
-    recurrent_activation: str | None = None
+    functions: tuple[str | None, str | None] = (None, None)
+    """`activation` and `recurrent_activation` of the cell; None for its own."""
     spare: bool = False
     """Whether the tool may have given number 0 to no character."""
+    files: list[Path] = field(default_factory=list)
+    """What was read, if that is more than the file that was named."""
 
     @property
     def size(self) -> int:
         """V, without our unknown symbol."""
         return int(self.logits_bias.size)
-
-    def settings(self, vocabulary: Vocabulary) -> dict[str, object]:
-        """Those of the run."""
-        return {
-            "cell": self.cell,
-            "activation": self.activation,
-            "recurrent_activation": self.recurrent_activation,
-            "units": tuple(len(layer["recurrent_kernel"]) for layer in self.layers),
-            "embedding": 0 if self.embeddings is None else self.embeddings.shape[1],
-            "dropout": 0.0,
-            "bytes": vocabulary.byte_level,
-            "keep_newlines": "\r" in vocabulary.characters,
-        }
 
     def weights(self) -> Tensors:
         """All weights by name, with the tool's numbers for characters."""
@@ -112,19 +119,21 @@ class Foreign:
 
 def to_checkpoint(foreign: Foreign, symbols: Symbols, origin: Origin) -> Checkpoint:
     """The network as a checkpoint; ValueError where its parts do not fit together."""
-    if len(symbols.characters) != foreign.size:
-        raise ValueError(
-            f"its vocabulary has {len(symbols.characters)} characters,"
-            f" and its output layer {foreign.size}"
-        )
     vocabulary = symbols.vocabulary()
-    settings = foreign.settings(vocabulary).items()
-    config = Config.of(**{name: each for name, each in settings if each is not None})
+    names = zip(("activation", "recurrent_activation"), foreign.functions, strict=True)
+    config = Config.of(
+        cell=foreign.cell,
+        units=tuple(len(layer["recurrent_kernel"]) for layer in foreign.layers),
+        embedding=0 if foreign.embeddings is None else foreign.embeddings.shape[1],
+        dropout=0.0,
+        bytes=vocabulary.byte_level,
+        keep_newlines="\r" in vocabulary.characters,
+        **{name: each for name, each in names if each is not None},
+    )
     weights = foreign.weights()
     check_layout(weights, weights_layout(config.model, foreign.size), "weights")
     check_finite(weights, "weights")
     weights = renumbered(weights, symbols, vocabulary)
-    check_layout(weights, weights_layout(config.model, vocabulary.size), "weights")
     ordered = {name: weights[name] for name in weights_layout(config.model, vocabulary.size)}
     return Checkpoint(config, vocabulary, Progress(), prefixed("weights", ordered), origin=origin)
 
@@ -137,57 +146,42 @@ def renumbered(weights: Tensors, symbols: Symbols, vocabulary: Vocabulary) -> Te
     """
     places = {character: place for place, character in enumerate(symbols.characters)}
     order = [places[character] for character in vocabulary.characters]
-    own = places.get(None)
     inputs = EMBEDDINGS if EMBEDDINGS in weights else f"{recurrent(1)}/kernel"
     rows, kernel, bias = weights[inputs], weights[LOGITS_KERNEL], weights[LOGITS_BIAS]
-    last = (
-        (np.zeros_like(rows[0]), kernel.mean(1), bias.mean() + UNKNOWN_BIAS)
-        if own is None
-        else (rows[own], kernel[:, own], bias[own])
-    )
+    row, column, last = np.zeros_like(rows[0]), kernel.mean(1), bias.mean() + UNKNOWN_BIAS
+    if None in places:
+        own = places[None]
+        row, column, last = rows[own], kernel[:, own], bias[own]
     return weights | {
-        inputs: np.concatenate([rows[order], last[0][None]]),
-        LOGITS_KERNEL: np.concatenate([kernel[:, order], last[1][:, None]], 1),
-        LOGITS_BIAS: np.append(bias[order], last[2]).astype(np.float32),
+        inputs: np.vstack([rows[order], row]),
+        LOGITS_KERNEL: np.column_stack([kernel[:, order], column]),
+        LOGITS_BIAS: np.append(bias[order], last).astype(np.float32),
     }
 
 
 def recurrent_layer(
     kernel: np.ndarray, recurrent_kernel: np.ndarray, bias: np.ndarray, gates: str = "h"
 ) -> Tensors:
-    """A layer's weights with the gates in our order.
+    """A layer's weights with the gates in our order; ValueError where shapes do not fit together.
 
-    Args:
-        kernel: [D, G].
-        recurrent_kernel: [U, G].
-        bias: [G], or [2, G].
-        gates: The tool's order: the letters of `LSTM_GATES` or `GRU_GATES`; another letter
-            for a cell without gates.
-
-    Raises:
-        ValueError: The shapes do not fit together.
+    They are [D, G], [U, G] and [G] or [2, G]. `gates` is the tool's order in the letters of
+    `GATES`, or another letter for a cell without gates.
     """
     columns = recurrent_kernel.shape[-1]
-    fits = kernel.ndim == recurrent_kernel.ndim == 2 and kernel.shape[-1] == bias.shape[-1]
+    fits = kernel.ndim == recurrent_kernel.ndim == 2 and kernel.shape[-1] == columns
     if not fits or (columns, columns) != (bias.shape[-1], len(recurrent_kernel) * len(gates)):
         raise ValueError(f"the weights of a layer do not fit together, as {len(gates)} gates")
-    ours = {4: LSTM_GATES, 3: GRU_GATES}.get(len(gates), gates)
-    order = [gates.index(gate) for gate in ours]
+    order = [gates.index(gate) for gate in GATES.get(len(gates), gates)]
     parts = {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
-    return {name: reordered(each, order) for name, each in parts.items()}
-
-
-def reordered(columns: np.ndarray, order: Sequence[int]) -> np.ndarray:
-    """Gates [..., G] in another order."""
-    gates = np.split(columns, len(order), -1)
-    return np.concatenate([gates[place] for place in order], -1)
-
-
-def negated(layer: Tensors, gate: int) -> Tensors:
-    """The layer with one gate of three turned into 1 - gate, since σ(-x) = 1 - σ(x)."""
-    sign = np.ones((3, 1), np.float32)
-    sign[gate] = -1
+    splits = {name: np.split(each, len(gates), -1) for name, each in parts.items()}
     return {
-        name: (each.reshape(-1, 3, each.shape[-1] // 3) * sign).reshape(each.shape)
+        name: np.concatenate([each[place] for place in order], -1) for name, each in splits.items()
+    }
+
+
+def scaled(layer: Tensors, factors: Sequence[float]) -> Tensors:
+    """The layer with each gate's weights times a factor. -1 turns a gate σ into 1 - σ."""
+    return {
+        name: each * np.repeat(np.asarray(factors, np.float32), each.shape[-1] // len(factors))
         for name, each in layer.items()
     }

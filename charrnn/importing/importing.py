@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-import struct
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,12 +17,15 @@ from charrnn.checkpoints import Checkpoint, Origin
 from charrnn.config.settings import checks_names
 from charrnn.errors import CheckpointError, ConfigError
 from charrnn.files import placed, sync_folder
-from charrnn.importing import manifest, tf_checkpoint
-from charrnn.importing.foreign import Foreign, Symbols, UnreadableError, to_checkpoint
-from charrnn.importing.keras_network import Functions
-from charrnn.importing.lua import read_checkpoint as read_lua
-from charrnn.importing.pytorch import is_legacy
-from charrnn.importing.pytorch import read_checkpoint as read_pytorch
+from charrnn.importing import lua, pytorch, tf_checkpoint, variables
+from charrnn.importing.foreign import (
+    DAMAGED,
+    Foreign,
+    Options,
+    Symbols,
+    UnreadableError,
+    to_checkpoint,
+)
 from charrnn.importing.vocabularies import ORDERS, read_vocabulary
 from charrnn.moving import aside, free_place
 from charrnn.runs import DEFAULT_ROOT, Run
@@ -35,11 +38,26 @@ SCORED = 2000
 """So many characters of a vocabulary's text tell whether the numbers are theirs."""
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
-TAR = b"ustar"
+STRANGERS = (
+    (
+        rb"version https://git-lfs",
+        "a pointer of Git LFS, not the file itself",
+        "fetch it: git lfs pull",
+    ),
+    (rb"\s*<(!doctype )?html", "a web page, not a model", "download the file itself, as raw"),
+    (
+        rb"\d[\r\n]",
+        "a file of Torch 7 in its ASCII form",
+        "save it in the binary form, in Torch: torch.save(path, torch.load(path, 'ascii'))",
+    ),
+    (
+        rb".{257}ustar",
+        "a tar archive, which the first versions of PyTorch wrote, or something packed",
+        "unpack it, or save the state_dict with a newer PyTorch",
+    ),
+)
+"""How files begin that people have in place of a model, what they are, and what to do."""
 AGAIN = "fetch the file again if it may be damaged"
-DAMAGED: tuple[type[Exception], ...] = (ValueError, TypeError, AttributeError, LookupError)
-DAMAGED += (OSError, ArithmeticError, EOFError, struct.error, zipfile.BadZipFile, RuntimeError)
-"""What reading a file that is not what it seems may raise."""
 
 
 class Imported(NamedTuple):
@@ -50,34 +68,11 @@ class Imported(NamedTuple):
     checkpoint: Checkpoint
     loss_nats: float | None
     """Of the beginning of the text that gave the vocabulary; None without such a text."""
-    better_order: str | None = None
-    """Where that loss says that the characters have the wrong numbers: the order that gives them
-    better ones, if one does."""
 
     @property
     def ciphered(self) -> bool:
         """Whether that loss says that the characters have the wrong numbers: above ln V."""
-        return self.loss_nats is not None and self.loss_nats > math.log(
-            self.checkpoint.vocabulary.size
-        )
-
-
-class Options(NamedTuple):
-    """What a user says where a file does not."""
-
-    forget_bias: float | None
-    functions: Functions
-
-
-class Found(NamedTuple):
-    """A network, and the files that it was read from."""
-
-    tool: str
-    foreign: Foreign
-    files: list[Path]
-
-
-Reader = Callable[[Path, Options], Found]
+        return (self.loss_nats or 0) > math.log(self.checkpoint.vocabulary.size)
 
 
 @checks_names
@@ -120,18 +115,17 @@ def import_model(
         OSError: A file cannot be read or written.
     """
     source, root = Path(path), Path(checkpoints)
-    check_choice(tool=(tool, TOOLS), order=(order, ORDERS))
+    for setting, value, choices in (("tool", tool, TOOLS), ("order", order, tuple(ORDERS))):
+        if value is not None and value not in choices:
+            raise ConfigError(f"must be one of {', '.join(choices)}", {setting: value})
     place = free_place(run_name([source.resolve()]) if name is None else name, root)
-    options = Options(forget_bias, Functions(activation, recurrent_activation))
+    options = Options(forget_bias, activation, recurrent_activation)
     with explained(source):
-        found = READERS[tool or recognise(source)](source, options)
-        foreign = found.foreign
-        symbols, text = foreign.symbols, None
+        foreign = READERS[tool or recognise(source)](source, options)
+    symbols, text, order = foreign.symbols, None, order or foreign.order
     if vocabulary is not None:
         with explained(Path(vocabulary)):
-            symbols, text = read_vocabulary(
-                Path(vocabulary), foreign.size, order or foreign.order, foreign.spare
-            )
+            symbols, text = read_vocabulary(Path(vocabulary), foreign.size, order, foreign.spare)
     if symbols is None:
         raise ConfigError(
             f"needed, since the file does not tell which its {foreign.size} characters are",
@@ -140,22 +134,11 @@ def import_model(
             way_out="give the tool's own file of them, or the text that it learnt",
         )
     with explained(source):
-        origin = origin_of(found, symbols)
+        origin = origin_of(foreign, symbols, source)
         checkpoint = to_checkpoint(foreign, symbols, origin)
-        loss = None if text is None else loss_of(checkpoint, text[:SCORED])
+        loss = None if text is None else loss_of(checkpoint, text)
     write_run(place, checkpoint, root)
-    done = Imported(place, origin, checkpoint, loss)
-    if vocabulary is None or not done.ciphered:
-        return done
-    return done._replace(better_order=better_order(done, foreign, Path(vocabulary)))
-
-
-def check_choice(**given: tuple[str | None, object]) -> None:
-    """ConfigError where a setting has a value that is none of its choices."""
-    for setting, (value, choices) in given.items():
-        names = list(choices)  # type: ignore[call-overload]
-        if value is not None and value not in names:
-            raise ConfigError(f"must be one of {', '.join(names)}", {setting: value})
+    return Imported(place, origin, checkpoint, loss)
 
 
 @contextmanager
@@ -175,26 +158,17 @@ def explained(path: Path) -> Iterator[None]:
 
 def recognise(path: Path) -> str:
     """The tool that made a file or folder, by what is in it; UnreadableError where none did."""
-    if path.is_dir() or (not path.exists() and tf_checkpoint.checkpoint_in(path)):
-        return tool_of_folder(path)
-    with path.open("rb") as file:
-        head = file.read(512)
-    refuse_strangers(head)
-    if head.startswith(HDF5):
-        return "keras"
+    head = head_of(path)
     if head.startswith(ZIP):
         with zipfile.ZipFile(path) as archive:
             return "keras" if "config.json" in archive.namelist() else "pytorch"
-    if is_legacy(head):
+    if head.startswith(HDF5):
+        return "keras"
+    if pytorch.is_legacy(head):
         return "pytorch"
     if head[:4] in (b"\3\0\0\0", b"\4\0\0\0"):
         return "torch-rnn"
-    return tool_of_folder(path)
-
-
-def tool_of_folder(path: Path) -> str:
-    """The tool that made a folder, or a file of one."""
-    if manifest.manifest_in(path):
+    if variables.is_manifest(path):
         return "ml5"
     if tf_checkpoint.checkpoint_in(path):
         return "char-rnn-tensorflow"
@@ -205,115 +179,57 @@ def tool_of_folder(path: Path) -> str:
     )
 
 
-def refuse_strangers(head: bytes) -> None:
-    """Raise UnreadableError for what people have in place of a model."""
-    text = head.lstrip()[:40].lower()
-    if head.startswith(b"version https://git-lfs"):
-        raise UnreadableError("a pointer of Git LFS, not the file itself", "fetch it: git lfs pull")
-    if text.startswith((b"<!doctype html", b"<html")):
-        raise UnreadableError("a web page, not a model", "download the file itself, as raw")
-    if head[:1].isdigit() and head[1:2] in b"\r\n" and head[1:2]:
-        raise UnreadableError(
-            "a file of Torch 7 in its ASCII form",
-            "save it in the binary form, in Torch: torch.save(path, torch.load(path, 'ascii'))",
-        )
-    if head[257:262] == TAR:
-        raise UnreadableError(
-            "a tar archive, which the first versions of PyTorch wrote, or something packed",
-            "unpack it, or save the state_dict with a newer PyTorch",
-        )
+def head_of(path: Path) -> bytes:
+    """How a file begins, or b"" of a folder or prefix; UnreadableError for what is no model."""
+    if path.is_dir() or (not path.exists() and tf_checkpoint.checkpoint_in(path)):
+        return b""
+    with path.open("rb") as file:
+        head = file.read(512)
+    for pattern, why, way_out in STRANGERS:
+        if re.match(pattern, head, re.IGNORECASE | re.DOTALL):
+            raise UnreadableError(why, way_out)
+    return head
 
 
-def from_lua(path: Path, options: Options) -> Found:
-    """torch-rnn and char-rnn."""
-    tool, foreign = read_lua(path)
-    return Found(tool, foreign, [path])
+def from_keras(path: Path, options: Options) -> Foreign:
+    """The network in a file of Keras, or in its checkpoint of TensorFlow 2."""
+    if not path.is_file() or tf_checkpoint.is_table(path):
+        return tf_checkpoint.read_checkpoint(path, options)
+    from charrnn.importing.keras_files import read_file
+
+    return read_file(path, options)
 
 
-def from_tensorflow(path: Path, options: Options) -> Found:
-    """char-rnn-tensorflow, and Keras's networks in TensorFlow 2's checkpoints."""
-    prefix = tf_checkpoint.checkpoint_in(path)
-    if prefix is None:
-        raise UnreadableError("no checkpoint of TensorFlow", "name its folder, or its .index file")
-    tensors, foreign = tf_checkpoint.read_checkpoint(prefix, options.forget_bias)
-    if foreign is None:
-        from charrnn.importing.keras_files import read_variables
-
-        found = Found("keras", read_variables(tensors, options.functions), [])
-    else:
-        found = Found("char-rnn-tensorflow", foreign, [])
-    return found._replace(files=tf_checkpoint.files_of(prefix))
-
-
-def from_manifest(path: Path, options: Options) -> Found:
-    """ml5."""
-    file = manifest.manifest_in(path)
-    if file is None:
-        raise UnreadableError("no manifest.json of ml5", "name the folder that has it")
-    return Found("ml5", manifest.read_model(file, options.forget_bias), manifest.files_of(file))
-
-
-def from_pytorch(path: Path, options: Options) -> Found:
-    """PyTorch."""
-    foreign = read_pytorch(path)
-    if foreign.cell == "rnn" and options.functions.activation:
-        foreign.activation = options.functions.activation
-        foreign.assumed[0] = options.functions.activation
-    return Found("pytorch", foreign, [path])
-
-
-def from_keras(path: Path, options: Options) -> Found:
-    """Keras."""
-    from charrnn.importing.keras_files import read_archive, read_hdf5
-
-    if path.is_dir() or not path.is_file() or tf_checkpoint.is_table(path):
-        return from_tensorflow(path, options)
-    read = read_archive if zipfile.is_zipfile(path) else read_hdf5
-    return Found("keras", read(path, options.functions), [path])
-
-
-READERS: dict[str, Reader] = {
-    "torch-rnn": from_lua,
-    "char-rnn": from_lua,
-    "char-rnn-tensorflow": from_tensorflow,
-    "ml5": from_manifest,
-    "pytorch": from_pytorch,
+READERS: dict[str, Callable[[Path, Options], Foreign]] = {
+    "torch-rnn": lua.read_checkpoint,
+    "char-rnn": lua.read_checkpoint,
+    "char-rnn-tensorflow": tf_checkpoint.read_checkpoint,
+    "ml5": variables.read_folder,
+    "pytorch": pytorch.read_checkpoint,
     "keras": from_keras,
 }
 TOOLS = tuple(READERS)
 """The tools whose models are read."""
 
 
-def origin_of(found: Found, symbols: Symbols) -> Origin:
+def origin_of(foreign: Foreign, symbols: Symbols, source: Path) -> Origin:
     """What the run's checkpoints tell of where it came from."""
-    digest = hashlib.sha256()
-    for each in found.files:
+    digest, files = hashlib.sha256(), foreign.files or [source]
+    for each in files:
         digest.update(each.read_bytes())
     units = "bytes" if symbols.byte_level else "Unicode characters"
-    assumed = (*found.foreign.assumed, units, f"numbered {symbols.source}")
-    return Origin(found.tool, found.files[0].name, digest.hexdigest(), assumed)
+    assumed = (*foreign.assumed, units, f"numbered {symbols.source}")
+    return Origin(foreign.tool, files[0].name, digest.hexdigest(), assumed)
 
 
 def loss_of(checkpoint: Checkpoint, text: str) -> float:
-    """The mean loss of a text's characters after the first one, in nats."""
+    """The mean loss of the characters after the first one, at the beginning of a text, in nats."""
     network = InstantNetwork(checkpoint.config.model, checkpoint.weights)
-    ids = checkpoint.vocabulary.encode(text)
     losses = [
         -log_softmax(network.read(np.array([[read]])).astype(np.float64))[0, follows]
-        for read, follows in pairwise(ids)
+        for read, follows in pairwise(checkpoint.vocabulary.encode(text[:SCORED]))
     ]
     return float(np.mean(losses)) if losses else 0.0
-
-
-def better_order(done: Imported, foreign: Foreign, vocabulary: Path) -> str | None:
-    """The order with which a text is the likeliest; None where none is better than chance."""
-    losses = {}
-    for order in ORDERS:
-        symbols, text = read_vocabulary(vocabulary, foreign.size, order, foreign.spare)
-        checkpoint = to_checkpoint(foreign, symbols, done.origin)
-        losses[order] = loss_of(checkpoint, (text or "")[:SCORED])
-    best = min(losses, key=losses.__getitem__)
-    return best if losses[best] < math.log(done.checkpoint.vocabulary.size) else None
 
 
 def write_run(place: Run, checkpoint: Checkpoint, root: Path) -> None:

@@ -1,36 +1,39 @@
 """A network of Keras, from its layers and their arrays, whatever file they came from."""
 
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from charrnn.importing.foreign import Foreign, UnreadableError, recurrent_layer
-from charrnn.plain import quoted
+from charrnn.importing.foreign import Foreign, Options, UnreadableError, recurrent_layer, scaled
+from charrnn.plain import quoted, table
 from charrnn.types import Tensors
 
-SILENT: tuple[str, ...] = (
-    "InputLayer",
-    "Dropout",
-    "SpatialDropout1D",
-    "GaussianNoise",
-    "GaussianDropout",
-)
-SILENT += ("AlphaDropout", "Masking", "Softmax")
+SILENT = "InputLayer Dropout SpatialDropout1D GaussianNoise GaussianDropout AlphaDropout Masking"
 """Layers that do nothing when the network writes."""
 CELLS = {"LSTM": "lstm", "CuDNNLSTM": "lstm", "GRU": "gru", "CuDNNGRU": "gru", "SimpleRNN": "rnn"}
+DENSE = ("Dense", "TimeDistributedDense")
 GATES = {"lstm": "ifgo", "gru": "zrg", "rnn": "h"}
 """Keras's order: i, f, c, o and z, r, h."""
-BIDIRECTIONAL = "it reads what follows, too", "charrnn's networks read in one direction"
-NO_PLACE = {
-    "Bidirectional": BIDIRECTIONAL,
-    "AttentionWeightedAverage": ("textgenrnn looks back over 40 characters by attention", ""),
-    "BatchNormalization": ("batch normalisation has no place in charrnn's networks", ""),
+FUNCTIONS = {
+    "lstm": (("tanh",), ("sigmoid", "hard_sigmoid")),
+    "gru": (("tanh",), ("sigmoid",)),
+    "gru_classic": (("tanh", "relu"), ("sigmoid", "hard_sigmoid")),
+    "rnn": (("tanh", "relu"), (None,)),
 }
-"""Why some layers cannot be read, and what to do."""
+"""Those that our cells have for their values, and for their gates."""
+NO_PLACE = {
+    "Bidirectional": "it reads what follows, too",
+    "AttentionWeightedAverage": "textgenrnn looks back over 40 characters by attention",
+    "BatchNormalization": "batch normalisation has no place in charrnn's networks",
+}
+"""Why some layers cannot be read."""
 STEEPER = 1.2
 """hard_sigmoid was clip(0.2 x + 0.5) until Keras 3; clip(x / 6 + 0.5) of 1.2 x is the same."""
+RECURRENT_ARRAYS = ("kernel", "recurrent_kernel", "bias")
 
 
 @dataclass(frozen=True)
@@ -44,56 +47,63 @@ class Layer:
     Keras 1 without the layer's (`W_i`, `U_i`, `b_i`, …)."""
     name: str = ""
 
+    def array(self, *names: str) -> np.ndarray:
+        """The array under one of its names."""
+        for name in names:
+            if name in self.arrays:
+                return self.arrays[name]
+        raise ValueError(f"its layer {quoted(self.name)} lacks its {names[0]}")
 
-@dataclass(frozen=True)
-class Functions:
-    """What the file or the user says of the activations where a layer's settings do not."""
-
-    activation: str | None = None
-    recurrent_activation: str | None = None
-    default: str | None = None
-    """The gates' function that this version of Keras has where nothing else is said; None where the
-    version is not known."""
-    steep: bool = False
-    """Whether hard_sigmoid has the slope 1/6, as since Keras 3."""
+    @property
+    def bias(self) -> np.ndarray:
+        """Its bias, or zeros."""
+        columns = self.array("kernel", "W").shape[-1]
+        return self.arrays.get("bias", self.arrays.get("b", np.zeros(columns, np.float32)))
 
 
-def network(layers: Sequence[Layer], functions: Functions) -> Foreign:
+def default_gate(version: str) -> tuple[str | None, float, str]:
+    """What gates compute in a version of Keras, None for an unknown one, if nothing else is said.
+
+    And by how much the weights of a hard_sigmoid are multiplied, and its slope in words.
+    """
+    numbers = [int(each) for each in re.findall(r"\d{1,9}", version)[:2]]
+    plain = numbers >= [2, 3] or version.startswith("2.2.4-tf")
+    function = "sigmoid" if plain else "hard_sigmoid" if numbers else None
+    return function, *((1.0, "1/6") if numbers >= [3] else (STEEPER, "0.2"))
+
+
+def network(layers: Sequence[Layer], options: Options, version: str) -> Foreign:
     """The network of some layers, one after the other; ValueError where it is not one of ours."""
-    own = [each for each in map(unwrapped, layers) if each.kind not in SILENT]
+    own = [each for each in map(unwrapped, layers) if each.kind not in SILENT.split()]
+    if not re.fullmatch("E?R*D*S*", "".join(map(letters_of, own))):
+        raise UnreadableError(
+            "its layers are in an order that charrnn's networks do not have",
+            "charrnn has an embedding or one-hot inputs, recurrent layers and a dense one",
+        )
     recurrent = [each for each in own if each.kind in CELLS]
-    dense = [each for each in own if each.kind in ("Dense", "TimeDistributedDense")]
-    embedding = [each for each in own if each.kind == "Embedding"]
-    check_order(own)
-    kinds = {CELLS[each.kind] for each in recurrent}
-    if len(kinds) != 1 or len(dense) != 1:
+    dense = [each for each in own if each.kind in DENSE]
+    if len({CELLS[each.kind] for each in recurrent}) != 1 or len(dense) != 1:
         raise UnreadableError(
             f"it has {len(recurrent)} recurrent and {len(dense)} dense layers, where charrnn has"
             " recurrent layers of one kind and one dense layer"
         )
-    kernel = array(dense[0], "kernel", "W")
-    bias = dense[0].arrays.get("bias", dense[0].arrays.get("b", np.zeros(kernel.shape[-1])))
-    embeddings = array(embedding[0], "embeddings", "W") if embedding else None
-    made = [recurrent_weights(each, functions) for each in recurrent]
-    cells = {(each.cell, each.activation, each.recurrent_activation) for each in made}
-    if len(cells) != 1:
+    kernel = dense[0].array("kernel", "W")
+    embeddings = next((e.array("embeddings", "W") for e in own if e.kind == "Embedding"), None)
+    made = [recurrent_weights(each, options, version) for each in recurrent]
+    if len({cell for cell, _, _ in made}) != 1:
         raise UnreadableError("its recurrent layers have different functions")
-    weights, assumed = [each.weights for each in made], made[0].assumed
+    (cell, function, gate), _, assumed = made[0]
+    weights = [each for _, each, _ in made]
+    assumed.append("the state is carried on, beyond the windows of training")
     if embeddings is None:
         weights[0], told = inputs_of_characters(weights[0], kernel.shape[-1])
-        assumed = [*assumed, told]
-    ((cell, activation, recurrent_activation),) = cells
-    return Foreign(
-        cell,
-        weights,
-        kernel,
-        bias,
-        embeddings,
-        assumed=[*assumed, "the state is carried on, beyond the windows of training"],
-        activation=activation,
-        recurrent_activation=recurrent_activation,
-        spare=True,
+        assumed.append(told)
+    functions = (
+        function if cell in ("gru_classic", "rnn") else None,
+        gate if cell != "gru" else None,
     )
+    found = Foreign("keras", cell, weights, kernel, dense[0].bias, embeddings, None, assumed)
+    return replace(found, functions=functions, spare=True)
 
 
 def unwrapped(layer: Layer) -> Layer:
@@ -101,127 +111,75 @@ def unwrapped(layer: Layer) -> Layer:
     inner = layer.config.get("layer")
     if layer.kind != "TimeDistributed" or not isinstance(inner, Mapping):
         return layer
-    kind, config = inner.get("class_name"), inner.get("config")
-    if not isinstance(kind, str) or not isinstance(config, Mapping):
-        raise ValueError("its TimeDistributed has no layer")
-    return replace(layer, kind=kind, config=config)
+    config = table(inner.get("config"), "its TimeDistributed's layer")
+    return replace(layer, kind=str(inner.get("class_name")), config=config)
 
 
-def check_order(layers: Sequence[Layer]) -> None:
-    """Raise UnreadableError unless the layers are embedding, recurrent ones, dense, softmax."""
-    order = "".join(letter_of(each) for each in layers)
-    stripped = order.lstrip("E").lstrip("R").lstrip("D").lstrip("S")
-    if stripped or order.count("E") > 1:
-        raise UnreadableError(
-            "its layers are in an order that charrnn's networks do not have",
-            "charrnn has an embedding or one-hot inputs, recurrent layers and a dense one",
-        )
-
-
-def letter_of(layer: Layer) -> str:
-    """Which part of the network a layer is."""
-    if layer.kind == "Activation":
-        return "" if layer.config.get("activation") == "linear" else softmax_alone(layer)
+def letters_of(layer: Layer) -> str:
+    """Which parts of the network a layer is."""
     if layer.kind in CELLS:
         if layer.config.get("go_backwards"):
             raise UnreadableError("its network reads from the end, by go_backwards")
         return "R"
-    if layer.kind in ("Dense", "TimeDistributedDense"):
-        function = layer.config.get("activation", "linear")
-        return "D" if function == "linear" else "D" + softmax_alone(layer)
+    if layer.kind in ("Activation", "Softmax", *DENSE):
+        letter = "D" if layer.kind in DENSE else ""
+        default = "softmax" if layer.kind == "Softmax" else "linear"
+        function = layer.config.get("activation", default)
+        if function not in ("linear", "softmax"):
+            raise UnreadableError(f"it has a layer with the activation {quoted(str(function))}")
+        return letter + ("S" if function == "softmax" else "")
     if layer.kind == "Embedding":
         return "E"
-    why, way_out = NO_PLACE.get(layer.kind, ("charrnn's networks do not have that", ""))
-    raise UnreadableError(f"it has a layer {quoted(layer.kind)}: {why}", way_out)
+    why = NO_PLACE.get(layer.kind, "charrnn's networks do not have that")
+    raise UnreadableError(f"it has a layer {quoted(layer.kind)}: {why}")
 
 
-def softmax_alone(layer: Layer) -> str:
-    """The letter of a softmax; UnreadableError for another function."""
-    if layer.config.get("activation") != "softmax":
-        function = quoted(str(layer.config.get("activation")))
-        raise UnreadableError(f"it has a layer with the activation {function}")
-    return "S"
-
-
-@dataclass(frozen=True)
-class Made:
-    """A recurrent layer in our layout."""
-
-    cell: str
-    activation: str | None
-    recurrent_activation: str | None
-    weights: Tensors
-    assumed: list[str]
-
-
-def recurrent_weights(layer: Layer, functions: Functions) -> Made:
-    """A recurrent layer's weights, with the functions that it computes."""
-    cell, config = CELLS[layer.kind], layer.config
-    kernel, recurrent, bias = joined(layer, GATES[cell])
-    assumed = ["gates in the order " + {"lstm": "i, f, c, o", "gru": "z, r, h"}.get(cell, "")]
-    if layer.kind.startswith("CuDNN") or (cell == "lstm" and bias.size == 2 * kernel.shape[-1]):
-        kernel, recurrent, bias = from_cudnn(kernel, recurrent, bias, cell)
-        assumed.append("kernels in cuDNN's layout, the halves of the bias summed")
-    gate = config.get("recurrent_activation", config.get("inner_activation", functions.default))
-    gate = functions.recurrent_activation or ("sigmoid" if layer.kind.startswith("CuDNN") else gate)
+def recurrent_weights(
+    layer: Layer, options: Options, version: str
+) -> tuple[tuple[str, str, str | None], Tensors, list[str]]:
+    """A recurrent layer's cell with its two functions, its weights, and what is assumed."""
+    own, config = CELLS[layer.kind], layer.config
+    kernel, recurrent, bias = side_by_side(layer, GATES[own])
+    in_cudnn = layer.kind.startswith("CuDNN")
+    orders = {"lstm": ["gates in the order i, f, c, o"], "gru": ["gates in the order z, r, h"]}
+    assumed = orders.get(own, [])
+    if in_cudnn or (own == "lstm" and bias.size == 2 * kernel.shape[-1]):
+        kernel, recurrent, bias = from_cudnn(kernel, recurrent, bias, own)
+        halves = ", the halves of the bias summed" if own == "lstm" else ""
+        assumed.append(f"kernels in cuDNN's layout{halves}")
+    cell = "gru_classic" if own == "gru" and bias.ndim == 1 else own
+    default, factor, slope = default_gate(version)
+    gate = config.get("recurrent_activation", config.get("inner_activation", default))
+    gate = options.recurrent_activation or ("sigmoid" if in_cudnn else gate)
+    gate = None if cell == "rnn" else gate
     if gate is None and cell != "rnn":
         raise UnreadableError(
             "it tells neither the gates' function nor the version of Keras",
             "give `recurrent_activation`: hard_sigmoid was Keras's own before 2.3, then sigmoid",
         )
-    function = functions.activation or config.get("activation", "tanh")
-    cell = "gru_classic" if cell == "gru" and bias.ndim == 1 else cell
-    choices = {"lstm": ("tanh",), "gru": ("tanh",), "gru_classic": ("tanh", "relu")}
-    choices["rnn"] = ("tanh", "relu")
-    gate_choices = ("sigmoid",) if cell == "gru" else ("sigmoid", "hard_sigmoid")
-    if function not in choices[cell] or (cell != "rnn" and gate not in gate_choices):
+    function = options.activation or config.get("activation", "tanh")
+    if function not in FUNCTIONS[cell][0] or gate not in FUNCTIONS[cell][1]:
         raise UnreadableError(
             f"its {layer.kind} has the functions {quoted(str(function))} and {quoted(str(gate))},"
             f" which charrnn's {cell} does not have"
         )
-    made = recurrent_layer(kernel, recurrent, bias, GATES[CELLS[layer.kind]])
-    if cell == "rnn":
-        return Made(cell, function, None, made, [function])
-    assumed.append(f"gates by {gate}" + ("" if gate == "sigmoid" else slope_of(functions)))
-    if gate == "hard_sigmoid" and not functions.steep:
-        made = scaled(made, 4 if cell == "lstm" else 3)
-    if cell == "gru_classic":
-        return Made(cell, function, gate, made, [*assumed, "reset before the product"])
-    return Made(cell, None, gate if cell == "lstm" else None, made, assumed)
+    made = recurrent_layer(kernel, recurrent, bias, GATES[own])
+    told = f"gates by {gate}" if gate else str(function)
+    if gate == "hard_sigmoid":
+        made = scaled(made, [1 if letter == "g" else factor for letter in GATES[own]])
+        told += f" of slope {slope}"
+    assumed.append(told)
+    assumed += ["reset before the product"] if cell == "gru_classic" else []
+    return (cell, function, gate), made, assumed
 
 
-def slope_of(functions: Functions) -> str:
-    """The slope of a hard_sigmoid, in words."""
-    return " of slope 1/6" if functions.steep else " of slope 0.2"
-
-
-def scaled(layer: Tensors, gates: int) -> Tensors:
-    """The layer with all gates, but not the new values g, times 1.2."""
-    factors = np.full((gates, 1), STEEPER, np.float32)
-    factors[2] = 1
-    return {
-        name: (each.reshape(-1, gates, each.shape[-1] // gates) * factors).reshape(each.shape)
-        for name, each in layer.items()
-    }
-
-
-def joined(layer: Layer, gates: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def side_by_side(layer: Layer, gates: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """W [D, G], U [U, G] and b of a layer, in the order of Keras 2."""
-    arrays, letters = layer.arrays, gates.replace("g", "c" if "f" in gates else "h")
-    if f"W_{letters[0]}" in arrays:  # Keras 1 lists i, c, f, o: the names tell
-        parts = [[array(layer, f"{kind}_{gate}") for gate in letters] for kind in "WUb"]
+    letters = gates.replace("g", "c" if "f" in gates else "h")
+    if f"W_{letters[0]}" in layer.arrays:  # Keras 1 lists i, c, f, o: the names tell
+        parts = [[layer.array(f"{kind}_{gate}") for gate in letters] for kind in "WUb"]
         return tuple(np.concatenate(each, -1) for each in parts)  # type: ignore[return-value]
-    kernel, recurrent = array(layer, "kernel", "W"), array(layer, "recurrent_kernel", "U")
-    bias = arrays.get("bias", arrays.get("b", np.zeros(kernel.shape[-1], np.float32)))
-    return kernel, recurrent, bias
-
-
-def array(layer: Layer, *names: str) -> np.ndarray:
-    """A layer's array under one of its names."""
-    for name in names:
-        if name in layer.arrays:
-            return layer.arrays[name]
-    raise ValueError(f"its layer {quoted(layer.name)} lacks its {names[0]}")
+    return layer.array("kernel", "W"), layer.array("recurrent_kernel", "U"), layer.bias
 
 
 def from_cudnn(
@@ -252,20 +210,38 @@ def inputs_of_characters(layer: Tensors, size: int) -> tuple[Tensors, str]:
     )
 
 
+def of_arrays(groups: Mapping[str, Tensors]) -> list[Layer]:
+    """The layers whose classes nothing tells, by their arrays, in the order of a network."""
+    numbers = {name: [int(each) for each in re.findall(r"\d{1,9}", name)] for name in groups}
+    layers = [guessed(name, groups[name]) for name in sorted(groups, key=lambda x: (numbers[x], x))]
+    return sorted(layers, key=lambda each: (each.kind != "Embedding") + (each.kind == "Dense"))
+
+
+def of_attributes(variables: Tensors, options: Options) -> Foreign:
+    """The network of a checkpoint of TensorFlow 2, whose variables have the names of attributes."""
+    groups: dict[str, Tensors] = {}
+    for name, each in variables.items():
+        where, _, own = name.rpartition("/")
+        if own in ("embeddings", *RECURRENT_ARRAYS):
+            groups.setdefault(where.removesuffix("/cell"), {})[own] = each
+    return network(of_arrays(groups), options, "2.4")
+
+
 def guessed(name: str, arrays: Tensors) -> Layer:
     """A layer whose class nothing tells, by its arrays; UnreadableError where they are of none."""
+    if "/forward_layer" in name:
+        raise UnreadableError("it is bidirectional: it reads what follows, too")
     names = set(arrays)
     recurrent = next((n for n in ("recurrent_kernel", "U", "U_i", "U_z") if n in names), None)
     if recurrent is not None and arrays[recurrent].ndim == 2:
         units, columns = arrays[recurrent].shape
         gates = {"U_i": 4, "U_z": 3}.get(recurrent, columns // max(units, 1))
         kind = {4: "LSTM", 3: "GRU", 1: "SimpleRNN"}.get(gates)
-        bias = arrays.get("bias")
-        if kind == "GRU" and bias is not None and bias.shape == (6 * units,):
+        if kind == "GRU" and "bias" in names and arrays["bias"].shape == (6 * units,):
             kind = "CuDNNGRU"
         if kind:
             return Layer(kind, {}, arrays, name)
-    if names == {"embeddings"} or (names == {"W"} and arrays["W"].ndim == 2):
+    if names in ({"embeddings"}, {"W"}):
         return Layer("Embedding", {}, arrays, name)
     if names in ({"kernel", "bias"}, {"kernel"}, {"W", "b"}):
         return Layer("Dense", {}, arrays, name)
@@ -275,50 +251,22 @@ def guessed(name: str, arrays: Tensors) -> Layer:
     )
 
 
-def has_layers(config: object) -> bool:
-    """Whether a configuration tells the layers of a network."""
+def layers_in(config: object) -> Iterator[Layer]:
+    """Each layer in a model's configuration, without arrays; none where it tells no layers."""
     inner = config.get("config") if isinstance(config, Mapping) else None
-    return isinstance(inner, list) or (isinstance(inner, Mapping) and "layers" in inner)
-
-
-def layers_in(config: object) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Class, name and settings of each layer in a model's configuration, which must be a chain."""
-    if not isinstance(config, Mapping):
-        raise ValueError("its configuration has no layers")
-    inner = config.get("config")
     entries = inner.get("layers") if isinstance(inner, Mapping) else inner
     if not isinstance(entries, list):
-        raise ValueError("its configuration has no layers")
-    before: str | None = None
-    for entry in entries:
-        kind, settings = entry.get("class_name"), entry.get("config")
-        if not isinstance(kind, str) or not isinstance(settings, Mapping):
-            raise ValueError("its configuration has a layer without a class")
-        name = str(settings.get("name", entry.get("name", "")))
-        read = set(texts_in(entry.get("inbound_nodes"))) & {str(n) for n in names_of(entries)}
-        if read - {before}:
+        return
+    told = [(each.get("class_name"), each.get("config"), each) for each in entries]
+    if not all(isinstance(kind, str) and isinstance(own, Mapping) for kind, own, _ in told):
+        raise ValueError("its configuration has a layer without a class")
+    names = [str(own.get("name", entry.get("name", ""))) for _, own, entry in told]
+    for place, (kind, own, entry) in enumerate(told):
+        texts = re.findall('"([^"]*)"', json.dumps(entry.get("inbound_nodes"), ensure_ascii=False))
+        read = set(texts) & set(names)
+        if read - set(names[max(place - 1, 0) : place]):
             raise UnreadableError(
                 "its layers are not one after the other",
                 "charrnn has networks whose layers are a chain",
             )
-        yield kind, name, settings
-        before = name
-
-
-def names_of(entries: list[Any]) -> Iterator[str]:
-    """The names of a configuration's layers."""
-    for entry in entries:
-        yield str(entry["config"].get("name", entry.get("name", "")))
-
-
-def texts_in(nested: object) -> Iterator[str]:
-    """Every text in lists and objects."""
-    waiting = [nested]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, str):
-            yield each
-        elif isinstance(each, Mapping):
-            waiting += each.values()
-        elif isinstance(each, list):
-            waiting += each
+        yield Layer(kind, own, {}, names[place])

@@ -10,16 +10,18 @@ equations of its output h:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from charrnn.importing.foreign import UnreadableError, negated, recurrent_layer
-from charrnn.importing.t7 import Object, Tensor, Value
+from charrnn.importing.foreign import UnreadableError, recurrent_layer, scaled
+from charrnn.importing.storages import Storage
+from charrnn.importing.t7 import Object, Value
 from charrnn.plain import quoted
 from charrnn.types import Tensors
 
 FUNCTIONS = {"nn.Sigmoid": "sigmoid", "nn.Tanh": "tanh", "nn.ReLU": "relu"}
+COMBINED = {"nn.CAddTable": "plus", "nn.CMulTable": "times"}
 SILENT = ("nn.Identity", "nn.Dropout", "nn.LogSoftMax", "nn.SoftMax", "OneHot", "nn.Copy")
 """Modules behind which the expression stays what it is."""
 MOST_LAYERS = 64
@@ -28,160 +30,155 @@ MOST_INPUTS, MOST_NODES = 1 + 2 * MOST_LAYERS, 64 * MOST_LAYERS
 
 
 @dataclass(eq=False, frozen=True)
-class Input:
-    """One of the graph's inputs: the character, or a part of the state."""
-
-    number: int
-
-
-@dataclass(eq=False, frozen=True)
-class Affine:
-    """A sum of matrix products: W x + … + b."""
-
-    terms: tuple[tuple["Expression", np.ndarray], ...]
-    """What is multiplied, and with which W [G, D]."""
-    bias: np.ndarray
-    """[G]"""
-
-    def rows(self, begin: int, count: int) -> "Affine":
-        """Some of the rows alone."""
-        if not 0 <= begin <= begin + count <= len(self.bias):
-            raise ValueError("its network takes rows that are not there")
-        chosen = slice(begin, begin + count)
-        return Affine(tuple((x, w[chosen]) for x, w in self.terms), self.bias[chosen])
-
-
-@dataclass(eq=False, frozen=True)
-class Applied:
-    """A function of something, or the sum or product of several things."""
+class Expression:
+    """One of the graph's inputs, a function, sum or product of others, or W x + … + b."""
 
     name: str
-    arguments: tuple["Expression", ...]
+    """input, affine, plus, times, minus (-x), rest (1 - x), or a function's name."""
+    read: tuple["Expression", ...] = ()
+    matrices: tuple[np.ndarray, ...] = ()
+    """Of an affine one: W [G, D] for each x that it reads."""
+    bias: np.ndarray | None = None
+    """[G]"""
 
-
-Expression = Input | Affine | Applied
-
-
-@dataclass
-class Graph:
-    """What was found in a graph."""
-
-    cell: str
-    layers: list[Tensors]
-    decoder: Affine | None
-    """The logits; None where the output layer stands elsewhere."""
-    linears: list[Object]
-    """The modules whose weights were read."""
-    assumed: list[str]
-    activation: str | None = None
-
-
-@dataclass
-class Reading:
-    """The expressions of the nodes that have been followed, by the identity of their data."""
-
-    known: dict[int, Expression | tuple[Expression, ...]]
-    linears: list[Object] = field(default_factory=list)
-
-    def follow_all(self, nodes: Sequence[Object]) -> None:
-        """Find the expressions of nodes in any order; ValueError where some wait for each other."""
-        waiting = [each for each in nodes if id(each) not in self.known]
-        if len(waiting) > MOST_NODES:
-            raise ValueError("its network has more nodes than that of 64 layers")
-        while waiting:
-            for each in waiting:
-                if all(id(other) in self.known for other in inputs_of(each)):
-                    self.follow(each)
-            left = [each for each in waiting if id(each) not in self.known]
-            if len(left) == len(waiting):
-                raise ValueError("its network has nodes that cannot be computed")
-            waiting = left
-
-    def follow(self, data: Object) -> None:
-        """Find the expression of a node, whose inputs have theirs."""
-        given = [self.known[id(each)] for each in inputs_of(data)]
-        module, select = data.get("module"), data.get("selectindex")
-        if isinstance(module, Object):
-            self.known[id(data)] = self.computed(module, given)
-        elif select is not None:
-            cut = given[0] if given else ()
-            place = int(select) - 1 if isinstance(select, float) else -1
-            if not isinstance(cut, tuple) or not 0 <= place < len(cut):
-                raise ValueError("its network selects what is not there")
-            self.known[id(data)] = cut[place]
-        else:
-            self.known[id(data)] = given[0] if len(given) == 1 else ()
-
-    def computed(
-        self, module: Object, given: Sequence[Expression | tuple[Expression, ...]]
-    ) -> Expression | tuple[Expression, ...]:
-        """What a module makes of its inputs."""
-        if module.kind in ("nn.CAddTable", "nn.CMulTable"):
-            return combined(module.kind, [each for each in given if not isinstance(each, tuple)])
-        x = (
-            given[0]
-            if len(given) == 1
-            else tuple(each for each in given if not isinstance(each, tuple))
+    def rows(self, begin: int, count: int) -> "Expression":
+        """Some of the rows alone, of an affine one or a function of one."""
+        if self.bias is None:
+            inner = tuple(each.rows(begin, count) for each in self.read if each.bias is not None)
+            if len(inner) != 1 or len(self.read) != 1:
+                raise UnreadableError("its network cuts what charrnn does not")
+            return Expression(self.name, inner)
+        chosen = slice(begin, begin + count)
+        if not 0 <= begin < begin + count <= len(self.bias):
+            raise ValueError("its network takes rows that are not there")
+        return Expression(
+            "affine", self.read, tuple(each[chosen] for each in self.matrices), self.bias[chosen]
         )
-        if module.kind in SILENT or (module.kind == "nn.SplitTable" and isinstance(x, tuple)):
-            return x
-        if isinstance(x, tuple):
-            raise UnreadableError(
-                f"its network has {quoted(module.kind)} where charrnn has nothing"
-            )
-        if module.kind in FUNCTIONS:
-            return Applied(FUNCTIONS[module.kind], (x,))
-        if module.kind == "nn.Linear":
-            return self.linear(module, x)
-        return rearranged(module, x)
-
-    def linear(self, module: Object, x: Expression) -> Affine:
-        """A matrix product; early versions of some layers have no bias."""
-        weight, bias = module.get("weight"), module.get("bias")
-        if not isinstance(weight, Tensor):
-            raise ValueError("its nn.Linear has no weight")
-        self.linears.append(module)
-        w = weight.array("nn.Linear.weight")
-        b = bias.array("nn.Linear.bias") if isinstance(bias, Tensor) else np.zeros(len(w))
-        if w.ndim != 2 or b.shape != w.shape[:1]:
-            raise ValueError("the weights of a layer do not fit together")
-        return Affine(((x, w),), b.astype(np.float32))
 
 
-def combined(kind: str, given: Sequence[Expression]) -> Expression:
-    """A sum or a product; a sum of matrix products is one of them."""
-    if kind == "nn.CMulTable":
-        return Applied("times", tuple(given))
-    if not all(isinstance(each, Affine) for each in given) or not given:
-        return Applied("plus", tuple(given))
-    sums = [each for each in given if isinstance(each, Affine)]
-    if len({each.bias.shape for each in sums}) > 1:
+Expressions = Sequence[Expression]
+Graph = tuple[str, list[Tensors], str]
+"""The cell, its layers' weights, and the function of the last one's values."""
+
+
+def read_graph(network: Object) -> tuple[Graph, tuple[np.ndarray, np.ndarray] | None]:
+    """The layers of an `nn.gModule`, and its output layer's [V, U] and [V], if it has one."""
+    start = network.object("innode").object("data")
+    inputs = [Expression("input") for _ in range(MOST_INPUTS)]
+    known: dict[int, Expressions] = {
+        id(each): [x] for each, x in zip(inputs_of(start), inputs, strict=False)
+    }
+    known[id(start)] = inputs
+    nodes = [each for each in network.object("forwardnodes").items() if isinstance(each, Object)]
+    follow([each.object("data") for each in nodes], known)
+    ends = inputs_of(network.object("outnode").object("data"))
+    outputs = [known.get(id(each), ()) for each in ends]
+    if not outputs or any(len(each) != 1 for each in outputs):
+        raise ValueError("its network has outputs that are not computed")
+    found = [each for (each,) in outputs]
+    decoder = found.pop() if found[-1].bias is not None else None
+    graph = layers_of(found, inputs)
+    if decoder is None or decoder.bias is None:
+        return graph, None
+    if decoder.read != (found[-1],):
+        raise ValueError("its output layer does not read the last recurrent layer alone")
+    return graph, (decoder.matrices[0], decoder.bias)
+
+
+def inputs_of(data: Object) -> list[Value]:
+    """The data of the nodes that a node reads, in their order."""
+    mapped = data.get("mapindex")
+    read = mapped.fields if isinstance(mapped, Object) else {}
+    if len(read) > MOST_INPUTS:
+        raise ValueError("its network has more inputs than that of 64 layers")
+    return list(mapped.items()) if isinstance(mapped, Object) else []
+
+
+def follow(nodes: Sequence[Object], known: dict[int, Expressions]) -> None:
+    """Find the expressions of nodes in any order; ValueError where some wait for each other."""
+    waiting = [each for each in nodes if id(each) not in known]
+    if len(waiting) > MOST_NODES:
+        raise ValueError("its network has more nodes than that of 64 layers")
+    while waiting:
+        before = len(waiting)
+        for data in waiting:
+            read = [known.get(id(each)) for each in inputs_of(data)]
+            if None not in read and id(data) not in known:
+                known[id(data)] = computed(data, [each for each in read if each is not None])
+        waiting = [each for each in waiting if id(each) not in known]
+        if len(waiting) == before:
+            raise ValueError("its network has nodes that cannot be computed")
+
+
+def computed(data: Object, read: Sequence[Expressions]) -> Expressions:
+    """The expressions of a node: one, or the parts that something was cut into."""
+    module, select = data.get("module"), data.get("selectindex")
+    if isinstance(module, Object):
+        return applied(module, [x for each in read for x in each])
+    if not isinstance(select, float):
+        return read[0] if len(read) == 1 else ()
+    if not read or not 1 <= select <= len(read[0]):
+        raise ValueError("its network selects what is not there")
+    return [read[0][int(select) - 1]]
+
+
+def applied(module: Object, read: Expressions) -> Expressions:
+    """What a module makes of what it reads."""
+    kind = module.kind
+    if kind in SILENT or (kind == "nn.SplitTable" and len(read) > 1):
+        return read
+    if kind in COMBINED:
+        return [combined(COMBINED[kind], read)]
+    if len(read) != 1:
+        raise UnreadableError(f"its network has {quoted(kind)} where charrnn has nothing")
+    (x,) = read
+    if kind in FUNCTIONS:
+        return [Expression(FUNCTIONS[kind], (x,))]
+    if kind == "nn.Linear":
+        return [linear(module, x)]
+    if kind in ("nn.Reshape", "nn.View"):
+        return split(module, x)
+    if kind == "nn.Narrow":
+        return [x.rows(int(number(module, "index")) - 1, int(number(module, "length")))]
+    if kind == "nn.MulConstant" and number(module, "constant_scalar") == -1:
+        return [Expression("minus", (x,))]
+    if kind == "nn.AddConstant" and number(module, "constant_scalar") == 1 and x.name == "minus":
+        return [Expression("rest", x.read)]
+    raise UnreadableError(f"its network has {quoted(kind)}, which charrnn does not have")
+
+
+def linear(module: Object, x: Expression) -> Expression:
+    """A matrix product; early versions of some layers have no bias."""
+    w = module.array("weight")
+    b = module.array("bias") if module.get("bias") is not None else np.zeros(len(w), np.float32)
+    if w.ndim != 2 or b.shape != w.shape[:1]:
+        raise ValueError("the weights of a layer do not fit together")
+    return Expression("affine", (x,), (w,), b)
+
+
+def split(module: Object, x: Expression) -> Expressions:
+    """A layer's gates, which lie in one array."""
+    size = module.get("size")
+    shape = size.data if isinstance(size, Storage) else np.zeros(0)
+    whole = 0 if x.bias is None else len(x.bias)
+    if len(shape) != 2 or not 0 < shape[0] <= whole or shape[0] * shape[1] != whole:
+        raise ValueError("its network cuts a layer into parts that do not fit")
+    count, units = map(int, shape)
+    return [x.rows(place * units, units) for place in range(count)]
+
+
+def combined(name: str, read: Expressions) -> Expression:
+    """A sum or a product; the sum of two matrix products is one expression."""
+    biases = [each.bias for each in read if each.bias is not None]
+    if name == "times" or not biases or len(biases) < len(read):
+        return Expression(name, tuple(read))
+    if len({each.shape for each in biases}) > 1:
         raise ValueError("its network adds layers of different sizes")
-    terms = tuple(term for each in sums for term in each.terms)
-    return Affine(terms, np.sum([each.bias for each in sums], axis=0))
-
-
-def rearranged(module: Object, x: Expression) -> Expression | tuple[Expression, ...]:
-    """Gates cut out of a wider array, and 1 - x, which is two modules."""
-    if module.kind in ("nn.Reshape", "nn.View") and isinstance(x, Affine):
-        shape = module.get("size")
-        count = int(shape[0]) if isinstance(shape, np.ndarray) and len(shape) == 2 else 0
-        units = len(x.bias) // count if count else 0
-        if not units or count * units != len(x.bias):
-            raise ValueError("its network cuts a layer into parts that do not fit")
-        return tuple(x.rows(place * units, units) for place in range(count))
-    if module.kind == "nn.Narrow":
-        begin, count = (int(number(module, name)) for name in ("index", "length"))
-        if isinstance(x, Affine):
-            return x.rows(begin - 1, count)
-        if isinstance(x, Applied) and isinstance(x.arguments[0], Affine):
-            return Applied(x.name, (x.arguments[0].rows(begin - 1, count),))
-    if module.kind == "nn.MulConstant" and number(module, "constant_scalar") == -1:
-        return Applied("minus", (x,))
-    negative = isinstance(x, Applied) and x.name == "minus"
-    if module.kind == "nn.AddConstant" and number(module, "constant_scalar") == 1 and negative:
-        return Applied("rest", x.arguments)  # type: ignore[union-attr]
-    raise UnreadableError(f"its network has {quoted(module.kind)}, which charrnn does not have")
+    terms = [(x, w) for each in read for x, w in zip(each.read, each.matrices, strict=True)]
+    if len(terms) > 2:
+        raise UnreadableError("its network adds more than an input and a state")
+    xs, matrices = zip(*terms, strict=True)
+    return Expression("affine", xs, matrices, np.sum(biases, axis=0))
 
 
 def number(module: Object, name: str) -> float:
@@ -192,182 +189,91 @@ def number(module: Object, name: str) -> float:
     return value
 
 
-def inputs_of(data: Object) -> list[Value]:
-    """The data of the nodes that a node reads, in their order."""
-    mapped = data.get("mapindex")
-    return list(mapped.items()) if isinstance(mapped, Object) else []
+class Unlike(Exception):
+    """An expression is not that of the layer that was looked for."""
 
 
-def read_graph(network: Object) -> Graph:
-    """The layers of an `nn.gModule`; ValueError where they are not what char-rnn built."""
-    start = network.object("innode").object("data")
-    fed = inputs_of(start)
-    reading = Reading({id(each): Input(place) for place, each in enumerate(fed)})
-    reading.known[id(start)] = tuple(map(Input, range(MOST_INPUTS)))
-    nodes = [each for each in network.object("forwardnodes").items() if isinstance(each, Object)]
-    reading.follow_all([each.object("data") for each in nodes])
-    outputs = [reading.known.get(id(each)) for each in inputs_of(out_of(network))]
-    found = [each for each in outputs if isinstance(each, (Affine, Applied))]
-    if len(found) < len(outputs) or not found:
-        raise ValueError("its network has outputs that are not computed")
-    decoder = found.pop() if isinstance(found[-1], Affine) else None
-    graph = layers_of(found)
-    if isinstance(decoder, Affine) and (
-        len(decoder.terms) != 1 or decoder.terms[0][0] is not found[-1]
-    ):
-        raise ValueError("its output layer does not read the last recurrent layer alone")
-    graph.decoder = decoder if isinstance(decoder, Affine) else None
-    graph.linears = reading.linears
-    return graph
-
-
-def out_of(network: Object) -> Object:
-    """The data of the node that collects the outputs."""
-    return network.object("outnode").object("data")
-
-
-def layers_of(outputs: Sequence[Affine | Applied]) -> Graph:
-    """The recurrent layers, from the parts of the new state."""
-    makers = {"lstm": lstm, "gru_classic": gru, "rnn": rnn}
-    for cell, make in makers.items():
-        wide = 2 if cell == "lstm" else 1
-        states, below, layers = list(outputs), None, []
+def layers_of(outputs: Expressions, inputs: Expressions) -> Graph:
+    """The recurrent layers, from the parts of the new state and of the old one."""
+    for cell, (wide, make) in MAKERS.items():
+        below, layers = inputs[0], []
         try:
-            while states:
-                *_, h = states[:wide]
-                if not isinstance(h, Applied) or len(states) < wide:
-                    raise Unlike
-                layers.append(make(h, below, states[0]))
-                below, states = h, states[wide:]
+            for place in range(0, len(outputs), wide):
+                new = outputs[place : place + wide]
+                layers.append(make(new, below, inputs[1 + place : 1 + place + wide]))
+                below = new[-1]
         except Unlike:
             continue
-        return Graph(cell, layers, None, [], *told(cell, outputs[-1]))
+        return cell, layers, outputs[-1].name
     raise UnreadableError(
         "its layers are not the LSTM, GRU or RNN of char-rnn",
         "charrnn cannot read a network that was changed",
     )
 
 
-def told(cell: str, last: Affine | Applied) -> tuple[list[str], str | None]:
-    """What is taken for granted of a cell, and its activation."""
-    if cell == "lstm":
-        return ["gates by what the graph computes", "forget bias as it is in the file"], None
-    if cell == "rnn":
-        name = last.name if isinstance(last, Applied) else ""
-        return [name], name
-    return ["gates by what the graph computes", "reset before the product"], None
-
-
-class Unlike(Exception):
-    """An expression is not that of the layer that was looked for."""
-
-
-def lstm(h: Applied, below: Applied | None, c: Expression) -> Tensors:
+def lstm(new: Expressions, below: Expression, before: Expressions) -> Tensors:
     """The weights of an LSTM's layer."""
-    output, squashed = parts(h, "times", "sigmoid", "tanh")
-    if squashed.arguments[0] is not c or not isinstance(c, Applied) or c.name != "plus":
+    if len(new) != 2:
         raise Unlike
-    forget, new = keeping(c)
-    i, g = parts(new, "times", "sigmoid", "tanh")
-    return joined([i, forget, output, g], "ifog", below)
-
-
-def keeping(c: Applied) -> tuple[Applied, Applied]:
-    """The forget gate, and the product of input gate and new values."""
-    if len(c.arguments) != 2:
+    c, h = new
+    o, squashed = operands(h, "times", "sigmoid", "tanh")
+    i, g = product_in(c, "sigmoid", "tanh")
+    f, kept = product_in(c, "sigmoid", "input")
+    if squashed.read != (c,) or kept is not before[0]:
         raise Unlike
-    for old, new in (c.arguments, c.arguments[::-1]):
-        if isinstance(old, Applied) and old.name == "times" and isinstance(new, Applied):
-            states = [each for each in old.arguments if isinstance(each, Input)]
-            gates = [each for each in old.arguments if isinstance(each, Applied)]
-            if len(states) == len(gates) == 1 and gates[0].name == "sigmoid":
-                return gates[0], new
-    raise Unlike
+    return weights_of([i, f, o, g], "ifog", below, [before[1]] * 4)
 
 
-def gru(h: Applied, below: Applied | None, _: Expression) -> Tensors:
+def gru(new: Expressions, below: Expression, before: Expressions) -> Tensors:
     """The weights of a GRU's layer, whose z weighs the new values: ours weighs the old ones."""
-    if h.name != "plus" or len(h.arguments) != 2:
+    z, g = product_in(new[0], "sigmoid", "tanh")
+    rest, kept = product_in(new[0], "rest", "input")
+    (inner,) = g.read
+    weighed = next((each for each in inner.read if each.name == "times"), inner)
+    r, state = operands(weighed, "times", "sigmoid", "input")
+    if rest.read != (z,) or (kept, state) != (before[0], before[0]):
         raise Unlike
-    for new, old in (h.arguments, h.arguments[::-1]):
-        if isinstance(new, Applied) and isinstance(old, Applied):
-            try:
-                z, g = parts(new, "times", "sigmoid", "tanh")
-                rest, _state = parts(old, "times", "rest", None)
-            except Unlike:
-                continue
-            if rest.arguments[0] is not z:
-                raise Unlike
-            return negated(joined([z, reset_of(g), g], "zrg", below), 0)
-    raise Unlike
+    made = weights_of([z, r, g], "zrg", below, [before[0], before[0], weighed])
+    return scaled(made, (-1, 1, 1))
 
 
-def reset_of(g: Applied) -> Applied:
-    """The reset gate, which weighs the state within a GRU's new values."""
-    weighed = [x for x, _ in affine(g).terms if isinstance(x, Applied) and x.name == "times"]
-    if not weighed:
-        raise Unlike
-    reset, _ = parts(weighed[0], "times", "sigmoid", None)
-    return reset
-
-
-def rnn(h: Applied, below: Applied | None, _: Expression) -> Tensors:
+def rnn(new: Expressions, below: Expression, before: Expressions) -> Tensors:
     """The weights of a simple recurrent layer."""
-    if h.name not in ("tanh", "relu"):
+    if new[0].name not in ("tanh", "relu"):
         raise Unlike
-    return joined([h], "h", below)
+    return weights_of(new, "h", below, before)
 
 
-def parts(product: Applied, name: str, first: str, second: str | None) -> tuple[Applied, Applied]:
-    """The two factors of a product, by the functions that they are; None is an input."""
-    if product.name != name or len(product.arguments) != 2:
+MAKERS = {"lstm": (2, lstm), "gru_classic": (1, gru), "rnn": (1, rnn)}
+"""How many parts a layer's state has, and what makes its weights."""
+
+
+def operands(whole: Expression, name: str, *kinds: str) -> list[Expression]:
+    """What a sum or product reads, in the order of these kinds, of which it has each once."""
+    by_kind = {each.name: each for each in whole.read}
+    if whole.name != name or len(whole.read) != len(kinds) or by_kind.keys() != set(kinds):
         raise Unlike
-    for one, other in (product.arguments, product.arguments[::-1]):
-        of_second = other.name if isinstance(other, Applied) else None
-        if isinstance(one, Applied) and one.name == first and of_second == second:
-            return one, other  # type: ignore[return-value]
-    raise Unlike
+    return [by_kind[kind] for kind in kinds]
 
 
-def affine(function: Applied) -> Affine:
-    """What a function is taken of, where that is a sum of matrix products."""
-    inner = function.arguments[0]
-    if not isinstance(inner, Affine):
+def product_in(total: Expression, *kinds: str) -> list[Expression]:
+    """What is multiplied in that product of a sum of two which reads these kinds."""
+    found = [each for each in total.read if {inner.name for inner in each.read} == set(kinds)]
+    if total.name != "plus" or len(total.read) != 2 or len(found) != 1:
         raise Unlike
-    return inner
+    return operands(found[0], "times", *kinds)
 
 
-def joined(gates: Sequence[Applied], order: str, below: Applied | None) -> Tensors:
-    """A layer's weights from those of its gates, each of which reads x and the state."""
-    kernels, states, biases, read = [], [], [], set()
-    for gate in map(affine, gates):
-        if len(gate.terms) != 2:
+def weights_of(gates: Expressions, order: str, below: Expression, states: Expressions) -> Tensors:
+    """A layer's weights from those of its gates, each of which reads x and a state."""
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for gate, state in zip(gates, states, strict=True):
+        (affine,) = gate.read
+        matrix = dict(zip(affine.read, affine.matrices, strict=False))
+        if affine.bias is None or matrix.keys() != {below, state} or len(affine.read) != 2:
             raise Unlike
-        reads_x = [is_below(x, below) for x, _ in gate.terms]
-        if reads_x.count(True) != 1:
-            raise Unlike
-        place = reads_x.index(True)
-        read.add(state_of(gate.terms[1 - place][0]))
-        kernels.append(gate.terms[place][1].T)
-        states.append(gate.terms[1 - place][1].T)
-        biases.append(gate.bias)
-    if len(read) > 1:
-        raise Unlike
-    if len({each.shape for each in kernels}) > 1 or len({each.shape for each in states}) > 1:
+        parts.append((matrix[below].T, matrix[state].T, affine.bias))
+    if len({(kernel.shape, recurrent.shape) for kernel, recurrent, _ in parts}) > 1:
         raise ValueError("the weights of a layer do not fit together")
-    kernel, recurrent, bias = (np.concatenate(each, -1) for each in (kernels, states, biases))
+    kernel, recurrent, bias = (np.concatenate(each, -1) for each in zip(*parts, strict=True))
     return recurrent_layer(kernel, recurrent, bias, order)
-
-
-def state_of(x: Expression) -> int:
-    """Which of the graph's inputs an expression is, alone or weighed by a gate."""
-    inner = x.arguments if isinstance(x, Applied) and x.name == "times" else (x,)
-    numbers = [each.number for each in inner if isinstance(each, Input)]
-    if len(numbers) != 1:
-        raise Unlike
-    return numbers[0]
-
-
-def is_below(x: Expression, below: Applied | None) -> bool:
-    """Whether an expression is what a layer reads: the one below, or at first the character."""
-    return x is below if below else isinstance(x, Input) and x.number == 0

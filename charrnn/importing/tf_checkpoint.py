@@ -4,14 +4,15 @@
 and verifies their checksums. TensorFlow is imported here alone, and only to read such a file.
 """
 
+import glob
 import re
 from math import prod
 from pathlib import Path
 
 import numpy as np
 
-from charrnn.importing import variables
-from charrnn.importing.foreign import Foreign, UnreadableError
+from charrnn.importing import keras_network, variables
+from charrnn.importing.foreign import Foreign, Options, UnreadableError
 from charrnn.importing.vocabularies import plain_data, symbols_of
 from charrnn.plain import parse, quoted
 from charrnn.types import Tensors
@@ -25,15 +26,14 @@ TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
 VOCABULARIES = ("chars_vocab.pkl", "vocab.json")
 OBJECT = "/.ATTRIBUTES/VARIABLE_VALUE"
 """How the names of TensorFlow 2's variables end."""
-SLOT = ".OPTIMIZER_SLOT"
-"""What is in the names of what its optimizers keep."""
 
 
 def is_table(path: Path) -> bool:
     """Whether a file ends as TensorFlow's tables do."""
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
-        file.seek(0, 2)
-        file.seek(max(0, file.tell() - len(TABLE_MAGIC)))
+        file.seek(max(0, path.stat().st_size - len(TABLE_MAGIC)))
         return file.read() == TABLE_MAGIC
 
 
@@ -42,10 +42,9 @@ def checkpoint_in(path: Path) -> Path | None:
 
     A folder's is the one that its file `checkpoint` names, not the one with the highest number.
     """
-    if path.is_dir():
-        return named_in(path) or the_only_one(path)
-    if path.name == STATE:
-        return named_in(path.parent)
+    if path.is_dir() or path.name == STATE:
+        folder = path if path.is_dir() else path.parent
+        return named_in(folder) or the_only_one(folder)
     prefix = path.with_name(SUFFIXES.sub("", path.name))
     return prefix if files_of(prefix) else None
 
@@ -74,7 +73,7 @@ def named_in(folder: Path) -> Path | None:
 
 def the_only_one(folder: Path) -> Path | None:
     """The only checkpoint in a folder."""
-    tables = [each for each in folder.iterdir() if each.is_file() and is_table(each)]
+    tables = [each for each in folder.iterdir() if is_table(each)]
     found = sorted(each.with_name(SUFFIXES.sub("", each.name)) for each in tables)
     if len(found) > 1:
         raise UnreadableError(
@@ -87,29 +86,29 @@ def the_only_one(folder: Path) -> Path | None:
 def files_of(prefix: Path) -> list[Path]:
     """The files of a checkpoint: the index and the data, or one old file."""
     index = prefix.with_name(f"{prefix.name}.index")
-    if index.is_file() and is_table(index):
-        return [index, *sorted(prefix.parent.glob(f"{escaped(prefix.name)}.data-?????-of-?????"))]
-    return [prefix] if prefix.is_file() and is_table(prefix) else []
+    if is_table(index):
+        return [index, *sorted(prefix.parent.glob(f"{glob.escape(prefix.name)}.data-*-of-*"))]
+    return [prefix] if is_table(prefix) else []
 
 
-def escaped(name: str) -> str:
-    """A file's name as a pattern that matches it alone."""
-    return re.sub(r"([*?[])", r"[\1]", name)
-
-
-def read_checkpoint(prefix: Path, forget_bias: float | None) -> tuple[Tensors, Foreign | None]:
-    """The variables, and the network where they are TensorFlow 1's."""
+def read_checkpoint(path: Path, options: Options) -> Foreign:
+    """The network that a folder, prefix or file means, of TensorFlow 1 or of Keras."""
+    prefix = checkpoint_in(path)
+    if prefix is None:
+        raise UnreadableError("no checkpoint of TensorFlow", "name its folder, or its .index file")
     tensors = read_variables(prefix)
     if any(name.endswith(OBJECT) for name in tensors):
-        return tensors, None
-    foreign = variables.network(tensors, forget_bias)
-    for folder in (prefix.parent, prefix.parent.parent):
-        for name in VOCABULARIES:
-            if (folder / name).is_file():
-                data = plain_data((folder / name).read_bytes())
-                foreign.symbols = symbols_of(data, foreign.size, f"as in {name}")
-                return tensors, foreign
-    return tensors, foreign
+        own = {name.removesuffix(OBJECT): tensors[name] for name in tensors if OBJECT in name}
+        foreign = keras_network.of_attributes(own, options)
+    else:
+        foreign = variables.network(tensors, options)
+        folders = (prefix.parent, prefix.parent.parent)
+        tried = [folder / name for folder in folders for name in VOCABULARIES]
+        for file in [each for each in tried if each.is_file()][:1]:
+            data = plain_data(file.read_bytes())
+            foreign.symbols = symbols_of(data, foreign.size, f"as in {file.name}")
+    foreign.files = files_of(prefix)
+    return foreign
 
 
 def read_variables(prefix: Path) -> Tensors:
@@ -120,18 +119,14 @@ def read_variables(prefix: Path) -> Tensors:
     try:
         reader = tf.train.load_checkpoint(str(prefix))
         shapes, types = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
-        wanted = {
-            name: shape
-            for name, shape in shapes.items()
-            if types[name].is_floating and not variables.SLOTS.search(name) and SLOT not in name
-        }
+        wanted = [
+            name
+            for name in sorted(shapes)
+            if types[name].is_floating and not variables.SLOTS.search(name)
+        ]
         if sum(prod(shapes[name]) * types[name].size for name in wanted) > room:
             raise ValueError("it is cut short, or a variable in it is larger than the file")
-        return {name: np.asarray(reader.get_tensor(name), np.float32) for name in sorted(wanted)}
+        return {name: np.asarray(reader.get_tensor(name), np.float32) for name in wanted}
     except (tf.errors.OpError, RuntimeError, TypeError) as error:
-        raise ValueError(f"TensorFlow cannot read it: {in_a_line(error)}") from error
-
-
-def in_a_line(error: Exception) -> str:
-    """The beginning of an error's first line, in ASCII."""
-    return quoted(str(error).partition("\n")[0].rpartition("; ")[2])
+        why = quoted(str(error).partition("\n")[0].rpartition("; ")[2])
+        raise ValueError(f"TensorFlow cannot read it: {why}") from error

@@ -68,12 +68,10 @@ def import_command(path: Path, checkpoints: Path, **options: object) -> None:
         click.echo(f"loss on the beginning of the text: {done.loss_nats:.3f} nats", err=True)
     click.echo(f"write with: charrnn sample {shlex.quote(done.run.name)}", err=True)
     if done.ciphered:
-        way_out = "give the text that the model learnt, or the tool's own file"
-        if done.better_order is not None:
-            way_out = f"delete the run, and give --order {done.better_order}"
         chance = math.log(done.checkpoint.vocabulary.size)
         click.echo(
             f"charrnn: that is more than the {chance:.2f} of pure chance: the characters have"
-            f" wrong numbers; {way_out}",
+            " wrong numbers; give the text that the model learnt, the tool's own file, or another"
+            " --order",
             err=True,
         )
