@@ -55,11 +55,12 @@ def use_threads(wanted: int | None, ranks: Ranks) -> Iterator[Note]:
     that trains several runs has one number for all of them. Of several GPUs each rank of the
     machine takes its own.
     """
+    wanted = wanted or cores()
     gpus = tf.config.list_physical_devices("GPU")
     try:
         if gpus and ranks.size > 1:
             tf.config.set_visible_devices(gpus[ranks.local_rank % len(gpus)], "GPU")
-        tf.config.threading.set_intra_op_parallelism_threads(wanted or cores())
+        tf.config.threading.set_intra_op_parallelism_threads(wanted)
     except RuntimeError:
         used = tf.config.threading.get_intra_op_parallelism_threads() or cores()
         if used != wanted:
