@@ -99,6 +99,8 @@ CASES: dict[str, tuple[int, dict[str, object], Carry]] = {
     "diverged": (2, DROPPED | {"steps": 10}, poisoned),
     "unlike": (2, SMALL | {"steps": 2}, list),
     "another text": (2, SMALL | {"steps": 2}, list),
+    "exists": (2, DROPPED | {"name": "whole"}, list),
+    "no text": (2, SMALL | {"steps": 2}, list),
     "killed": (3, DROPPED, killed),
     "after killed": (3, {"name": "killed", "resume": True}, list),
 }
@@ -123,15 +125,21 @@ def world_of(size: int) -> ranks.Ranks | None:
 def carry_out(case: str, folder: Path, together: ranks.Ranks) -> dict[str, Any]:
     """What a rank is told in a case, and the error with which it ends."""
     _, settings, carry = CASES[case]
-    other = together.rank == 1 and case in ("stopped", "another text")
+    other = together.rank == 1
     text = folder / ("other.txt" if case == "another text" and other else "corpus.txt")
+    if (case, together.rank) == ("no text", 1):
+        text = folder / "nowhere.txt"
     if (case, together.rank) == ("unlike", 1):
         settings = settings | {"units": 9}
     told: dict[str, Any] = {"error": None}
     seen: list[Event] = []
     from charrnn.training import begin
 
-    away = mock.patch.object(begin, "open_corpus", not_here) if other else nullcontext()
+    away = (
+        mock.patch.object(begin, "open_corpus", not_here)
+        if case == "stopped" and other
+        else nullcontext()
+    )
     try:
         with away:
             given = {"name": case, "checkpoints": folder / "runs", **settings}

@@ -10,7 +10,7 @@ import click
 
 from charrnn.cli.streams import STANDARD_OUTPUT, standard_streams
 from charrnn.cli.wording import option_with, spoken
-from charrnn.errors import CharrnnError
+from charrnn.errors import CharrnnError, RankError
 from charrnn.files import explain
 from charrnn.training.ranks import joined
 
@@ -50,7 +50,7 @@ def reported() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except CharrnnError as error:
-        fail(line_of(error))
+        fail(line_of(error), own=not isinstance(error, RankError))
     except KeyboardInterrupt:
         fail("interrupted", INTERRUPTED)
     except OSError as error:
@@ -75,12 +75,12 @@ def tell(error: CharrnnError) -> None:
     click.echo(f"charrnn: {line_of(error)}", err=True)
 
 
-def fail(message: str, status: int = 1) -> None:
+def fail(message: str, status: int = 1, *, own: bool = True) -> None:
     """Say what went wrong, in one line, and exit; one of several ranks ends all of them."""
     line = " ".join(message.split())
     ranks = joined()
     if ranks is not None:
-        ranks.abort(line, status)
+        ranks.abort(line, status, own=own)
     click.echo(f"charrnn: {line}", err=True)
     sys.exit(status)
 

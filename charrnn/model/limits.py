@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 from charrnn.errors import CharrnnError
 
@@ -9,6 +10,7 @@ NEEDED_BYTES = 2_600 << 20
 """Address space that TensorFlow maps before its first step, though it uses little of it."""
 CORE_BYTES = 80 << 20
 """Address space for the stacks and heaps of the threads that it starts for each core."""
+CPU_INFO = Path("/proc/cpuinfo")
 sharing = 1
 """How many processes share the cores, where the system does not deal cores to processes."""
 
@@ -38,3 +40,11 @@ def check_address_space() -> None:
             f" and the limit is {limit / 1e9:.1f} GB",
             way_out="raise it with: ulimit -v unlimited",
         )
+
+
+def told_by_system() -> dict[str, str]:
+    """Return what Linux tells of the processor, by name."""
+    lines = CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else []
+    return {
+        name.strip(): value.strip() for name, _, value in (each.partition(":") for each in lines)
+    }

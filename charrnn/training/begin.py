@@ -19,6 +19,7 @@ from charrnn.errors import CorpusError, RankError, RunError
 from charrnn.network.weights import LOGITS_BIAS, initial_weights, prefixed
 from charrnn.recipes.rule import Task, advise
 from charrnn.runs import Run, runs_left_out
+from charrnn.text import corpus as corpora
 from charrnn.text.corpus import Corpus, CorpusInfo, encode_corpus, open_corpus
 from charrnn.text.frequencies import log_frequencies
 from charrnn.text.opening import Source
@@ -26,7 +27,7 @@ from charrnn.text.sources import Selection, select
 from charrnn.training import history, sample_file
 from charrnn.training.best import recall
 from charrnn.training.events import Event, Note
-from charrnn.training.facts import compare, facts
+from charrnn.training.facts import compare, text_facts
 from charrnn.training.fitting import fitted, refitted
 from charrnn.training.folder import settle, staging
 from charrnn.training.learner import learner_of
@@ -65,13 +66,13 @@ def new(
     ranks: Ranks,
 ) -> Beginning:
     """Encode the corpus, choose what is left open, build the network, set the plan, save step 0."""
-    begin, config = time.perf_counter() - spent, Config.of(**settings)
+    begin, config = time.perf_counter() - spent, ranks.by_first(lambda: Config.of(**settings))
     yield from announce(selection)
     yield from describe_link(run)
     with staging(run) if ranks.first else nullcontext(run.folder) as staged:
         encoded = encode_corpus(selection.sources, config.text, staged) if ranks.first else None
         corpus = shared_corpus(ranks, encoded, staged, selection.sources, config.text)
-        refuse_unlike(ranks, settings, plan, corpus.info, resume=False)
+        refuse_another_text(ranks, corpus.info)
         yield from describe(corpus, config)
         yield from use_threads(config.training.threads, ranks)
         advice = yield from advised(corpus, settings, plan, begin, ranks.size)
@@ -98,7 +99,8 @@ def shared_corpus(
 ) -> Corpus:
     """Return the text that rank 0 has encoded in its folder.
 
-    A rank that does not see the file there encodes its own sources, or those that rank 0 has read.
+    A rank that does not see it there encodes its own sources, or those that rank 0 has read. One
+    that sees it, and was given other files, tells their fingerprint.
     """
     place, info = ranks.by_first(lambda: (folder.resolve(), encoded and encoded.info))
     if encoded is not None:
@@ -106,25 +108,24 @@ def shared_corpus(
     with suppress(CorpusError):
         corpus = open_corpus(place, verify=False)
         if corpus.info == info:
-            return corpus
+            if not sources or corpora.stamps(sources) == info.stamps:
+                return corpus
+            own = corpora.fingerprint(sources, config)  # compared with that of rank 0
+            return replace(corpus, info=replace(info, fingerprint=own))
     sources = sources or known_sources(info) if info else ()
-    if not sources or any(source.path is None for source in sources):
+    if not sources:
         raise CorpusError(
             "this rank's machine does not have the text",
             where=place,
-            way_out="name a file that all machines have; standard input reaches rank 0 alone",
+            way_out="name a file that all machines have",
         )
     with tempfile.TemporaryDirectory(prefix="charrnn-") as scratch:
         return encode_corpus(sources, config, Path(scratch))  # it stays mapped when it is deleted
 
 
-def refuse_unlike(
-    ranks: Ranks, settings: Mapping[str, object], plan: Plan, info: CorpusInfo, *, resume: bool
-) -> None:
-    """Raise RankError, on all ranks, unless they are alike and were asked for the same."""
-    if ranks.size == 1:
-        return
-    told = ranks.gather(facts(settings, plan, info, resume=resume))
+def refuse_another_text(ranks: Ranks, info: CorpusInfo) -> None:
+    """Raise RankError, on all ranks, where one has another text than rank 0."""
+    told = ranks.gather(text_facts(info))
     try:
         compare(told)
     except RankError:
@@ -164,7 +165,7 @@ def resumed(
     assert config is not None
     named = select(paths, config.text, runs_left_out(run.folder.parent)).sources if paths else ()
     corpus = shared_corpus(ranks, encoded, run.folder, named, config.text)
-    refuse_unlike(ranks, settings, plan, corpus.info, resume=True)
+    refuse_another_text(ranks, corpus.info)
     if checkpoint.progress.complete and plan.empty:
         yield from already_finished(run, checkpoint)
         return None

@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from charrnn.config import Config, Plan
 from charrnn.config.settings import name_of, parsed, shown
 from charrnn.errors import RankError
+from charrnn.model.limits import told_by_system
 from charrnn.text.corpus import CorpusInfo
-from charrnn.training.machine import told_by_system
 from charrnn.version import __version__
 
 PACKAGES = {"TensorFlow": "tensorflow", "Keras": "keras", "NumPy": "numpy"}
@@ -25,16 +25,20 @@ Facts = dict[str, str]
 """What is compared: each thing by its name. Settings stand in backquotes."""
 
 
-def facts(settings: Mapping[str, object], plan: Plan, info: CorpusInfo, *, resume: bool) -> Facts:
-    """Return what this rank is, what it was asked to train, and its text."""
-    asked = asked_for(settings, plan) | {"resume": str(resume)}
+def facts(settings: Mapping[str, object], plan: Plan, **given: object) -> Facts:
+    """Return what this rank is, and what it was asked to train."""
+    asked = asked_for(settings, plan) | {name: str(value) for name, value in given.items()}
     return (
         {"charrnn": __version__}
         | {name: installed(package) for name, package in PACKAGES.items()}
         | {"processor": f"{platform.machine()} {features()}".strip()}
         | {f"`{name}`": value for name, value in asked.items()}
-        | {TEXT: f"{info.fingerprint[:12]} and {info.train_end:,} characters for training"}
     )
+
+
+def text_facts(info: CorpusInfo) -> Facts:
+    """Return which text this rank has, and where its training part ends."""
+    return {TEXT: f"{info.fingerprint[:12]} and {info.train_end:,} characters for training"}
 
 
 def compare(of_ranks: Sequence[Facts]) -> None:
@@ -44,7 +48,8 @@ def compare(of_ranks: Sequence[Facts]) -> None:
         for name in dict.fromkeys([*ours, *theirs]):
             here, there = ours.get(name, NOTHING), theirs.get(name, NOTHING)
             if here != there:
-                same = "files, in the same order" if name == TEXT else "settings, on equal machines"
+                same = "settings" if name.startswith("`") else "versions, on like processors"
+                same = "files, in the same order" if name == TEXT else same
                 raise RankError(
                     f"has {name} {there}, and rank 0 has {here}",
                     where=f"rank {rank}",

@@ -12,9 +12,10 @@ from charrnn.checkpoints import load
 from charrnn.config import GROUPS, Config, Plan
 from charrnn.config.settings import refuse_unknown
 from charrnn.config.signatures import documented
-from charrnn.errors import ConfigError
+from charrnn.errors import ConfigError, CorpusError
 from charrnn.runs import DEFAULT_ROOT, Run, find_checkpoint, runs_left_out
-from charrnn.text.sources import select
+from charrnn.text.sources import Selection, select
+from charrnn.training.facts import compare, facts
 from charrnn.training.loggers import refuse_unknown_loggers
 from charrnn.training.optimizers import find_optimizer
 from charrnn.training.ranks import Ranks, ranks_of_launcher
@@ -43,7 +44,7 @@ def train(
 
     Leave the loop over it whenever you like: by `break`, an exception, or Ctrl-C. That saves.
     Started several times by MPI's launcher (`mpiexec -n 4 python train.py`), all processes train
-    one model together (docs/machines.md): each iterates, and all get the same events.
+    one model together (docs/machines.md): each iterates over the same steps and evaluations.
 
     Args:
         corpus: Files, folders or globs; without any, the source code of Python's standard
@@ -70,16 +71,24 @@ def train(
         CharrnnError: With a message for the user; nothing is lost or half-written.
     """
     ranks = ranks_of_launcher()  # first, since nobody waits for a rank that fails before
-    ranks.begin()
-    names = [each.name for _, each in Config.fields()]
-    refuse_unknown(settings, names, others=signature(train).parameters)
-    plan = Plan.of(epochs=epochs, steps=steps, seconds=time, warm_restart=warm_restart, size=size)
     root, loggers = Path(checkpoints), (log,) if isinstance(log, str) else tuple(log)
-    refuse_unknown_loggers(loggers)
-    if resume:
-        if overwrite or init_from is not None:
+
+    def checked() -> Plan:
+        names = [each.name for _, each in Config.fields()]
+        refuse_unknown(settings, names, others=signature(train).parameters)
+        refuse_unknown_loggers(loggers)
+        if resume and (overwrite or init_from is not None):
             why = "does not go together with `overwrite` or `init_from`"
             raise ConfigError(why, {"resume": True}, way_out="leave them out")
+        return Plan.of(
+            epochs=epochs, steps=steps, seconds=time, warm_restart=warm_restart, size=size
+        )
+
+    plan = ranks.agree(checked)
+    if ranks.size > 1:
+        given = {"resume": resume, "init_from": init_from, "overwrite": overwrite}
+        compare(ranks.gather(ranks.agree(lambda: facts(settings, plan, **given))))
+    if resume:
         return resume_run(corpus, name, root, settings, plan, loggers, ranks)
     run = ranks.by_first(lambda: free_run(corpus, name, root, overwrite))
     return new_run(corpus, run, init_from, settings, plan, loggers, ranks)
@@ -107,15 +116,30 @@ def new_run(
         old = ranks.by_first(lambda: load(find_checkpoint(init_from, root)))
     if old is not None:
         settings = old.config.inherited(settings)
-    config = Config.of(**settings)  # what is wrong is refused here, before the text is read
-    find_optimizer(config.training)
-    selection = select(corpus, config.text, runs_left_out(root))
-    refuse_runs(corpus)
+    selection = ranks.agree(lambda: selected(corpus, settings, root, ranks))
     from charrnn.training import begin, course  # TensorFlow, which no error is to wait for
 
+    ranks.begin()
     spent = perf_counter() - asked
     beginning = begin.new(run, selection, settings, plan, old, spent, ranks)
     return Training(course.in_folder(run, beginning, loggers, ranks))
+
+
+def selected(
+    corpus: Sequence[PathLike], settings: Mapping[str, object], root: Path, ranks: Ranks
+) -> Selection:
+    """The files of a new run; what is wrong with the settings is refused before they are read."""
+    config = Config.of(**settings)
+    find_optimizer(config.training)
+    selection = select(corpus, config.text, runs_left_out(root))
+    refuse_runs(corpus)
+    if ranks.size > 1 and any(source.path is None for source in selection.sources):
+        raise CorpusError(
+            "it reaches one rank alone, and MPICH's mpiexec ends where it is read too slowly",
+            where="standard input",
+            way_out="write it into a file that all machines have, and name the file",
+        )
+    return selection
 
 
 def resume_run(
@@ -139,6 +163,7 @@ def resume_run(
     paths = () if names_run(corpus, run) else corpus
     from charrnn.training import begin, course
 
+    ranks.begin()
     spent = perf_counter() - asked
     beginning = begin.resumed(run, paths, settings, plan, spent, ranks)
     return Training(course.in_folder(run, beginning, loggers, ranks))

@@ -9,11 +9,10 @@ import platform
 import time
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 from charrnn.config import Config
 from charrnn.model.backend import keras, start, tf
-from charrnn.model.limits import cores
+from charrnn.model.limits import cores, told_by_system
 from charrnn.progress import Progress
 from charrnn.training.events import Note
 from charrnn.training.notes import counted
@@ -21,7 +20,6 @@ from charrnn.training.ranks import Ranks
 
 VECTORS = ("avx512f", "avx2", "avx")
 """Instructions for vectors, the widest first: compiled code rounds as these add up."""
-CPU_INFO = Path("/proc/cpuinfo")
 ROWS, INPUTS, OUTPUTS = 64, 512, 2048
 PROBE_SECONDS = 0.4
 """A matrix product is repeated for so long."""
@@ -30,14 +28,6 @@ PROBE_SECONDS = 0.4
 def machine() -> str:
     """The processor and the libraries, as a run's progress records them."""
     return f"{processor()}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
-
-
-def told_by_system() -> dict[str, str]:
-    """Return what Linux tells of the processor, by name."""
-    lines = CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else []
-    return {
-        name.strip(): value.strip() for name, _, value in (each.partition(":") for each in lines)
-    }
 
 
 def processor() -> str:

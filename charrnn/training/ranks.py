@@ -21,7 +21,7 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from charrnn.errors import MissingPackageError, RankError
+from charrnn.errors import CharrnnError, MissingPackageError, RankError
 from charrnn.model import limits
 
 T = TypeVar("T")
@@ -38,8 +38,9 @@ INHERITED = ("PMI", "OMPI_", "PRTE", "HYDI_", "MPI_LOCAL")
 or hangs (Open MPI)."""
 START_SECONDS = 120.0
 """MPICH starts only when all ranks have come: where one has failed before, the others end then."""
-BEAT_SECONDS, LOST_SECONDS = 2.0, 30.0
-"""From one sign of life to the next, and without one until a rank counts as lost."""
+BEAT_SECONDS, LOST_SECONDS = 2.0, 26.0
+"""From one sign of life to the next, and without one until a rank counts as lost, so that all end
+within 30 seconds."""
 LONGEST_PAUSE, PAUSES = 0.005, 8
 """Seconds between two looks at what is waited for: at most the first, and at most this part of the
 time waited by then. So a short wait ends in time, and a long one costs no core."""
@@ -81,7 +82,11 @@ class Ranks:
         return [value]
 
     def by_first(self, make: Callable[[], T]) -> T:
-        """Return on every rank what rank 0 makes; the others do not call `make`."""
+        """Return on every rank what rank 0 makes, or raise its CharrnnError there."""
+        return make()
+
+    def agree(self, make: Callable[[], T]) -> T:
+        """Return what `make` returns on this rank; CharrnnError on all where it fails on one."""
         return make()
 
     def agreed(self, wish: bool) -> bool:
@@ -124,7 +129,7 @@ class MpiRanks(Ranks):
     """
 
     def __init__(self, world: Any, node: Any) -> None:
-        self._world, self.rank, self.size = world, world.rank, world.size
+        self._world, self.rank, self.size = world.Dup(), world.rank, world.size
         self.local_rank = node.rank
         self.busy = False
         """Whether the others depend on this rank."""
@@ -133,8 +138,7 @@ class MpiRanks(Ranks):
         self._stopping = self._wish = self._granted = False
         self._pieces = np.zeros((3, self.size, 0), np.float32)
         self._line, self._closing = world.Dup(), threading.Event()
-        self._heart = threading.Thread(target=self._beat, daemon=True)
-        self._heart.start()
+        self._heart = self._start_heart()
         self._hook, sys.excepthook = sys.excepthook, self._failed
         atexit.register(self._leave)
 
@@ -144,9 +148,32 @@ class MpiRanks(Ranks):
         return values
 
     def by_first(self, make: Callable[[], T]) -> T:
-        value = make() if self.first else None
+        made: T | CharrnnError | None = None
+        if self.first:
+            try:
+                made = make()
+            except CharrnnError as error:
+                made = error
         self._wait(self._world.Ibarrier())
-        made: T = self._world.bcast(value)
+        told: T | CharrnnError = self._world.bcast(made)
+        if isinstance(told, CharrnnError):
+            self.end()  # all ranks raise it: none depends on another
+            raise told
+        return told
+
+    def agree(self, make: Callable[[], T]) -> T:
+        made: T | CharrnnError
+        try:
+            made = make()
+        except CharrnnError as error:
+            made = error
+        errors = self.gather(made if isinstance(made, CharrnnError) else None)
+        if isinstance(made, CharrnnError):
+            raise made
+        for rank, told in enumerate(errors):
+            if told is not None:
+                where = f"rank {rank}" + (f": {told.where}" if told.where else "")
+                raise RankError(told.why, told.settings, where=where, way_out=told.way_out)
         return made
 
     def sum(self, vector: np.ndarray) -> np.ndarray:
@@ -174,11 +201,16 @@ class MpiRanks(Ranks):
 
     def agreed(self, wish: bool) -> bool:
         granted, self._granted, self._wish = self._granted, False, wish and self.first
+        self._wish = self._wish and not granted  # what is granted is not yet done
         return granted
 
     def begin(self) -> None:
         self.busy, self.stepping, self.stopped = True, False, False
         self._stopping = self._wish = self._granted = False
+        if self._closing.is_set():
+            self._heart.join()
+            self._closing.clear()
+            self._heart = self._start_heart()
 
     def stop(self) -> bool:
         self._stopping = True
@@ -191,19 +223,24 @@ class MpiRanks(Ranks):
         if self.busy:
             self._closing.set()
 
-    def abort(self, why: str, status: int = 1) -> NoReturn:
-        """Say in a line why, and end all ranks."""
+    def abort(self, why: str, status: int = 1, *, own: bool = True) -> NoReturn:
+        """Say in a line why, and end all ranks; if the fault is its own, it names this rank."""
         time.sleep(TURN_SECONDS * min(self.rank, LAST_TURN))
-        whose = "" if why.startswith("rank ") else f"rank {self.rank}: "
+        line = f"charrnn: rank {self.rank}: {why}\n" if own else f"charrnn: {why}\n"
+        if self.stepping:
+            line = f"\n{line}"  # below the progress bar
         with suppress(OSError, ValueError):
             sys.stdout.flush()
         with suppress(OSError):
-            os.write(2, f"charrnn: {whose}{why}\n".encode())
+            os.write(2, line.encode(errors="backslashreplace"))
         time.sleep(LAST_WORDS_SECONDS)
         self._kill(status)
 
     def exit(self, status: int) -> NoReturn:
+        if self.busy and not self.first:
+            self.abort("was stopped before the first step", status)
         if self.busy:
+            time.sleep(LAST_WORDS_SECONDS)
             self._kill(status)
         sys.exit(status)
 
@@ -216,6 +253,11 @@ class MpiRanks(Ranks):
         begin = time.monotonic()
         while not request.Test():
             time.sleep(min(LONGEST_PAUSE, (time.monotonic() - begin) / PAUSES))
+
+    def _start_heart(self) -> threading.Thread:
+        heart = threading.Thread(target=self._beat, daemon=True)
+        heart.start()
+        return heart
 
     def _beat(self) -> None:
         """Exchange signs of life: rank 0 with all others, and they with rank 0.
@@ -234,12 +276,13 @@ class MpiRanks(Ranks):
                 while self._line.Iprobe(peer):
                     self._line.Recv(np.zeros(1, np.int8), peer)
                     silent[peer] = 0
-                if silent[peer] * BEAT_SECONDS > LOST_SECONDS:
+                if silent[peer] * BEAT_SECONDS >= LOST_SECONDS:
                     self.abort(
                         f"rank {peer} has given no sign of life for {LOST_SECONDS:g} s: it hangs,"
                         " or its machine is lost; start all ranks again, to resume from the last"
                         " checkpoint",
                         LOST_STATUS,
+                        own=False,
                     )
 
     def _failed(
@@ -253,7 +296,7 @@ class MpiRanks(Ranks):
         """At the process's end: wait for the others, or end them where they depend on this one."""
         if self.busy:
             self.abort("has ended in the middle of the training")
-        self._wait(self._world.Ibarrier())
+        self._wait(self._line.Ibarrier())
         self._closing.set()
         self._heart.join()
 
@@ -272,11 +315,9 @@ def ranks_of_launcher() -> Ranks:
     mpi = load_mpi(size)
     world = mpi.COMM_WORLD
     if world.size != size:
-        raise RankError(
-            f"the launcher has started {size} processes, and MPI sees {world.size}: it belongs to"
-            " another MPI than mpi4py's",
-            way_out="start them with the mpiexec of the MPI that mpi4py loads",
-        )
+        raise other_mpi(size)
+    if mpi.Query_thread() < mpi.THREAD_MULTIPLE:
+        raise RankError("this MPI lets one thread alone call it", way_out="load another MPI")
     for name in [name for name in os.environ if name.startswith(INHERITED)]:
         del os.environ[name]
     node = world.Split_type(mpi.COMM_TYPE_SHARED)
@@ -295,18 +336,33 @@ def load_mpi(size: int) -> ModuleType:
 
     An alarm ends the process where that takes too long: no thread of Python runs meanwhile.
     """
-    signal.setitimer(signal.ITIMER_REAL, START_SECONDS)
     try:
+        import mpi4py
+
+        mpi4py.rc(initialize=False, finalize=True)
         from mpi4py import MPI
+
+        if LAUNCHERS[1][0] in os.environ and MPI.get_vendor()[0] != "Open MPI":
+            raise other_mpi(size)  # MPICH would end the process within MPI_Init
+        if not MPI.Is_initialized():
+            signal.setitimer(signal.ITIMER_REAL, START_SECONDS)
+            MPI.Init_thread()
+            signal.setitimer(signal.ITIMER_REAL, 0)
     except (ImportError, RuntimeError) as error:  # without a library it is a RuntimeError
         raise MissingPackageError(
             f"a launcher has started {size} processes, and MPI cannot be loaded"
             f" ({' '.join(str(error).split())})",
             way_out="install it with: pip install mpi4py mpich; on a cluster, load its MPI",
         ) from None
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
     return MPI
+
+
+def other_mpi(size: int) -> RankError:
+    """The error where the launcher belongs to another MPI than mpi4py."""
+    return RankError(
+        f"the mpiexec that has started these {size} processes belongs to another MPI than mpi4py's",
+        way_out="start them with the mpiexec of the MPI that mpi4py loads",
+    )
 
 
 def take_cores(node: Any) -> None:
