@@ -52,7 +52,6 @@ class Blend(TextModel):
         return BlendedEngine(engines, self._weights)
 
     def training_texts(self) -> list[TrainingText]:
-        """The training text of each of the models."""
         return [text for model in self._models for text in model.training_texts()]
 
     def __repr__(self) -> str:

@@ -9,7 +9,6 @@ Initializer = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
 def zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """All zero."""
     return np.zeros(shape, np.float32)
 
 
@@ -20,7 +19,6 @@ def glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarr
 
 
 def ones(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """All one."""
     return np.ones(shape, np.float32)
 
 
@@ -41,7 +39,6 @@ def small_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray
 
 
 def identity(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """The identity matrix."""
     return np.eye(*shape, dtype=np.float32)
 
 

@@ -76,7 +76,6 @@ def corpus_name(summary: Summary) -> str:
 
 
 def readable(value: object) -> str:
-    """A value for reading."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

@@ -76,7 +76,6 @@ class SettingsCommand(click.Command):
         return [*settings, *own, last]
 
     def _option(self, field: Field, heading: str) -> click.Option:
-        """The option of one setting."""
         return setting_option(field, heading)
 
     def _added_to(self, group: type[Settings]) -> Iterable[Field]:

@@ -121,7 +121,6 @@ class Display:
 
 
 def nats(loss: float | None) -> str:
-    """A loss for reading."""
     return "-" if loss is None else f"{loss:.3f}"
 
 

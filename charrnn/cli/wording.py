@@ -28,7 +28,6 @@ def spoken_name(name: str) -> str:
 
 
 def option(name: str) -> str:
-    """The option of a setting."""
     return "--" + name.replace("_", "-")
 
 

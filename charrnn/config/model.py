@@ -183,7 +183,6 @@ class ModelConfig(Settings):
 
     @property
     def layer_units(self) -> tuple[int, ...]:
-        """Units of each layer."""
         many = isinstance(self.units, tuple)
         return self.units if many else (self.units,) * self.layers  # type: ignore
 
@@ -193,5 +192,4 @@ class ModelConfig(Settings):
         return sum(self.layer_units) if self.skip_connections else self.layer_units[-1]
 
     def make_cell(self) -> Cell:
-        """The cell with its activations."""
         return CELLS[self.cell](self.activation, self.recurrent_activation)

@@ -60,7 +60,6 @@ def public(group: type) -> Iterator[Field]:
 
 
 def keyword(setting: Field) -> Parameter:
-    """A setting as a parameter."""
     default = None if setting.metadata.get("advised") else setting.default
     kind = Parameter.KEYWORD_ONLY
     return Parameter(name_of(setting), kind, default=default, annotation=setting.type)

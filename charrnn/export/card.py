@@ -73,7 +73,6 @@ def trainer(summary: Summary) -> str:
 
 
 def network(config: ModelConfig) -> str:
-    """The network in a line."""
     units = "×".join(map(str, config.layer_units[:1]))
     sizes = f"{config.layers}×{units}" if isinstance(config.units, int) else shown(config.units)
     reads = f"embeddings of {config.embedding}" if config.embedding else "one-hot"

@@ -48,7 +48,6 @@ class Layer:
     name: str = ""
 
     def array(self, *names: str) -> np.ndarray:
-        """The array under one of its names."""
         for name in names:
             if name in self.arrays:
                 return self.arrays[name]
@@ -56,7 +55,6 @@ class Layer:
 
     @property
     def bias(self) -> np.ndarray:
-        """Its bias, or zeros."""
         columns = self.array("kernel", "W").shape[-1]
         return self.arrays.get("bias", self.arrays.get("b", np.zeros(columns, np.float32)))
 

@@ -182,7 +182,6 @@ def combined(name: str, read: Expressions) -> Expression:
 
 
 def number(module: Object, name: str) -> float:
-    """A module's number."""
     value = module.get(name)
     if not isinstance(value, float) or not abs(value) < 2**31:
         raise ValueError(f"its {module.kind} has no {name}")

@@ -72,7 +72,6 @@ def named_in(folder: Path) -> Path | None:
 
 
 def the_only_one(folder: Path) -> Path | None:
-    """The only checkpoint in a folder."""
     tables = [each for each in folder.iterdir() if is_table(each)]
     found = sorted(each.with_name(SUFFIXES.sub("", each.name)) for each in tables)
     if len(found) > 1:

@@ -108,12 +108,10 @@ def counted(of: Iterator[bool]) -> np.ndarray:
 
 
 def capital(text: str) -> np.ndarray:
-    """1 at a capital letter."""
     return np.array([each.isupper() for each in text], np.float32)
 
 
 def digit(text: str) -> np.ndarray:
-    """1 at a digit."""
     return np.array([each.isdigit() for each in text], np.float32)
 
 

@@ -26,7 +26,6 @@ def run_on_cudnn(plan: Plan, inputs: Inputs) -> tuple[Tensor, State]:
 
 @cache
 def stock_layer(plan: Plan) -> "keras.layers.Layer":
-    """Keras's layer for a plan."""
     layer = STOCK[plan.cell.name](
         plan.units,
         return_sequences=plan.return_sequences,

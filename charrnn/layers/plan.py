@@ -42,5 +42,4 @@ class Inputs(NamedTuple):
 
 
 def make_cell(plan: Plan) -> Cell:
-    """The plan's cell."""
     return plan.cell(*plan.choices)

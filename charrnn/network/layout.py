@@ -15,7 +15,6 @@ FLOAT32 = np.dtype(np.float32)
 
 
 def weights_layout(config: ModelConfig, vocabulary_size: int) -> Layout:
-    """The weights of a network."""
     specified = specify(config, vocabulary_size)
     return {name: (weight.shape, FLOAT32) for name, weight in specified.items()}
 

@@ -28,7 +28,6 @@ class GraphEngine:
 
     @property
     def state(self) -> tuple[np.ndarray, ...]:
-        """The state as arrays."""
         return tuple(part.numpy() for part in self._state)
 
     @state.setter

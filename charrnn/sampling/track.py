@@ -76,7 +76,6 @@ class TextFormat:
         return Ending(self.config, self.backward)
 
     def new_decoder(self) -> Decoder:
-        """The decoder of one text."""
         errors = "surrogateescape" if self.raw else "replace"
         return Decoder(self.vocabulary, self.backward, errors)
 

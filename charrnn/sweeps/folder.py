@@ -28,7 +28,6 @@ class SweepFolder:
 
     @property
     def plan_file(self) -> Path:
-        """What the sweep is."""
         return self.folder / SWEEP
 
     @property

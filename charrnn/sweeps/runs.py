@@ -31,7 +31,6 @@ class Work:
     journal: Journal
 
     def run(self, trial: int, seed: int) -> Run:
-        """Where a run lies."""
         return Run(self.place.folder / run_name(trial, seed))
 
 

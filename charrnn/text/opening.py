@@ -81,7 +81,6 @@ def stamp(state: os.stat_result) -> tuple[int, int]:
 
 
 def file_stamp(path: Path) -> tuple[int, int]:
-    """The stamp of the file that a path leads to."""
     with refusing(str(path)):
         return stamp(path.stat())
 

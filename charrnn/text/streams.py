@@ -75,7 +75,6 @@ class Streams:
 
     @property
     def windows(self) -> int:
-        """Windows in one pass."""
         return int(-(-(self._end - self._start).max() // self.seq_length))
 
     def window(self, index: int) -> Batch:

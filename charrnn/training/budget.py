@@ -70,7 +70,6 @@ class Budget:
 
     @contextmanager
     def evaluation(self) -> Iterator[None]:
-        """Time an evaluation."""
         before = self._seconds_timed
         with self.aside():
             yield

@@ -151,7 +151,6 @@ def resume_run(
     loggers: Sequence[str],
     ranks: Ranks,
 ) -> Training:
-    """Training of a run that is resumed."""
     asked = perf_counter()
     run = ranks.by_first(lambda: run_to_resume(corpus, name, root))
     if plan.size is not None:

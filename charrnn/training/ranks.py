@@ -74,7 +74,6 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this is rank 0."""
         return self.rank == 0
 
     def gather(self, value: T) -> list[T]:

@@ -31,7 +31,6 @@ class Sample:
 
 
 def sample_of(sampled: Sampled, progress: Progress) -> Sample:
-    """The line of a sample."""
     return Sample(sampled.step, round(progress.epoch, 4), sampled.text)
 
 

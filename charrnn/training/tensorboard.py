@@ -169,6 +169,5 @@ def records(path: Path) -> tuple[list[bytes], bool]:
 
 
 def step_of(record: bytes) -> int:
-    """The step of a record."""
     event: Any = tf.compat.v1.Event.FromString(record)
     return int(event.step)

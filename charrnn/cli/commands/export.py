@@ -22,7 +22,6 @@ class ExportCommand(click.Command):
         return [chosen, *super().get_params(ctx)]
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """What each format is."""
         from charrnn.cli.boundary import tell
         from charrnn.export.formats import FORMATS
 
