@@ -27,7 +27,7 @@ from charrnn.text.stretches import Stretches
 from charrnn.training.events import Stepped
 from charrnn.training.facts import TEXT as FINGERPRINT
 from charrnn.training.facts import Facts, compare, facts, text_facts
-from charrnn.training.ranks import LAUNCHERS, Ranks, launched, rows_of
+from charrnn.training.ranks import LAUNCHERS, Ranks, launched, streams_of_rank
 from charrnn.training.step import mask_seed
 
 HERE = Path(__file__).parent
@@ -421,7 +421,7 @@ def test_a_sweep_is_no_work_for_ranks(no_launcher: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("streams", "size"), [(5, 2), (16, 3), (4, 4), (7, 5)])
 def test_shares_are_all_streams_and_as_even_as_can_be(streams: int, size: int) -> None:
-    shares = [rows_of(streams, rank, size) for rank in range(size)]
+    shares = [streams_of_rank(streams, rank, size) for rank in range(size)]
     assert [row for each in shares for row in range(each.start, each.stop)] == list(range(streams))
     assert {each.stop - each.start for each in shares} <= {streams // size, -(-streams // size)}
 
@@ -436,7 +436,7 @@ def test_the_shares_windows_put_together_are_the_batch_s(window: int, stretch: i
         )
 
     whole = streams(slice(None))
-    parts = [streams(rows_of(5, rank, 3)) for rank in range(3)]
+    parts = [streams(streams_of_rank(5, rank, 3)) for rank in range(3)]
     for place, tensor in enumerate(whole.window(window)):
         together = np.concatenate([part.window(window)[place] for part in parts])
         np.testing.assert_array_equal(together, tensor)

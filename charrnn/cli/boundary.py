@@ -12,7 +12,7 @@ from charrnn.cli.streams import STANDARD_OUTPUT, standard_streams
 from charrnn.cli.wording import option_with, spoken
 from charrnn.errors import CharrnnError, RankError
 from charrnn.files import explain
-from charrnn.training.ranks import joined
+from charrnn.training.ranks import ranks_if_joined
 
 INTERRUPTED = 130
 OUT_OF_MEMORY = "out of memory; lower --units, --batch-size, --seq-length or --count"
@@ -37,7 +37,7 @@ def ranks_ended() -> Iterator[None]:
     try:
         yield
     except SystemExit as stop:
-        ranks = joined()
+        ranks = ranks_if_joined()
         if ranks is not None and ranks.busy:
             ranks.abort(f"has ended in the middle of the training, with status {stop.code}")
         raise
@@ -78,7 +78,7 @@ def tell(error: CharrnnError) -> None:
 def fail(message: str, status: int = 1, *, own: bool = True) -> None:
     """Say what went wrong, in one line, and exit; one of several ranks ends all of them."""
     line = " ".join(message.split())
-    ranks = joined()
+    ranks = ranks_if_joined()
     if ranks is not None:
         ranks.abort(line, status, own=own)
     click.echo(f"charrnn: {line}", err=True)

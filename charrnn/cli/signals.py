@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from charrnn.training.ranks import joined
+from charrnn.training.ranks import ranks_if_joined
 
 HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
 """Sent when the terminal is closed; `nohup` lets a program ignore it."""
@@ -18,7 +18,7 @@ def requests() -> tuple[signal.Signals, ...]:
     save.
     """
     stopping: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
-    if joined() is not None:
+    if ranks_if_joined() is not None:
         stopping += (signal.SIGUSR1,)
     if HANGUP is None or signal.getsignal(HANGUP) is signal.SIG_IGN:
         return stopping

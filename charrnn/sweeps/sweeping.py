@@ -22,7 +22,7 @@ from charrnn.text import corpus as corpora
 from charrnn.text.naming import run_name
 from charrnn.text.sources import select
 from charrnn.training.optimizers import find_optimizer
-from charrnn.training.ranks import joined, launched
+from charrnn.training.ranks import launched, ranks_if_joined
 from charrnn.training.training import Closing
 from charrnn.training.which_run import refuse_runs
 from charrnn.types import PathLike
@@ -68,7 +68,7 @@ def sweep(
     Raises:
         CharrnnError: With a message for the user.
     """
-    if launched()[1] > 1 or joined() is not None:
+    if launched()[1] > 1 or ranks_if_joined() is not None:
         why = "a launcher has started several processes, and a sweep trains each run in one"
         raise ConfigError(why, way_out="start it without mpiexec, in as many terminals as you like")
     varied, fixed = divided(settings)

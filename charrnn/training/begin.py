@@ -66,7 +66,7 @@ def new(
     ranks: Ranks,
 ) -> Beginning:
     """Encode the corpus, choose what is left open, build the network, set the plan, save step 0."""
-    begin, config = time.perf_counter() - spent, ranks.by_first(lambda: Config.of(**settings))
+    begin, config = time.perf_counter() - spent, ranks.broadcast(lambda: Config.of(**settings))
     yield from announce(selection)
     yield from describe_link(run)
     with staging(run) if ranks.first else nullcontext(run.folder) as staged:
@@ -76,8 +76,8 @@ def new(
         yield from describe(corpus, config)
         yield from use_threads(config.training.threads, ranks)
         advice = yield from advised(corpus, settings, plan, begin, ranks.size)
-        asked = ranks.by_first(lambda: advice)
-        config = ranks.by_first(lambda: fitted(corpus, asked, ranks.size))
+        asked = ranks.broadcast(lambda: advice)
+        config = ranks.broadcast(lambda: fitted(corpus, asked, ranks.size))
         yield from describe_fit(corpus, config, asked)
         yield from describe_cores(config, ranks.size)
         session = build(run, corpus, config, old, ranks)
@@ -102,7 +102,7 @@ def shared_corpus(
     A rank that does not see it there encodes its own sources, or those that rank 0 has read. One
     that sees it, and was given other files, tells their fingerprint.
     """
-    place, info = ranks.by_first(lambda: (folder.resolve(), encoded and encoded.info))
+    place, info = ranks.broadcast(lambda: (folder.resolve(), encoded and encoded.info))
     if encoded is not None:
         return encoded
     with suppress(CorpusError):
@@ -160,7 +160,7 @@ def resumed(
     begin = time.perf_counter() - spent
     opened = open_run(run, paths, settings) if ranks.first else None
     encoded, checkpoint, config = opened or (None, None, None)
-    checkpoint, config = ranks.by_first(lambda: (checkpoint, config))
+    checkpoint, config = ranks.broadcast(lambda: (checkpoint, config))
     assert checkpoint is not None
     assert config is not None
     named = select(paths, config.text, runs_left_out(run.folder.parent)).sources if paths else ()

@@ -90,7 +90,7 @@ def train(
         compare(ranks.gather(ranks.agree(lambda: facts(settings, plan, **given))))
     if resume:
         return resume_run(corpus, name, root, settings, plan, loggers, ranks)
-    run = ranks.by_first(lambda: free_run(corpus, name, root, overwrite))
+    run = ranks.broadcast(lambda: free_run(corpus, name, root, overwrite))
     return new_run(corpus, run, init_from, settings, plan, loggers, ranks)
 
 
@@ -113,7 +113,7 @@ def new_run(
         raise ConfigError("name the text of the new run", {"init_from": None})
     old = None
     if init_from is not None:
-        old = ranks.by_first(lambda: load(find_checkpoint(init_from, root)))
+        old = ranks.broadcast(lambda: load(find_checkpoint(init_from, root)))
     if old is not None:
         settings = old.config.inherited(settings)
     selection = ranks.agree(lambda: selected(corpus, settings, root, ranks))
@@ -152,7 +152,7 @@ def resume_run(
     ranks: Ranks,
 ) -> Training:
     asked = perf_counter()
-    run = ranks.by_first(lambda: run_to_resume(corpus, name, root))
+    run = ranks.broadcast(lambda: run_to_resume(corpus, name, root))
     if plan.size is not None:
         why, way_out = "is only for a new run", "leave it out, or start a run under another `name`"
         raise ConfigError(why, {"size": plan.size}, way_out=way_out)

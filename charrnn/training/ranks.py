@@ -42,10 +42,10 @@ BEAT_SECONDS, LOST_SECONDS = 2.0, 26.0
 """From one sign of life to the next, and without one until a rank counts as lost, so that all end
 within 30 seconds."""
 LONGEST_PAUSE, PAUSES = 0.005, 8
-"""Seconds between two looks at what is waited for: at most the first, and at most this part of the
-time waited by then. So a short wait ends in time, and a long one costs no core."""
+"""While a rank waits, it sleeps for an eighth of the time waited so far, at most 5 ms, between two
+looks. A short wait ends without delay, and a long one leaves the core free."""
 TURN_SECONDS, LAST_TURN = 0.5, 4
-"""Where ranks fail alike, the lowest speaks, and ends the others before it is their turn."""
+"""If all ranks fail alike, rank 0 says why and ends the others, which wait for their turn."""
 LAST_WORDS_SECONDS = 0.3
 """MPICH's launcher drops what ranks have printed just before the end of all."""
 LOST_STATUS = 75
@@ -80,7 +80,7 @@ class Ranks:
         """Return every rank's value, in rank order, on every rank."""
         return [value]
 
-    def by_first(self, make: Callable[[], T]) -> T:
+    def broadcast(self, make: Callable[[], T]) -> T:
         """Return on every rank what rank 0 makes, or raise its CharrnnError there."""
         return make()
 
@@ -109,11 +109,11 @@ class Ranks:
         """All ranks have ended the training alike: from here on each may exit."""
 
     def exit(self, status: int) -> NoReturn:
-        """Exit, and end all ranks where they depend on this one."""
+        """Exit; end all ranks if they depend on this one."""
         sys.exit(status)
 
     def fail(self) -> None:
-        """This rank cannot go on. If it does not exit, the others end for want of its signs."""
+        """Give no more signs of life: the others end even if this rank does not exit."""
 
 
 ALONE = Ranks()
@@ -146,7 +146,7 @@ class MpiRanks(Ranks):
         values: list[T] = self._world.allgather(value)
         return values
 
-    def by_first(self, make: Callable[[], T]) -> T:
+    def broadcast(self, make: Callable[[], T]) -> T:
         made: T | CharrnnError | None = None
         if self.first:
             try:
@@ -324,7 +324,7 @@ def ranks_of_launcher() -> Ranks:
     return MpiRanks(world, node)
 
 
-def joined() -> MpiRanks | None:
+def ranks_if_joined() -> MpiRanks | None:
     """Return the ranks if there are several and they have been joined."""
     found = ranks_of_launcher() if ranks_of_launcher.cache_info().currsize else None
     return found if isinstance(found, MpiRanks) else None
@@ -371,10 +371,10 @@ def take_cores(node: Any) -> None:
         return
     cores = sorted(os.sched_getaffinity(0))
     if all(each == cores for each in node.allgather(cores)):
-        share = rows_of(len(cores), node.rank, node.size)
+        share = streams_of_rank(len(cores), node.rank, node.size)
         os.sched_setaffinity(0, cores[share.start : max(share.stop, share.start + 1)])
 
 
-def rows_of(streams: int, rank: int, size: int) -> slice:
+def streams_of_rank(streams: int, rank: int, size: int) -> slice:
     """Return which of so many streams a rank of `size` reads: shares as even as can be."""
     return slice(streams * rank // size, streams * (rank + 1) // size)

@@ -33,7 +33,7 @@ def roll_back(run: Run, learner: Learner, saver: Saver) -> RolledBack:
             way_out="start again with a lower `learning_rate` or `clip_norm`",
         )
     with learner.changing():
-        learner.restore(learner.ranks.by_first(lambda: checkpoints.load(run.last)))
+        learner.restore(learner.ranks.broadcast(lambda: checkpoints.load(run.last)))
         carry_over(abandoned, learner.progress)
         if learner.ranks.first:
             history.truncate(run.history, learner.progress.step)

@@ -68,14 +68,14 @@ class Session:
     def evaluate(self) -> Evaluated:
         """Score the validation text; see `Validator`."""
         with self.budget.evaluation() if self.budget else nullcontext():
-            evaluated = self.ranks.by_first(self.validator.evaluate)
+            evaluated = self.ranks.broadcast(self.validator.evaluate)
         self.share_progress()
         self.evaluations.append(evaluated)
         return evaluated
 
     def share_progress(self) -> None:
         """Take over what rank 0 has decided."""
-        self.learner.progress = self.ranks.by_first(lambda: self.learner.progress)
+        self.learner.progress = self.ranks.broadcast(lambda: self.learner.progress)
 
     def started(self) -> Started:
         """What is about to be trained."""

@@ -19,7 +19,7 @@ from charrnn.network.layout import Layout
 from charrnn.network.weights import below, prefixed, state_names
 from charrnn.text.streams import Batch
 from charrnn.training.optimizers import find_optimizer
-from charrnn.training.ranks import ALONE, MpiRanks, Ranks, rows_of
+from charrnn.training.ranks import ALONE, MpiRanks, Ranks, streams_of_rank
 from charrnn.types import State, Tensor, Tensors
 
 PART_SHIFT = 27
@@ -59,7 +59,7 @@ class Trainer:
 
     def __init__(self, config: Config, vocabulary_size: int, ranks: Ranks = ALONE) -> None:
         self.config = config
-        self.rows = rows_of(config.training.batch_size, ranks.rank, ranks.size)
+        self.rows = streams_of_rank(config.training.batch_size, ranks.rank, ranks.size)
         """Which of the batch's streams this process reads."""
         self.model = build_network(config.model, vocabulary_size)
         self.optimizer = find_optimizer(config.training)(keras, config.training)
