@@ -57,7 +57,7 @@ def specimen(layout: str) -> Specimen:
         path = make(net)
         foreign = read(path)
         files = {str(each): each.read_bytes() for each in Path().rglob("*") if each.is_file()}
-    return Specimen(files, path, foreign, list(streams_of_rank(net)))
+    return Specimen(files, path, foreign, list(rows_of(net)))
 
 
 def read(path: Path) -> Foreign:
@@ -65,7 +65,7 @@ def read(path: Path) -> Foreign:
     return READERS[recognise(path)](path, Options())
 
 
-def streams_of_rank(net: Net) -> Iterator[bytes]:
+def rows_of(net: Net) -> Iterator[bytes]:
     """Every row and column of a network's weights, in the two types that files have."""
     arrays = [net.embeddings, net.kernel, net.bias]
     arrays += [each for layer in net.layers for gate in layer.values() for each in gate]

@@ -92,10 +92,10 @@ def gradient_of_product(factors: Tensor, d_products: Tensor) -> Tensor:
 
     One product that takes x transposed as it lies: tf.tensordot would copy it first.
     """
-    return tf.matmul(streams_of_rank(factors), streams_of_rank(d_products), transpose_a=True)
+    return tf.matmul(rows_of(factors), rows_of(d_products), transpose_a=True)
 
 
-def streams_of_rank(tensor: Tensor) -> Tensor:
+def rows_of(tensor: Tensor) -> Tensor:
     """[T B, U] of a tensor [T, B, U]."""
     units = tensor.shape[-1]
     return tf.reshape(tensor, [-1, tf.shape(tensor)[-1] if units is None else units])
