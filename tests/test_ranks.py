@@ -78,8 +78,8 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 VICTIMS = [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]
 FEW_VICTIMS = [(2, 1), (3, 0)]
-STATUSES = {"before": {signal.SIGALRM, signal.SIGTERM}}
-"""Where a rank never joins MPI, the launcher tells how it has ended the others."""
+STATUSES = {"before": {signal.SIGALRM, signal.SIGTERM}, "hung": {75, signal.SIGKILL}}
+"""Where a rank never joins MPI, or hangs, MPICH's launcher may tell how it has ended a process."""
 HAPPENINGS: dict[str, tuple[list[tuple[int, int]], int, str]] = {
     "killed": (VICTIMS, signal.SIGKILL, ""),
     "hung": (VICTIMS, 75, "rank {} has given no sign of life for 2 s: .* start all ranks again"),
