@@ -353,7 +353,8 @@ def load_mpi(size: int) -> ModuleType:
             f" ({' '.join(str(error).split())})",
             way_out="install it with: pip install mpi4py mpich; on a cluster, load its MPI",
         ) from None
-    return MPI
+    loaded: ModuleType = MPI
+    return loaded
 
 
 def other_mpi(size: int) -> RankError:
