@@ -276,6 +276,8 @@ class MpiRanks(Ranks):
                     self._line.Recv(np.zeros(1, np.int8), peer)
                     silent[peer] = 0
                 if silent[peer] * BEAT_SECONDS >= LOST_SECONDS:
+                    # The others find it out up to a beat earlier or later: one of them speaks.
+                    time.sleep(BEAT_SECONDS * min(max(0, self.rank - 1), LAST_TURN))
                     self.abort(
                         f"rank {peer} has given no sign of life for {LOST_SECONDS:g} s: it hangs,"
                         " or its machine is lost; start all ranks again, to resume from the last"
