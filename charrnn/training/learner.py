@@ -105,7 +105,8 @@ class Learner:
         """
         tensors = self.trainer.tensors(self.state)
         states = {name: each for name, each in tensors.items() if name.startswith("state/")}
-        told = self.ranks.gather((checksum(tensors, "weights/"), states))
+        own = checksum(tensors, "weights/") if self.ranks.size > 1 else 0
+        told = self.ranks.gather((own, states))
         for rank, (weights, _) in enumerate(told):
             if weights != told[0][0]:
                 raise RankError(
@@ -113,7 +114,7 @@ class Learner:
                     where=f"rank {rank}",
                     way_out="see that the machines are alike and sound; then `resume`",
                 )
-        of_all = {name: np.concatenate([own[name] for _, own in told]) for name in states}
+        of_all = {name: np.concatenate([each[name] for _, each in told]) for name in states}
         return self._checkpoint(tensors | of_all)
 
     def weights_snapshot(self) -> Checkpoint:
