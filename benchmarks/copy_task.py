@@ -19,7 +19,7 @@ import numpy as np
 from charrnn.cells import CELLS
 from charrnn.config import Config
 from charrnn.network.weights import initial_weights
-from charrnn.progress import Progress
+from charrnn.runs.progress import Progress
 
 SYMBOLS, COPIED = 8, 3
 BLANK, MARK = SYMBOLS, SYMBOLS + 1
@@ -52,8 +52,8 @@ def task(rng: np.random.Generator, count: int, lag: int):
 
 def measure(cell: str, lag: int, steps: int) -> Result:
     """Train one cell at one lag."""
-    from charrnn.model.backend import keras
-    from charrnn.model.network import set_weights, zero_state
+    from charrnn.tf.backend import keras
+    from charrnn.tf.network import set_weights, zero_state
     from charrnn.training.schedule import learning_rate
     from charrnn.training.step import Trainer
 
@@ -76,8 +76,8 @@ def measure(cell: str, lag: int, steps: int) -> Result:
 
 def recall(model, config: Config, batch) -> float:
     """The share of symbols that the model names at their marks."""
-    from charrnn.model.backend import tf
-    from charrnn.model.network import compile_function, zero_state
+    from charrnn.tf.backend import tf
+    from charrnn.tf.network import compile_function, zero_state
 
     state = zero_state(config.model, len(batch.inputs))
     forward = compile_function(

@@ -51,7 +51,7 @@ def child(given: str) -> None:
 
     keep_memory()
     import charrnn
-    from charrnn.training.events import Stepped
+    from charrnn.runs.events import Stepped
     from charrnn.training.ranks import ranks_of_launcher
 
     times, characters = [], 0

@@ -3,7 +3,7 @@
     python benchmarks/parts.py --parts 1,2,4 --rounds 5
 
 The parts are measured in turn, round after round; a row has the median of each, and marks what
-`charrnn.model.parts.choose_parts` chooses on this machine.
+`charrnn.tf.parts.choose_parts` chooses on this machine.
 """
 
 import statistics
@@ -28,9 +28,9 @@ VOCABULARY = 65
 def stepper(cell: str, layers: int, units: int, batch: int, window: int, parts: int) -> Callable:
     """A function that takes one training step, compiled."""
     from charrnn.config import Config
-    from charrnn.model.network import set_weights, zero_state
     from charrnn.network.weights import initial_weights
     from charrnn.text.streams import Batch
+    from charrnn.tf.network import set_weights, zero_state
     from charrnn.training.step import Trainer
 
     sizes = {"batch_size": batch, "seq_length": window, "parts": parts}
@@ -63,8 +63,8 @@ def main(parts: str, rounds: int) -> None:
 
     keep_memory()
     from charrnn.config import Config
-    from charrnn.model.limits import cores
-    from charrnn.model.parts import choose_parts
+    from charrnn.tf.limits import cores
+    from charrnn.tf.parts import choose_parts
 
     numbers = [int(number) for number in parts.split(",")]
     click.echo(f"{cores()} cores; characters per second, * is what charrnn chooses")

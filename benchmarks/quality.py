@@ -30,7 +30,7 @@ GPT = Path(__file__).with_name("gpt.py")
 
 def machine() -> str:
     """The processor, and the number of cores."""
-    from charrnn.model.limits import cores
+    from charrnn.tf.limits import cores
     from charrnn.training.machine import processor
 
     return f"{processor().replace('avx512f', 'AVX-512').replace('avx2', 'AVX2')}, {cores()} cores"

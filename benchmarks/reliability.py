@@ -145,7 +145,7 @@ def waited(seconds: float) -> Callable[[Path], bool]:
 
 def outcome(source: Path, name: str) -> list[object]:
     """All that a run leaves, without what the clock decides."""
-    from charrnn.checkpoints import load
+    from charrnn.runs.checkpoints import load
 
     run, kept = source.parent / "checkpoints" / name, list[object]()
     for which in ("last", "best"):
@@ -166,7 +166,7 @@ def outcome(source: Path, name: str) -> list[object]:
 @click.option("--loads", default=1000, help="How often the checkpoints are loaded.")
 def readers(loads: int) -> None:
     """Whoever loads a checkpoint during training finds a whole one."""
-    from charrnn.checkpoints import load
+    from charrnn.runs.checkpoints import load
 
     tried, failed = Counter[str](), list[str]()
     with tempfile.TemporaryDirectory() as folder:

@@ -28,12 +28,12 @@ SIDES = ("numpy", "tensorflow", "torch")
 
 def make_run(root: Path, layers: int, units: int) -> Path:
     """A run with random weights."""
-    from charrnn import checkpoints
-    from charrnn.checkpoints import Checkpoint
     from charrnn.config import Config
     from charrnn.network.weights import initial_weights, prefixed
-    from charrnn.progress import Progress
-    from charrnn.runs import Run
+    from charrnn.runs import checkpoints
+    from charrnn.runs.checkpoints import Checkpoint
+    from charrnn.runs.progress import Progress
+    from charrnn.runs.run import Run
     from charrnn.text.vocabulary import Vocabulary
 
     config, vocabulary = Config.of(layers=layers, units=units), Vocabulary(LETTERS)
@@ -69,7 +69,7 @@ def first_character_seconds(run: Path) -> float:
 
 def charrnn_rate(side: str, run: Path, count: int, length: int) -> float:
     """Characters per second of a loaded model."""
-    from charrnn.loading import load
+    from charrnn.models.loading import load
 
     model = load(run)
     writing = model.write(count=count, length=length + 10, seed=0, engine=side)

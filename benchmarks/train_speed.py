@@ -72,9 +72,9 @@ def charrnn_step(shape: Shape) -> Step:
     import numpy as np
 
     from charrnn.config import Config
-    from charrnn.model.network import set_weights, zero_state
     from charrnn.network.weights import initial_weights
     from charrnn.text.streams import Streams
+    from charrnn.tf.network import set_weights, zero_state
     from charrnn.training.step import Trainer
 
     config = Config.of(
@@ -102,7 +102,7 @@ def charrnn_step(shape: Shape) -> Step:
 
 def keras_step(shape: Shape, jit: bool) -> Step:
     """Stock Keras layers in a compiled function, the state carried."""
-    from charrnn.model.backend import keras, tf
+    from charrnn.tf.backend import keras, tf
 
     kind = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
     embed = keras.layers.Embedding(shape.vocabulary, EMBEDDING)

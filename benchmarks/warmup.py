@@ -14,9 +14,9 @@ import click
 import numpy as np
 
 import charrnn
-from charrnn.evaluation import STREAMS, WINDOW, Evaluator
-from charrnn.language_model import LanguageModel
+from charrnn.models.language_model import LanguageModel
 from charrnn.text.streams import Streams
+from charrnn.tf.evaluation import STREAMS, WINDOW, Evaluator
 
 WARMUPS = (0, 32, 128, 512)
 CELLS = "lstm,coupled,gru,mingru,rnn,irnn,indrnn,scrn,clockwork"

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from charrnn.errors import CharrnnError
     from charrnn.export.exporting import export_model
     from charrnn.importing.importing import import_model
-    from charrnn.language_model import LanguageModel
-    from charrnn.loading import evaluate, generate, load
-    from charrnn.mixing import Blend, blend
+    from charrnn.models.blend import Blend, blend
+    from charrnn.models.language_model import LanguageModel
+    from charrnn.models.loading import evaluate, generate, load
     from charrnn.sweeps.sweeping import sweep, sweep_results
     from charrnn.training.loop import train
 
@@ -40,16 +40,16 @@ __all__ = [
 
 _HOMES = {
     "train": "charrnn.training.loop",
-    "load": "charrnn.loading",
-    "blend": "charrnn.mixing",
+    "load": "charrnn.models.loading",
+    "blend": "charrnn.models.blend",
     "sweep": "charrnn.sweeps.sweeping",
     "sweep_results": "charrnn.sweeps.sweeping",
-    "generate": "charrnn.loading",
+    "generate": "charrnn.models.loading",
     "export_model": "charrnn.export.exporting",
     "import_model": "charrnn.importing.importing",
-    "evaluate": "charrnn.loading",
-    "Blend": "charrnn.mixing",
-    "LanguageModel": "charrnn.language_model",
+    "evaluate": "charrnn.models.loading",
+    "Blend": "charrnn.models.blend",
+    "LanguageModel": "charrnn.models.language_model",
     "CharrnnError": "charrnn.errors",
 }
 

@@ -6,14 +6,17 @@ vocabulary, D inputs of a layer, U its units, G = gates · U.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
 
 Tensor: TypeAlias = "tf.Tensor"
 """An array of TensorFlow's."""
@@ -35,7 +38,7 @@ class ArrayOps(Protocol):
     """The array functions that a cell and the network's stack may use, beside + - * / and slices.
 
     `charrnn.cells.arrays` has them for NumPy, `keras.ops` for tensors, and
-    `charrnn.recording` notes them down. Their meaning is NumPy's.
+    `charrnn.network.recorder` notes them down. Their meaning is NumPy's.
     """
 
     def concatenate(self, xs: Sequence[Array], axis: int, /) -> Array:
@@ -85,3 +88,23 @@ class ArrayOps(Protocol):
 
     def zeros_like(self, x: Array, /) -> Array:
         """Zeros of the shape and type of x."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """The mean negative log-likelihood of a text's characters, each given those before it."""
+
+    characters: int
+    nats_per_char: float
+    unknown: int = 0
+    """How many of the characters are outside the vocabulary."""
+
+    @property
+    def bits_per_char(self) -> float:
+        """The same in bits."""
+        return self.nats_per_char / math.log(2)
+
+    @property
+    def perplexity(self) -> float:
+        """exp of the nats: among how many equal choices the model hesitates."""
+        return math.exp(min(self.nats_per_char, 700.0))

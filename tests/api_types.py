@@ -6,10 +6,10 @@ from typing import assert_type
 import numpy as np
 
 import charrnn
-from charrnn.score import Score
+from charrnn.runs.events import Event
 from charrnn.sweeps.events import SweepEvent
 from charrnn.sweeps.results import Result
-from charrnn.training.events import Event
+from charrnn.types import Score
 
 
 def types_of_the_public_api() -> None:

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charrnn import checkpoints
-from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config
-from charrnn.language_model import LanguageModel
-from charrnn.loading import load
+from charrnn.models.language_model import LanguageModel
+from charrnn.models.loading import load
 from charrnn.network.weights import LOGITS_KERNEL, initial_weights, prefixed
 from charrnn.page.document import build_page
-from charrnn.progress import Progress
-from charrnn.runs import Run
+from charrnn.runs import checkpoints
+from charrnn.runs.checkpoints import Checkpoint
+from charrnn.runs.progress import Progress
+from charrnn.runs.run import Run
 from charrnn.text.vocabulary import Vocabulary
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")

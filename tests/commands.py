@@ -9,13 +9,13 @@ from typing import Any
 from click.testing import CliRunner
 from conftest import SMALL, TEXT
 
-from charrnn import checkpoints
-from charrnn.checkpoints import Checkpoint
 from charrnn.cli import main
 from charrnn.config import Config
 from charrnn.network.weights import initial_weights, prefixed
-from charrnn.progress import Progress
-from charrnn.runs import Run
+from charrnn.runs import checkpoints
+from charrnn.runs.checkpoints import Checkpoint
+from charrnn.runs.progress import Progress
+from charrnn.runs.run import Run
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.sources import select
 from charrnn.text.streams import Streams

@@ -10,7 +10,7 @@ from old_models import CHARACTERS, Net
 
 import charrnn as library
 from charrnn.importing.importing import Imported
-from charrnn.sampling.instant import InstantNetwork
+from charrnn.network.instant import InstantNetwork
 
 ROOT = Path("checkpoints")
 TEXT = "ab té\ne" * 40

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from charrnn import checkpoints
 from charrnn.config import TrainingConfig
-from charrnn.progress import Progress
-from charrnn.runs import Run
+from charrnn.runs import checkpoints
+from charrnn.runs.events import Evaluated, Finished, Note
+from charrnn.runs.progress import Progress
+from charrnn.runs.run import Run
 from charrnn.training.advice import over_fitting, still_falling
-from charrnn.training.events import Evaluated, Finished, Note
 from charrnn.training.schedule import SCHEDULES, learning_rate, move_end
 
 

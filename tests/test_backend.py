@@ -14,9 +14,9 @@ from charrnn import model
 from charrnn.cli.native import quiet, quiet_start
 from charrnn.cli.registry import COMMANDS
 from charrnn.errors import ConfigError
-from charrnn.model import starting
+from charrnn.tf import starting
 
-BACKEND = "charrnn.model.backend"
+BACKEND = "charrnn.tf.backend"
 CHATTER = b"chatter\n"
 
 
@@ -34,7 +34,7 @@ def keras(monkeypatch):
 @pytest.fixture
 def unloaded(monkeypatch):
     """The module that imports TensorFlow, as if it had not been imported yet."""
-    from charrnn.model import backend  # what the tests change comes back afterwards
+    from charrnn.tf import backend
 
     monkeypatch.setattr(model, "backend", backend)
     monkeypatch.delitem(sys.modules, BACKEND)

@@ -16,8 +16,8 @@ from commands import CHARRNN, ROOT, Outcome, charrnn, environment, options, tree
 from conftest import SMALL, TEXT
 from filelock import FileLock
 
-from charrnn import checkpoints
-from charrnn.runs import Run
+from charrnn.runs import checkpoints
+from charrnn.runs.run import Run
 from charrnn.text.corpus import Spool
 
 TINY = [*options(**SMALL), "--steps", 4]

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from conftest import SMALL
 
-from charrnn import checkpoints
 from charrnn.config import Config, Plan
-from charrnn.runs import Run
+from charrnn.runs import checkpoints
+from charrnn.runs.events import Evaluated, Note, Saved, Started, Stepped
+from charrnn.runs.run import Run
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.sources import select
 from charrnn.training import course, machine, planning
 from charrnn.training.budget import OUTSIDE_SECONDS, Budget
-from charrnn.training.events import Evaluated, Note, Saved, Started, Stepped
 from charrnn.training.fitting import fitted
 from charrnn.training.learner import learner_of
 from charrnn.training.plan import evaluation_characters, evaluations_in, plan_steps

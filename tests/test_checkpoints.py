@@ -18,13 +18,14 @@ import pytest
 from safetensors.numpy import load_file
 from safetensors.numpy import save as serialize
 
-from charrnn import checkpoints, files
-from charrnn.checkpoints import Checkpoint
+from charrnn import files
 from charrnn.config import Config
 from charrnn.errors import CheckpointError
 from charrnn.network.layout import state_layout
 from charrnn.network.weights import initial_weights, prefixed, specify
-from charrnn.progress import Progress
+from charrnn.runs import checkpoints
+from charrnn.runs.checkpoints import Checkpoint
+from charrnn.runs.progress import Progress
 from charrnn.text.vocabulary import Vocabulary
 
 DTYPES = ("bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)))
@@ -107,7 +108,7 @@ def test_parts_are_the_tensors_below_a_prefix() -> None:
 def test_a_checkpoint_loads_without_tensorflow() -> None:
     checkpoints.save(PATH, example())
     script = (
-        "import sys, pathlib, charrnn.checkpoints as c;"
+        "import sys, pathlib, charrnn.runs.checkpoints as c;"
         f"print(c.load(pathlib.Path('{PATH}')).progress.step);"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )

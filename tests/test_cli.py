@@ -16,20 +16,19 @@ from commands import ROOT, Outcome, charrnn, options, tree
 from conftest import SMALL, TEXT
 from graphs import without_xla
 
-from charrnn import checkpoints
 from charrnn.cli.page import Page
 from charrnn.cli.progress import Display
 from charrnn.cli.signals import requests
 from charrnn.cli.wording import option, spoken
 from charrnn.config import GROUPS, Plan, SamplingConfig
 from charrnn.config.settings import looked_up, name_of
-from charrnn.language_model import LanguageModel
-from charrnn.model.limits import cores
-from charrnn.model.parts import choose_parts
-from charrnn.runs import Run
+from charrnn.models.language_model import LanguageModel
+from charrnn.runs import checkpoints, events
+from charrnn.runs.run import Run
 from charrnn.sampling.writing import Writing
-from charrnn.score import Score
-from charrnn.training import events
+from charrnn.tf.limits import cores
+from charrnn.tf.parts import choose_parts
+from charrnn.types import Score
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -366,8 +365,8 @@ def test_the_run_is_named_in_every_way(command: str, fox: Run, tmp_path: Path) -
         return loads(path)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("charrnn.checkpoints.open_weights", load)
-        patched.setattr("charrnn.loading.open_weights", load)
+        patched.setattr("charrnn.runs.checkpoints.open_weights", load)
+        patched.setattr("charrnn.models.loading.open_weights", load)
         patched.setattr(LanguageModel, "evaluate", lambda *_, **__: Score(1, 1.0))
         for run in ([], ["fox"], [fox.folder], [fox.folder.resolve()], [fox.best]):
             assert charrnn(command, *run).status == 0

@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import randoms
 
 import charrnn as library
-from charrnn import checkpoints, tensor_file
-from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config
 from charrnn.errors import CharrnnError, CheckpointError, CorpusError
-from charrnn.language_model import LanguageModel
+from charrnn.models.language_model import LanguageModel
 from charrnn.network.layout import state_layout
 from charrnn.network.weights import initial_weights, prefixed
-from charrnn.progress import Progress
+from charrnn.runs import checkpoints, tensor_file
+from charrnn.runs.checkpoints import Checkpoint
+from charrnn.runs.progress import Progress
 from charrnn.text.corpus import IDS_FILE, INFO_FILE, open_corpus
 from charrnn.text.vocabulary import Vocabulary
 

@@ -6,8 +6,8 @@ from commands import charrnn as command
 from conftest import TEXT
 
 import charrnn
-from charrnn import checkpoints
 from charrnn.errors import ConfigError
+from charrnn.runs import checkpoints
 from charrnn.text.streams import directed
 
 pytestmark = pytest.mark.usefixtures("eagerly")

@@ -10,7 +10,7 @@ from commands import charrnn, untrained
 from charrnn.cells import CELLS
 from charrnn.cli.registry import COMMANDS
 from charrnn.export.formats import FORMATS
-from charrnn.loading import load
+from charrnn.models.loading import load
 from charrnn.sampling.filters import FILTERS, log_softmax
 from charrnn.training.optimizers import OPTIMIZERS
 

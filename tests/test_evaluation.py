@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from test_sampling import model_of
 
-from charrnn import dynamic, evaluation
 from charrnn.config import Config
-from charrnn.dynamic import DynamicEvaluator
 from charrnn.errors import CheckpointError, ConfigError, DivergedError
-from charrnn.evaluation import Evaluator
-from charrnn.model.network import build_network, get_weights
 from charrnn.network.weights import initial_weights
 from charrnn.text.streams import Streams
+from charrnn.tf import dynamic, evaluation
+from charrnn.tf.dynamic import DynamicEvaluator
+from charrnn.tf.evaluation import Evaluator
+from charrnn.tf.network import build_network, get_weights
 
 pytestmark = [pytest.mark.usefixtures("eagerly"), pytest.mark.graphs]
 

@@ -22,20 +22,20 @@ from test_docs import DOCS
 from test_recording import CASES, SIZES, VOCABULARY, Odd, random_weights
 
 import charrnn as package
-from charrnn import checkpoints
 from charrnn.cells import CELLS
-from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config
 from charrnn.errors import ConfigError, RunError
 from charrnn.export import hub
 from charrnn.export import onnx as onnx_format
 from charrnn.export.formats import FORMATS
-from charrnn.language_model import LanguageModel
-from charrnn.loading import load
+from charrnn.models.language_model import LanguageModel
+from charrnn.models.loading import load
+from charrnn.network import instant
+from charrnn.network.instant import InstantNetwork
 from charrnn.network.weights import prefixed
-from charrnn.progress import Progress
-from charrnn.sampling import instant
-from charrnn.sampling.instant import InstantNetwork
+from charrnn.runs import checkpoints
+from charrnn.runs.checkpoints import Checkpoint
+from charrnn.runs.progress import Progress
 from charrnn.text.vocabulary import Vocabulary
 
 CHARACTERS = Vocabulary("\nabcdefg")

@@ -6,6 +6,7 @@ import pytest
 from charrnn.config import SamplingConfig
 from charrnn.config.settings import setting
 from charrnn.errors import ConfigError
+from charrnn.plugins import Table
 from charrnn.sampling import filters
 from charrnn.sampling.filters import (
     FILTERS,
@@ -17,7 +18,6 @@ from charrnn.sampling.filters import (
     repetition_penalty,
     sampling_config,
 )
-from charrnn.tables import Table
 
 DRAWS = 100_000
 LOGITS = np.log([[0.4, 0.05, 0.25, 0.1, 0.2]])

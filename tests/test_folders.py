@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from commands import ROOT, charrnn
 
-from charrnn import checkpoints
 from charrnn.errors import CorpusError
+from charrnn.runs import checkpoints
+from charrnn.runs.events import Note
 from charrnn.text.corpus import open_corpus
-from charrnn.training.events import Note
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 

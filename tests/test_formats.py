@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import charrnn
-from charrnn import checkpoints
 from charrnn.errors import CheckpointError, CorpusError
-from charrnn.runs import Run
+from charrnn.runs import checkpoints
+from charrnn.runs.events import Evaluated, Event, Note
+from charrnn.runs.run import Run
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.sources import Source
-from charrnn.training.events import Evaluated, Event, Note
 
 KEPT = Path(__file__).parent / "checkpoints"
 FORMATS = [f"format{number}" for number in range(1, checkpoints.FORMAT + 1)]

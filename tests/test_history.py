@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.training import history
+from charrnn.runs import history
 
 FILE = Path("history.csv")
 HEADER = ",".join(history.COLUMNS)

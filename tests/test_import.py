@@ -33,8 +33,8 @@ from old_models import CHARACTERS, Net, logits_of
 import charrnn as library
 from charrnn.errors import CheckpointError
 from charrnn.importing.importing import import_model
+from charrnn.network.instant import InstantNetwork
 from charrnn.network.weights import initial_weights
-from charrnn.sampling.instant import InstantNetwork
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.transfer import warm_start
 

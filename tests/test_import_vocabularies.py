@@ -14,7 +14,7 @@ from old_models import CHARACTERS, Net, logits_of
 import charrnn as library
 from charrnn.errors import CheckpointError
 from charrnn.importing.importing import import_model
-from charrnn.sampling.instant import InstantNetwork
+from charrnn.network.instant import InstantNetwork
 
 # How TensorFlow hands arrays to NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")

@@ -8,9 +8,9 @@ from test_sampling import LETTERS, model_of
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import ConfigError
-from charrnn.inspection.correlation import correlations
-from charrnn.inspection.features import FEATURES, read_features
-from charrnn.inspection.units import features_read, read_states, units_that_follow
+from charrnn.models.correlation import correlations
+from charrnn.models.features import FEATURES, read_features
+from charrnn.models.units import features_read, read_states, units_that_follow
 from charrnn.sampling.writing import first_ids
 from charrnn.text.vocabulary import Vocabulary
 

@@ -5,10 +5,10 @@ import pytest
 from test_network import CASES, SIZES, batch_of, network
 
 from charrnn.config import Config
-from charrnn.model.backend import tf
-from charrnn.model.network import get_weights, zero_state
-from charrnn.sampling import instant
-from charrnn.sampling.instant import InstantNetwork
+from charrnn.network import instant
+from charrnn.network.instant import InstantNetwork
+from charrnn.tf.backend import tf
+from charrnn.tf.network import get_weights, zero_state
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 

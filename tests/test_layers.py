@@ -10,7 +10,7 @@ from charrnn.cells import CELLS, Cell, arrays
 from charrnn.errors import ConfigError
 from charrnn.layers import GRU, LSTM, RNN
 from charrnn.layers.halves import halves_pay
-from charrnn.model.backend import keras, tf
+from charrnn.tf.backend import keras, tf
 
 B, T, D, U = 3, 5, 2, 4
 pytestmark = [

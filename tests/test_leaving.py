@@ -13,9 +13,9 @@ from apart import run_apart
 from conftest import SMALL
 
 import charrnn
-from charrnn import checkpoints
-from charrnn.runs import Run
-from charrnn.training.events import Evaluated, Finished, Started, Stepped
+from charrnn.runs import checkpoints
+from charrnn.runs.events import Evaluated, Finished, Started, Stepped
+from charrnn.runs.run import Run
 from charrnn.training.interrupts import held_back
 from charrnn.training.step import Trainer
 from charrnn.training.training import Training
@@ -180,7 +180,7 @@ def test_a_training_in_one_loop_yields_every_event(corpus):
 AT_EXIT = """
 import sys
 import charrnn
-from charrnn.model.backend import tf
+from charrnn.tf.backend import tf
 from charrnn.training.events import Stepped
 tf.config.run_functions_eagerly(True)
 events = charrnn.train("corpus.txt", **eval(sys.argv[1]))

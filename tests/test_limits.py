@@ -5,8 +5,8 @@ import resource
 import pytest
 
 from charrnn.errors import CharrnnError
-from charrnn.model import limits
-from charrnn.model.limits import check_address_space
+from charrnn.tf import limits
+from charrnn.tf.limits import check_address_space
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from commands import ROOT, charrnn, tree, untrained
 
-from charrnn import checkpoints
 from charrnn.cli.columns import duration
 from charrnn.cli.commands import list as list_command_module
 from charrnn.config import Config
 from charrnn.errors import CheckpointError
-from charrnn.runs import Run, runs_below
-from charrnn.summary import Summary, summarize
+from charrnn.runs import checkpoints
+from charrnn.runs.run import Run, runs_below
+from charrnn.runs.summary import Summary, summarize
 from charrnn.version import __version__
 
 SECOND = 10**9

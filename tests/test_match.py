@@ -9,7 +9,7 @@ from test_sampling import LETTERS, fixed, model_of
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import ConfigError
-from charrnn.mixing import Blend
+from charrnn.models.blend import Blend
 from charrnn.sampling import constraints, narrowing, writing
 from charrnn.sampling.constraints import Matching, either
 from charrnn.sampling.filters import NEVER, Filters, Past, draw

@@ -7,8 +7,8 @@ import pytest
 from commands import ROOT, charrnn, tree, untrained
 
 from charrnn.errors import ConfigError, RunError
-from charrnn.moving import copy_run, delete_run, rename_run
-from charrnn.runs import Run, runs_below
+from charrnn.runs.manage import copy_run, delete_run, rename_run
+from charrnn.runs.run import Run, runs_below
 
 
 @pytest.fixture

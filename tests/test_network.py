@@ -5,19 +5,19 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from charrnn import checkpoints
 from charrnn.cells import CELLS
-from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, SamplingConfig
-from charrnn.model.backend import tf
-from charrnn.model.dropout import drop_recurrent, output_dropout
-from charrnn.model.network import build_network, get_weights, set_weights, zero_state
 from charrnn.network.weights import initial_weights, prefixed, specify
-from charrnn.progress import Progress
+from charrnn.runs import checkpoints
+from charrnn.runs.checkpoints import Checkpoint
+from charrnn.runs.progress import Progress
 from charrnn.sampling.graph import GraphEngine
 from charrnn.sampling.writing import Writing
 from charrnn.text.streams import Batch
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.tf.backend import tf
+from charrnn.tf.dropout import drop_recurrent, output_dropout
+from charrnn.tf.network import build_network, get_weights, set_weights, zero_state
 from charrnn.training.step import Trainer
 
 VOCABULARY = Vocabulary("\nabcde")

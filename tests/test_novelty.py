@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config
 from charrnn.errors import ConfigError
-from charrnn.language_model import LanguageModel
-from charrnn.mixing import Blend
+from charrnn.models.blend import Blend
+from charrnn.models.language_model import LanguageModel
 from charrnn.network.weights import initial_weights
-from charrnn.progress import Progress
+from charrnn.runs.checkpoints import Checkpoint
+from charrnn.runs.progress import Progress
 from charrnn.sampling import novelty
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.sources import select

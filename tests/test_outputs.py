@@ -8,7 +8,7 @@ import pytest
 from commands import ROOT, charrnn, tree, untrained
 
 from charrnn.errors import RunError
-from charrnn.outputs import check_output, open_output, write_output
+from charrnn.runs.outputs import check_output, open_output, write_output
 
 RUN_FILES = ("best.safetensors", "last.safetensors", "corpus.ids", "corpus.json", "history.csv")
 

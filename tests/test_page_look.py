@@ -9,10 +9,10 @@ from browsing import LETTERS, PATIENCE_SECONDS, model_of, open_page
 from commands import untrained
 from test_inspection import TEXT as FEATURED
 
-from charrnn.inspection.features import read_features
-from charrnn.loading import load
+from charrnn.models.features import read_features
+from charrnn.models.loading import load
+from charrnn.network.recorder import record
 from charrnn.page.look import look_inside
-from charrnn.recording.recorder import record
 
 BITS = 1 / np.log(2)
 BYTES = "".join(map(chr, range(256)))

@@ -10,9 +10,9 @@ from test_recording import CASES, SIZES, VOCABULARY, Odd, random_weights
 
 from charrnn.cells import CELLS
 from charrnn.config import Config
-from charrnn.recording.interpreter import Interpreter
-from charrnn.recording.recorder import record
-from charrnn.sampling import instant
+from charrnn.network import instant
+from charrnn.network.interpreter import Interpreter
+from charrnn.network.recorder import record
 from charrnn.sampling.filters import Filters, Past, draw, sampling_config
 from charrnn.sampling.noise import Noise
 

@@ -10,12 +10,12 @@ from browsing import Opened, complaints, model_of, open_page
 from commands import charrnn, untrained
 from test_page import CONTRAST, KINDS
 
-from charrnn.language_model import LanguageModel
+from charrnn.models.language_model import LanguageModel
 from charrnn.page.document import build_page
 from charrnn.page.runs import MOST_EVALUATIONS, MOST_SAMPLES, describe_runs, thinned
-from charrnn.runs import Run
-from charrnn.training import history, sample_file
-from charrnn.training.sample_file import Sample
+from charrnn.runs import history, sample_file
+from charrnn.runs.run import Run
+from charrnn.runs.sample_file import Sample
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 FALLING = (2.5, 1.75, 1.5)

@@ -11,12 +11,12 @@ from xml.etree import ElementTree
 import pytest
 from commands import charrnn, tree
 
-from charrnn.curves import Curves, labels, read_curves
 from charrnn.errors import MissingPackageError, RunError
 from charrnn.extras import need
-from charrnn.plotting import FORMATS, LONGEST_NAME, figure, plot, spread
-from charrnn.runs import Run
-from charrnn.training import history
+from charrnn.runs import history
+from charrnn.runs.curves import Curves, labels, read_curves
+from charrnn.runs.plotting import FORMATS, LONGEST_NAME, figure, plot, spread
+from charrnn.runs.run import Run
 
 ROOT = Path("checkpoints")
 MAGIC = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}

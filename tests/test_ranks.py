@@ -16,15 +16,15 @@ from apart import run_apart
 from training_ranks import CASES, DROPPED, SMALL, SURE, TEXT
 
 import charrnn
-from charrnn import checkpoints
-from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, Plan
 from charrnn.errors import ConfigError, RankError
+from charrnn.runs import checkpoints
+from charrnn.runs.checkpoints import Checkpoint
+from charrnn.runs.events import Stepped
 from charrnn.text.corpus import CorpusInfo, encode_corpus
 from charrnn.text.sources import select
 from charrnn.text.streams import Streams
 from charrnn.text.stretches import Stretches
-from charrnn.training.events import Stepped
 from charrnn.training.facts import TEXT as FINGERPRINT
 from charrnn.training.facts import Facts, compare, facts, text_facts
 from charrnn.training.ranks import LAUNCHERS, Ranks, launched, streams_of_rank

@@ -8,13 +8,13 @@ import pytest
 from charrnn.cells import CELLS
 from charrnn.config import Config, Plan
 from charrnn.config.training import SIZES as NAMES
-from charrnn.recipes.cost import (
+from charrnn.training.cost import (
     UNIT_OPERATIONS,
     characters_per_second,
     operations_per_character,
     recurrent_weights,
 )
-from charrnn.recipes.rule import (
+from charrnn.training.rule import (
     DROPOUT,
     RATE,
     RECURRENT_DROPOUT,

@@ -10,11 +10,11 @@ from test_sampling import model_of
 from charrnn.cells import CELLS, Cell
 from charrnn.config import Config
 from charrnn.errors import ConfigError
+from charrnn.network import instant
+from charrnn.network.instant import InstantNetwork
+from charrnn.network.interpreter import BY_NAME, Interpreter
+from charrnn.network.recorder import record
 from charrnn.network.weights import specify
-from charrnn.recording.interpreter import BY_NAME, Interpreter
-from charrnn.recording.recorder import record
-from charrnn.sampling import instant
-from charrnn.sampling.instant import InstantNetwork
 from charrnn.sampling.writing import first_ids
 
 VOCABULARY = 9

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from charrnn.errors import RunError
-from charrnn.runs import Run, find_checkpoint, find_run, runs_below
+from charrnn.runs.run import Run, find_checkpoint, find_run, runs_below
 from charrnn.training.folder import settle, sweep
 
 ROOT = Path("checkpoints")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from test_history import mutated
 
-from charrnn.training import sample_file
-from charrnn.training.sample_file import Sample
+from charrnn.runs import sample_file
+from charrnn.runs.sample_file import Sample
 
 FILE = Path("samples.jsonl")
 STEPS = (10, 20, 30, 40, 50)

@@ -13,13 +13,13 @@ import pytest
 from commands import untrained
 
 import charrnn
-from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, SamplingConfig
 from charrnn.errors import CharrnnError, CheckpointError, ConfigError
-from charrnn.language_model import LanguageModel
-from charrnn.mixing import Blend
+from charrnn.models.blend import Blend
+from charrnn.models.language_model import LanguageModel
 from charrnn.network.weights import prefixed, specify
-from charrnn.progress import Progress
+from charrnn.runs.checkpoints import Checkpoint
+from charrnn.runs.progress import Progress
 from charrnn.sampling import engines
 from charrnn.sampling.endings import Ending
 from charrnn.sampling.noise import Noise

@@ -7,15 +7,15 @@ import pytest
 
 from charrnn.cells import CELLS, Cell, Differentiated
 from charrnn.config import ModelConfig
-from charrnn.model import cudnn, linear
-from charrnn.model.backend import keras, tf
-from charrnn.model.by_hand import ByHand, InColumns
-from charrnn.model.by_tape import ByTape
-from charrnn.model.network import build_network, get_weights, run_scan, zero_state
-from charrnn.model.ops import TensorOps
-from charrnn.model.scan import choose_step, scan_cell
 from charrnn.network.stack import Stack
 from charrnn.network.weights import initial_weights
+from charrnn.tf import cudnn, linear
+from charrnn.tf.backend import keras, tf
+from charrnn.tf.by_hand import ByHand, InColumns
+from charrnn.tf.by_tape import ByTape
+from charrnn.tf.network import build_network, get_weights, run_scan, zero_state
+from charrnn.tf.ops import TensorOps
+from charrnn.tf.scan import choose_step, scan_cell
 
 STOCK = {
     "lstm": keras.layers.LSTM,
@@ -113,7 +113,7 @@ WAYS += [(name, InColumns) for name in sorted(STOCK) if name in DIFFERENTIATED]
 @pytest.mark.parametrize(("dtype", "jit", "size"), CASES, ids=str)
 def test_agrees_with_stock_keras(name, way, dtype, jit, size, monkeypatch):
     if way is not None:
-        monkeypatch.setattr("charrnn.model.scan.choose_step", lambda cell, z: way)
+        monkeypatch.setattr("charrnn.tf.scan.choose_step", lambda cell, z: way)
     batch, steps, units, inputs = size
     rng = np.random.default_rng(1)
     layer, run = ours(name, units, inputs, dtype)
@@ -246,7 +246,7 @@ def test_stock_layers_for_cudnn_give_the_same_network(name, embedding, monkeypat
     ids = tf.constant(np.random.default_rng(5).integers(0, 7, (6, 4)), tf.int32)
     results, names = [], []
     for on_cudnn in (False, True):
-        monkeypatch.setattr("charrnn.model.network.on_cudnn", lambda cell, here=on_cudnn: here)
+        monkeypatch.setattr("charrnn.tf.network.on_cudnn", lambda cell, here=on_cudnn: here)
         keras.backend.clear_session()
         model = build_network(config, 7, weights)
         optimizer = keras.optimizers.AdamW(name="adamw")
@@ -265,7 +265,7 @@ def test_stock_layers_for_cudnn_give_the_same_network(name, embedding, monkeypat
 
 
 def test_hard_gates_do_not_go_to_cudnn(monkeypatch):
-    monkeypatch.setattr("charrnn.model.cudnn.has_gpu", lambda: True)
+    monkeypatch.setattr("charrnn.tf.cudnn.has_gpu", lambda: True)
     chosen = [
         cudnn.on_cudnn(ModelConfig(cell="lstm", recurrent_activation=each))
         for each in ("sigmoid", "hard_sigmoid")
@@ -280,8 +280,8 @@ def test_large_vocabulary_is_gathered_alike(monkeypatch):
     ids = tf.constant(np.random.default_rng(5).integers(0, 11, (6, 4)), tf.int32)
     results = []
     for limit in (1024, 1):
-        monkeypatch.setattr("charrnn.model.network.TABLE_CHARACTERS", limit)
-        monkeypatch.setattr("charrnn.model.ops.TABLE_CHARACTERS", limit)
+        monkeypatch.setattr("charrnn.tf.network.TABLE_CHARACTERS", limit)
+        monkeypatch.setattr("charrnn.tf.ops.TABLE_CHARACTERS", limit)
         with tf.GradientTape() as tape:
             logits, _ = model((ids, zero_state(config, 4), tf.zeros(2, tf.int32)))
             loss = tf.reduce_sum(tf.sin(logits))
@@ -305,7 +305,7 @@ def test_every_way_through_the_loop_gives_the_same(name, way, jit, monkeypatch):
     x = tf.constant(rng.normal(size=(2, 5, 3)))
     state = start_of(name, rng, (2, 4), "float64")
     in_rows = value_and_gradients(layer, run, x, state, weights)
-    monkeypatch.setattr("charrnn.model.scan.choose_step", lambda cell, z: way)
+    monkeypatch.setattr("charrnn.tf.scan.choose_step", lambda cell, z: way)
     other_way = value_and_gradients(layer, run, x, state, weights, jit)
     for other, rows in zip(other_way, in_rows, strict=True):
         np.testing.assert_allclose(other, rows, atol=1e-10)

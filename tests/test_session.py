@@ -11,20 +11,19 @@ import numpy as np
 import pytest
 from conftest import SMALL
 
-from charrnn import checkpoints
-from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config
 from charrnn.errors import DivergedError
-from charrnn.progress import Progress
-from charrnn.runs import Run
+from charrnn.runs import checkpoints, sample_file
+from charrnn.runs.checkpoints import Checkpoint
+from charrnn.runs.events import Evaluated, RolledBack, Sampled, Saved, Stepped
+from charrnn.runs.progress import Progress
+from charrnn.runs.run import Run
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.frequencies import log_frequencies
 from charrnn.text.sources import select
 from charrnn.text.stretches import Stretches
-from charrnn.training import sample_file
 from charrnn.training.begin import build
 from charrnn.training.best import improves
-from charrnn.training.events import Evaluated, RolledBack, Sampled, Saved, Stepped
 from charrnn.training.learner import Learner, streams_of
 from charrnn.training.rollback import MOST_ROLLBACKS, PATIENCE, diverged, roll_back
 from charrnn.training.session import Session

@@ -14,11 +14,11 @@ import pytest
 from commands import ROOT, charrnn, options, untrained
 from conftest import SMALL
 
-from charrnn import checkpoints
 from charrnn.cli import main
 from charrnn.cli.streams import Drawing, standard_streams
 from charrnn.cli.terminal import visible
-from charrnn.runs import Run
+from charrnn.runs import checkpoints
+from charrnn.runs.run import Run
 
 
 @pytest.fixture

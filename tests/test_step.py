@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn.checkpoints import Checkpoint
 from charrnn.config import MOST_PARTS, Config
-from charrnn.evaluation import Evaluator
-from charrnn.language_model import LanguageModel
-from charrnn.model.backend import tf
-from charrnn.model.network import build_network, set_weights, zero_state
-from charrnn.model.parts import choose_parts, cut
+from charrnn.models.language_model import LanguageModel
 from charrnn.network.weights import prefixed, specify
-from charrnn.progress import Progress
+from charrnn.runs.checkpoints import Checkpoint
+from charrnn.runs.progress import Progress
 from charrnn.text.streams import Batch
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.tf.backend import tf
+from charrnn.tf.evaluation import Evaluator
+from charrnn.tf.network import build_network, set_weights, zero_state
+from charrnn.tf.parts import choose_parts, cut
 from charrnn.training.step import Trainer
 
 VOCABULARY = Vocabulary("\nabcde")

@@ -15,9 +15,10 @@ from conftest import SMALL, TEXT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn import checkpoints
 from charrnn.errors import CharrnnError, ConfigError, MissingPackageError, RunError
-from charrnn.runs import Run, runs_below
+from charrnn.runs import checkpoints
+from charrnn.runs.events import Started, Stepped
+from charrnn.runs.run import Run, runs_below
 from charrnn.sweeps import claim as claims
 from charrnn.sweeps.events import SweepEnded, TrialEnded, TrialStarted
 from charrnn.sweeps.folder import SweepFolder, find_sweep
@@ -27,7 +28,6 @@ from charrnn.sweeps.ranges import Choice, Range, divide, from_json, step_between
 from charrnn.sweeps.results import FAILED, FINISHED, PRUNED, STOPPED, TRAINING, Result, ranked
 from charrnn.sweeps.sweeping import sweep, sweep_results
 from charrnn.sweeps.tables import FORMS, table
-from charrnn.training.events import Started, Stepped
 
 TINY = {**SMALL, "steps": 4, "threads": 1, "eval_every": 4, "checkpoint_every": 1}
 SWEPT = {**TINY, "units": "8,10", "cell": "gru", "seeds": 2, "trials": 2}
@@ -320,7 +320,7 @@ def test_a_table_of_nothing_is_a_heading():
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
     """A sweep of two ways with two seeds, carried out; the events."""
-    from charrnn.model.backend import tf
+    from charrnn.tf.backend import tf
 
     root = tmp_path_factory.mktemp("swept")
     path = root / "fox.txt"
@@ -437,7 +437,7 @@ KILLED = """
 import os
 import sys
 import charrnn
-from charrnn.model.backend import tf
+from charrnn.tf.backend import tf
 from charrnn.training.events import Stepped
 
 tf.config.run_functions_eagerly(True)
@@ -534,7 +534,7 @@ def test_the_help_of_a_sweep_tells_its_own_defaults_and_values():
 
 
 def test_the_folder_of_a_sweep_is_no_text(swept, tmp_path):
-    from charrnn.runs import runs_left_out
+    from charrnn.runs.run import runs_left_out
 
     assert runs_left_out(tmp_path)(swept[1][-1].folder)
 

@@ -19,8 +19,8 @@ from charrnn.cli.registry import COMMANDS
 from charrnn.config import Config
 from charrnn.errors import ConfigError, PluginError
 from charrnn.network.weights import initial_weights
+from charrnn.plugins import Table
 from charrnn.sampling.filters import FILTERS
-from charrnn.tables import Table
 from charrnn.training.optimizers import OPTIMIZERS
 
 

@@ -13,12 +13,12 @@ from conftest import SMALL, TEXT
 from graphs import without_xla
 
 import charrnn
-from charrnn import checkpoints
 from charrnn.errors import ConfigError
-from charrnn.model.backend import tf
-from charrnn.runs import Run
-from charrnn.training import events, tensorboard
-from charrnn.training.events import Evaluated, RolledBack, Sampled, Stepped
+from charrnn.runs import checkpoints, events
+from charrnn.runs.events import Evaluated, RolledBack, Sampled, Stepped
+from charrnn.runs.run import Run
+from charrnn.tf.backend import tf
+from charrnn.training import tensorboard
 from charrnn.training.loggers import LOGGERS
 from charrnn.training.tensorboard import EventFiles
 

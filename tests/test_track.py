@@ -8,10 +8,10 @@ import pytest
 from commands import charrnn
 from test_sampling import byte_model, fixed, log_probability, model_of
 
-from charrnn import checkpoints
 from charrnn.config import SamplingConfig
 from charrnn.errors import ConfigError
-from charrnn.mixing import Blend
+from charrnn.models.blend import Blend
+from charrnn.runs import checkpoints
 from charrnn.sampling import writing
 from charrnn.sampling.decoding import Decoder
 from charrnn.sampling.endings import Ending

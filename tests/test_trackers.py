@@ -12,7 +12,7 @@ import pytest
 from conftest import SMALL, TEXT
 
 import charrnn
-from charrnn.training.events import Evaluated, Sampled
+from charrnn.runs.events import Evaluated, Sampled
 from charrnn.training.loggers import LOGGERS
 
 pytestmark = [pytest.mark.usefixtures("eagerly"), pytest.mark.graphs]

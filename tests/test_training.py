@@ -16,12 +16,12 @@ from conftest import SMALL, TEXT
 from graphs import without_xla
 
 import charrnn
-from charrnn import checkpoints
 from charrnn.config import Config
 from charrnn.errors import ConfigError, CorpusError, DivergedError, RunError
-from charrnn.progress import Progress
-from charrnn.runs import Run
-from charrnn.training import events, machine, sample_file
+from charrnn.runs import checkpoints, events, sample_file
+from charrnn.runs.progress import Progress
+from charrnn.runs.run import Run
+from charrnn.training import machine
 from charrnn.training.rollback import MOST_ROLLBACKS, PATIENCE
 
 pytestmark = pytest.mark.usefixtures("eagerly")
@@ -239,7 +239,7 @@ def test_the_parts_of_a_run_cannot_change(train, corpus):
 
 AS_USERS_RUN_IT = """
 import sys, charrnn
-from charrnn.model import by_hand
+from charrnn.tf import by_hand
 by_hand.COLUMNS_FROM = by_hand.LANES = 1
 corpus, options = sys.argv[1], eval(sys.argv[2])
 for event in charrnn.train(corpus, checkpoints="whole", **options):

@@ -20,8 +20,8 @@ from graphs import without_xla
 
 import charrnn
 from charrnn.errors import CorpusError
+from charrnn.runs.events import Evaluated, Event, Finished, Note, RolledBack, Stepped, Stopped
 from charrnn.training import loop, ranks
-from charrnn.training.events import Evaluated, Event, Finished, Note, RolledBack, Stepped, Stopped
 
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 40
 SMALL = {"units": 8, "embedding": 4, "batch_size": 5, "seq_length": 10, "sample_every": 0}

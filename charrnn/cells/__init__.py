@@ -2,7 +2,7 @@
 
 A new cell is a new file in this folder with a class under `@register`; every file
 here is imported, so nothing else needs to name it. A user's own cell is registered by the
-same decorator, or by an entry point (see `charrnn.tables`).
+same decorator, or by an entry point (see `charrnn.plugins`).
 """
 
 from importlib import import_module

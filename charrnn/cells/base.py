@@ -20,7 +20,7 @@ from charrnn.cells import initializers
 from charrnn.cells.activations import ACTIVATIONS, Activation
 from charrnn.cells.initializers import Initializer
 from charrnn.errors import ConfigError
-from charrnn.tables import Table
+from charrnn.plugins import Table
 from charrnn.types import Array, ArrayOps, State, Weights
 
 Gates = tuple[Array, ...]

@@ -5,7 +5,7 @@ from datetime import datetime
 from shutil import get_terminal_size
 
 from charrnn.cli.terminal import in_a_line
-from charrnn.summary import Summary
+from charrnn.runs.summary import Summary
 
 GAP = "  "
 MISSING = "-"

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from charrnn.runs import DEFAULT_ROOT, runs_below
+from charrnn.runs.run import DEFAULT_ROOT, runs_below
 
 
 def complete_runs(

@@ -21,7 +21,7 @@ from charrnn.sampling.noise import random_seed
 if TYPE_CHECKING:
     from prompt_toolkit.output import Output
 
-    from charrnn.text_model import TextModel
+    from charrnn.models.text_model import TextModel
 
 HELP = (
     "Enter: add what you typed, and let the model continue. Tab: replace the model's last part by"

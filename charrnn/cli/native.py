@@ -2,7 +2,7 @@
 
 The command line owns its process: it chooses Keras's backend, keeps Keras from reading and
 writing a file of settings in the user's home folder, and holds back standard error while
-TensorFlow starts. A library must do none of this, so `charrnn.model.backend` does not.
+TensorFlow starts. A library must do none of this, so `charrnn.tf.backend` does not.
 """
 
 import os
@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from charrnn.model import starting
+from charrnn.tf import starting
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from charrnn.cli.usage import NamedChoice, refuse_single_dash
 from charrnn.cli.wording import option, spoken
 from charrnn.config.settings import Settings, default_of, looked_up, name_of, shown
 from charrnn.errors import ConfigError
-from charrnn.runs import DEFAULT_ROOT, WHICH
+from charrnn.runs.run import DEFAULT_ROOT, WHICH
 
 SHORTER = {
     "learning_rate": ("--lr",),

@@ -12,7 +12,7 @@ import click
 from charrnn.cli.signals import stop_signals
 from charrnn.cli.streams import STANDARD_OUTPUT
 from charrnn.files import placed
-from charrnn.outputs import open_output
+from charrnn.runs.outputs import open_output
 
 if TYPE_CHECKING:
     from charrnn.sampling.novelty import Novelty

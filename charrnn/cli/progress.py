@@ -11,9 +11,9 @@ from tqdm import tqdm
 
 from charrnn.cli.streams import Drawing
 from charrnn.cli.wording import spoken
-from charrnn.runs import DEFAULT_ROOT
-from charrnn.training import events
-from charrnn.training.events import Event
+from charrnn.runs import events
+from charrnn.runs.events import Event
+from charrnn.runs.run import DEFAULT_ROOT
 
 LOG_SECONDS = 10.0
 """How often the bar is drawn where standard error is a file."""

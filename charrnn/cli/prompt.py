@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from charrnn.text_model import TextModel
+    from charrnn.models.text_model import TextModel
 
 
 def read_prompt(prompt: str | None, file: Path | None) -> str:

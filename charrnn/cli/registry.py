@@ -2,7 +2,7 @@
 
 import click
 
-from charrnn.tables import Table
+from charrnn.plugins import Table
 
 COMMANDS: Table[click.Command] = Table("command")
 """Every command by name. A package adds one by an entry point in `charrnn.commands`."""

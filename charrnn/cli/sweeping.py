@@ -14,11 +14,11 @@ from charrnn.cli.progress import nats
 from charrnn.cli.streams import Drawing
 from charrnn.cli.terminal import visible
 from charrnn.cli.wording import option_with, spoken
-from charrnn.runs import DEFAULT_ROOT
+from charrnn.runs.events import Evaluated, RolledBack, Started, Stepped
+from charrnn.runs.run import DEFAULT_ROOT
 from charrnn.sweeps.events import SweepEnded, SweepEvent, TrialEnded, TrialStarted
 from charrnn.sweeps.results import FAILED, FINISHED, STOPPED, TRAINING, Result, best_runs
 from charrnn.sweeps.tables import loss, table
-from charrnn.training.events import Evaluated, RolledBack, Started, Stepped
 
 COMPARED = 5
 """So many of the best runs are compared on a page."""

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 
 from charrnn.cells import CELLS, RECURRENT_KERNEL
+from charrnn.checked_json import record
 from charrnn.config.model import ModelConfig
 from charrnn.config.settings import name_of, parsed, refuse_unknown, shown
 from charrnn.config.text import TextConfig
 from charrnn.config.training import TrainingConfig
 from charrnn.errors import ConfigError
-from charrnn.plain import record
 
 GROUPS: dict[str, type] = {
     "text": TextConfig,

@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from functools import wraps
 from typing import ClassVar, TypeVar, cast, get_args
 
+from charrnn.checked_json import LARGEST, record
 from charrnn.errors import ConfigError
-from charrnn.plain import LARGEST, record
 
 Value = TypeVar("Value")
 Group = TypeVar("Group", bound="Settings")

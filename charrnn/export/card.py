@@ -9,10 +9,10 @@ from importlib.resources import files
 from charrnn.cells import CELLS
 from charrnn.config import ModelConfig
 from charrnn.config.settings import shown
-from charrnn.language_model import LanguageModel
-from charrnn.outputs import size_in_words
-from charrnn.progress import Progress
-from charrnn.summary import Summary
+from charrnn.models.language_model import LanguageModel
+from charrnn.runs.outputs import size_in_words
+from charrnn.runs.progress import Progress
+from charrnn.runs.summary import Summary
 from charrnn.version import __version__
 
 SEED, TEMPERATURE, LENGTH = 1, 0.8, 500

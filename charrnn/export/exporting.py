@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from charrnn import checkpoints as files
 from charrnn.config import ModelConfig
 from charrnn.config.settings import checks_names
 from charrnn.errors import ConfigError
 from charrnn.export.formats import FORMATS, Contents, Format
-from charrnn.language_model import LanguageModel
-from charrnn.outputs import check_folder, check_output, is_device, write_folder, write_output
-from charrnn.runs import DEFAULT_ROOT, WHICH, find_checkpoint
+from charrnn.models.language_model import LanguageModel
+from charrnn.runs import checkpoints as files
+from charrnn.runs.outputs import check_folder, check_output, is_device, write_folder, write_output
+from charrnn.runs.run import DEFAULT_ROOT, WHICH, find_checkpoint
 from charrnn.types import PathLike
 
 

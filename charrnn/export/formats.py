@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from charrnn.config import ModelConfig
-from charrnn.language_model import LanguageModel
-from charrnn.tables import Table
+from charrnn.models.language_model import LanguageModel
+from charrnn.plugins import Table
 from charrnn.version import __version__
 
 Contents = bytes | Mapping[str, bytes]

@@ -9,13 +9,13 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 
-from charrnn.checkpoints import Checkpoint, packed
 from charrnn.export.card import card
 from charrnn.export.formats import facts, register
-from charrnn.language_model import LanguageModel
+from charrnn.models.language_model import LanguageModel
 from charrnn.network.weights import prefixed
-from charrnn.runs import CARD, CONFIG, MODEL
-from charrnn.summary import summarize
+from charrnn.runs.checkpoints import Checkpoint, packed
+from charrnn.runs.run import CARD, CONFIG, MODEL
+from charrnn.runs.summary import summarize
 
 
 @register(

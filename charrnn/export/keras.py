@@ -18,7 +18,7 @@ from charrnn.config import ModelConfig
 from charrnn.export.formats import facts, register
 from charrnn.export.programs import program
 from charrnn.export.stock import STOCK, stock_weights
-from charrnn.language_model import LanguageModel
+from charrnn.models.language_model import LanguageModel
 from charrnn.network.stack import NORM_EPSILON
 from charrnn.network.weights import (
     EMBEDDINGS,
@@ -92,7 +92,7 @@ def layer_of(config: ModelConfig) -> str:
 )
 def to_keras(model: LanguageModel) -> bytes:
     """The file. Keras and TensorFlow are imported."""
-    from charrnn.model.backend import keras
+    from charrnn.tf.backend import keras
 
     config, size = model.checkpoint.config.model, model.vocabulary.size
     network = stacked(keras, config, size)

@@ -1,7 +1,7 @@
 """ONNX: one step of the network, whatever its cell and its layers are.
 
-The graph is the recorded step (see `charrnn.recording`), so that it has the operations of the
-cell's own lines. What depends on the weights alone is computed here and stored.
+The graph is the recorded step (see `charrnn.network.recorder`): the operations of the cell's own
+lines. What depends on the weights alone is computed here and stored.
 
 Inputs: `ids` int64 [B], and each part of the state, float32 [B, U]; `1/h` is called `state_1_h`.
 Outputs: `logits` float32 [B, V], and the state after in the same order, as `next_state_1_h`.
@@ -17,10 +17,10 @@ from charrnn.errors import ConfigError
 from charrnn.export.formats import facts_as_texts, register
 from charrnn.export.programs import program
 from charrnn.extras import need
-from charrnn.language_model import LanguageModel
-from charrnn.recording.interpreter import Interpreter
-from charrnn.recording.recorder import Recording, record
-from charrnn.recording.values import Operation
+from charrnn.models.language_model import LanguageModel
+from charrnn.network.interpreter import Interpreter
+from charrnn.network.recorder import Recording, record
+from charrnn.network.values import Operation
 
 OPSET, IR_VERSION = 13, 7
 """The lowest that the operations need (2020): a newer number keeps older programs from the file."""

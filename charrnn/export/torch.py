@@ -20,7 +20,7 @@ from charrnn.config import ModelConfig
 from charrnn.export.formats import facts_as_texts, register
 from charrnn.export.programs import program
 from charrnn.export.stock import STOCK, stock_weights
-from charrnn.language_model import LanguageModel
+from charrnn.models.language_model import LanguageModel
 from charrnn.network.weights import EMBEDDINGS, LOGITS_BIAS, LOGITS_KERNEL, below, recurrent
 from charrnn.types import Tensors
 

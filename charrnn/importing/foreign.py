@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charrnn.checkpoints import Checkpoint, Origin
+from charrnn.checked_json import quoted
 from charrnn.config import Config
 from charrnn.network.layout import check_finite, check_layout, weights_layout
 from charrnn.network.weights import EMBEDDINGS, LOGITS_BIAS, LOGITS_KERNEL, prefixed, recurrent
-from charrnn.plain import quoted
-from charrnn.progress import Progress
+from charrnn.runs.checkpoints import Checkpoint, Origin
+from charrnn.runs.progress import Progress
 from charrnn.text.vocabulary import LAST_BYTE, Vocabulary
 from charrnn.types import Tensors
 

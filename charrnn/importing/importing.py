@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charrnn import checkpoints as files
-from charrnn.checkpoints import Checkpoint, Origin
 from charrnn.config.settings import checks_names
 from charrnn.errors import CheckpointError, ConfigError
 from charrnn.files import placed, sync_folder
@@ -27,10 +25,12 @@ from charrnn.importing.foreign import (
     to_checkpoint,
 )
 from charrnn.importing.vocabularies import ORDERS, read_vocabulary
-from charrnn.moving import aside, free_place
-from charrnn.runs import DEFAULT_ROOT, Run
+from charrnn.network.instant import InstantNetwork
+from charrnn.runs import checkpoints as files
+from charrnn.runs.checkpoints import Checkpoint, Origin
+from charrnn.runs.manage import aside, free_place
+from charrnn.runs.run import DEFAULT_ROOT, Run
 from charrnn.sampling.filters import log_softmax
-from charrnn.sampling.instant import InstantNetwork
 from charrnn.text.naming import run_name
 from charrnn.types import PathLike
 

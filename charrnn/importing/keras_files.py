@@ -16,10 +16,10 @@ from typing import Any
 import h5py
 import numpy as np
 
+from charrnn.checked_json import parse, quoted
 from charrnn.importing.foreign import Foreign, Options, UnreadableError
 from charrnn.importing.keras_network import RECURRENT_ARRAYS, layers_in, network, of_arrays
 from charrnn.importing.storages import member
-from charrnn.plain import parse, quoted
 from charrnn.types import Tensors
 
 NUMBERED = re.compile(r"(?!optimizer)(?:_?layer\w*/)?(.+?)(?:/cell|/layer)?/vars/(\d{1,9})")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from charrnn.checked_json import quoted, table
 from charrnn.importing.foreign import Foreign, Options, UnreadableError, recurrent_layer, scaled
-from charrnn.plain import quoted, table
 from charrnn.types import Tensors
 
 SILENT = "InputLayer Dropout SpatialDropout1D GaussianNoise GaussianDropout AlphaDropout Masking"

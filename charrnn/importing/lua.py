@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from charrnn.checked_json import quoted
 from charrnn.importing.foreign import Foreign, Options, UnreadableError, recurrent_layer, scaled
 from charrnn.importing.nngraph import read_graph
 from charrnn.importing.t7 import Object, Reader, Value
 from charrnn.importing.vocabularies import symbols_of
-from charrnn.plain import quoted
 from charrnn.types import Tensors
 
 LAYERS = {

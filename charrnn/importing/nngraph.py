@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from charrnn.checked_json import quoted
 from charrnn.importing.foreign import UnreadableError, recurrent_layer, scaled
 from charrnn.importing.storages import Storage
 from charrnn.importing.t7 import Object, Value
-from charrnn.plain import quoted
 from charrnn.types import Tensors
 
 FUNCTIONS = {"nn.Sigmoid": "sigmoid", "nn.Tanh": "tanh", "nn.ReLU": "relu"}

@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from charrnn.plain import quoted
+from charrnn.checked_json import quoted
 
 DTYPES = {"Float": "<f4", "Double": "<f8", "Half": "<f2", "Long": "<i8", "Int": "<i4"}
 DTYPES |= {"Short": "<i2", "Byte": "u1", "Char": "i1", "Bool": "?"}

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from charrnn.checked_json import parse, quoted
 from charrnn.importing import keras_network, variables
 from charrnn.importing.foreign import Foreign, Options, UnreadableError
 from charrnn.importing.vocabularies import plain_data, symbols_of
-from charrnn.plain import parse, quoted
 from charrnn.types import Tensors
 
 STATE = "checkpoint"
@@ -112,7 +112,7 @@ def read_checkpoint(path: Path, options: Options) -> Foreign:
 
 def read_variables(prefix: Path) -> Tensors:
     """A checkpoint's variables by name, without the optimizer's; ValueError where it is damaged."""
-    from charrnn.model.backend import tf
+    from charrnn.tf.backend import tf
 
     room = sum(file.stat().st_size for file in files_of(prefix))
     try:

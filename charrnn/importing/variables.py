@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from charrnn.checked_json import parse, quoted, table, typed
 from charrnn.importing.foreign import Foreign, Options, UnreadableError, recurrent_layer
 from charrnn.importing.vocabularies import symbols_of
-from charrnn.plain import parse, quoted, table, typed
 from charrnn.types import Tensors
 
 MANIFEST, VOCABULARY = "manifest.json", "vocab.json"

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from charrnn.checked_json import parse
 from charrnn.importing.foreign import DAMAGED, Symbols, UnreadableError
 from charrnn.importing.pickles import Unpickler
-from charrnn.plain import parse
 
 ORDERS: dict[str, tuple[str, Callable[[str], list[str]]]] = {
     "sorted": ("in sorted order, from", lambda text: sorted(set(text))),

@@ -7,7 +7,7 @@ from charrnn.cells import CELLS, RECURRENT_KERNEL, Cell
 from charrnn.errors import ConfigError
 from charrnn.layers.plan import Inputs
 from charrnn.layers.weights import ROLES
-from charrnn.model.backend import keras
+from charrnn.tf.backend import keras
 
 KINDS = {
     "initializer": keras.initializers,

@@ -1,7 +1,7 @@
 """The state that a stateful layer carries from batch to batch."""
 
 from charrnn.errors import ConfigError
-from charrnn.model.backend import keras
+from charrnn.tf.backend import keras
 from charrnn.types import State
 
 

@@ -3,8 +3,8 @@
 from functools import cache
 
 from charrnn.layers.plan import Inputs, Plan
-from charrnn.model.backend import has_gpu, keras
-from charrnn.model.cudnn import STOCK
+from charrnn.tf.backend import has_gpu, keras
+from charrnn.tf.cudnn import STOCK
 from charrnn.types import State, Tensor
 
 

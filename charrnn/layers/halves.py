@@ -1,15 +1,15 @@
 """A batch in two halves that are computed side by side.
 
 Within a compiled function the elementwise work of a time step runs on one core. Two such functions,
-each with half of the batch, have a core each: see `charrnn.model.parts`.
+each with half of the batch, have a core each: see `charrnn.tf.parts`.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from charrnn.model.backend import has_gpu, tf
-from charrnn.model.limits import cores
-from charrnn.model.parts import PART_NUMBERS
+from charrnn.tf.backend import has_gpu, tf
+from charrnn.tf.limits import cores
+from charrnn.tf.parts import PART_NUMBERS
 from charrnn.types import Tensor
 
 LEAST_BATCH = 8

@@ -9,8 +9,8 @@ from charrnn.layers.carried import Carried
 from charrnn.layers.plan import Inputs, Plan
 from charrnn.layers.running import run
 from charrnn.layers.weights import as_in_keras, role, specify
-from charrnn.model.backend import keras, tf
-from charrnn.model.network import Clipped
+from charrnn.tf.backend import keras, tf
+from charrnn.tf.network import Clipped
 from charrnn.types import Shape, State, Tensor
 
 

@@ -12,7 +12,7 @@ from charrnn.layers.cudnn import on_cudnn, run_on_cudnn
 from charrnn.layers.halves import batch_size, either, halves_of, joined, nothing_like
 from charrnn.layers.plan import Inputs, Plan
 from charrnn.layers.sequences import backward, forward
-from charrnn.model.backend import tf
+from charrnn.tf.backend import tf
 from charrnn.types import State, Tensor
 
 

@@ -4,9 +4,9 @@ The masks and the order of the outputs are Keras's.
 """
 
 from charrnn.layers.plan import Inputs, Plan, make_cell
-from charrnn.model.backend import tf
-from charrnn.model.ops import TensorOps
-from charrnn.model.scan import Kept, scan_backward, scan_forward
+from charrnn.tf.backend import tf
+from charrnn.tf.ops import TensorOps
+from charrnn.tf.scan import Kept, scan_backward, scan_forward
 from charrnn.types import State, Tensor, Weights
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from charrnn.errors import ConfigError
 from charrnn.layers.arguments import named
 from charrnn.layers.recurrent import RNN
-from charrnn.model.backend import keras, tf
+from charrnn.tf.backend import keras, tf
 from charrnn.types import Tensor
 
 ONLY = {"activation": "tanh", "recurrent_activation": "sigmoid"}

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from charrnn.checked_json import quoted
 from charrnn.config import ModelConfig
 from charrnn.network.weights import specify, state_names, state_widths
-from charrnn.plain import quoted
 from charrnn.types import Tensors
 
 Layout = Mapping[str, tuple[tuple[int, ...], np.dtype]]

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
-from charrnn.language_model import LanguageModel
+from charrnn.models.language_model import LanguageModel
+from charrnn.network.recorder import Recording, record
 from charrnn.page.look import look_inside
 from charrnn.page.runs import describe_runs
-from charrnn.recording.recorder import Recording, record
 
 
 class Contents(TypedDict):

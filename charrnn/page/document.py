@@ -10,10 +10,10 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from charrnn.language_model import LanguageModel
+from charrnn.models.language_model import LanguageModel
 from charrnn.page.contents import collect
 from charrnn.page.weights import pack
-from charrnn.summary import summarize
+from charrnn.runs.summary import summarize
 from charrnn.version import __version__
 
 SCRIPTS = (

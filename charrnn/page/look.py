@@ -4,10 +4,10 @@ from inspect import cleandoc
 
 from charrnn.cells import CELLS
 from charrnn.errors import CorpusError, RunError
-from charrnn.inspection.features import FEATURES
-from charrnn.inspection.units import SHORTEST, Following
-from charrnn.language_model import LanguageModel
-from charrnn.recording.recorder import Recording
+from charrnn.models.features import FEATURES
+from charrnn.models.language_model import LanguageModel
+from charrnn.models.units import SHORTEST, Following
+from charrnn.network.recorder import Recording
 
 MEASURED = 20_000
 """Characters on which the page's maker finds out what the units follow."""

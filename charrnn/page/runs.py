@@ -5,14 +5,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
-from charrnn.curves import COLUMNS, Column, Curves, labels, read_curves
 from charrnn.errors import RunError
-from charrnn.runs import Run
-from charrnn.summary import Summary, summarize
-from charrnn.training import sample_file
+from charrnn.runs import sample_file
+from charrnn.runs.curves import COLUMNS, Column, Curves, labels, read_curves
+from charrnn.runs.events import Evaluated
+from charrnn.runs.run import Run
+from charrnn.runs.sample_file import Sample
+from charrnn.runs.summary import Summary, summarize
 from charrnn.training.advice import by_heart, rising
-from charrnn.training.events import Evaluated
-from charrnn.training.sample_file import Sample
 
 MOST_EVALUATIONS = 1000
 MOST_SAMPLES = 100

@@ -6,10 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
-from charrnn.checkpoints import Checkpoint
 from charrnn.config.sampling import ENGINES
 from charrnn.errors import CheckpointError, ConfigError
-from charrnn.sampling.instant import InstantNetwork
+from charrnn.network.instant import InstantNetwork
+from charrnn.runs.checkpoints import Checkpoint
 from charrnn.types import State
 
 GRAPH_TEXTS = 1024

@@ -16,7 +16,7 @@ import numpy as np
 from charrnn.config import SamplingConfig
 from charrnn.config.settings import check, parsed, refuse_unknown
 from charrnn.errors import ConfigError
-from charrnn.tables import Table
+from charrnn.plugins import Table
 
 NEVER = -np.inf
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from charrnn.checkpoints import Checkpoint
 from charrnn.config import ModelConfig
-from charrnn.model.backend import tf
-from charrnn.model.network import Network, build_network, compile_function, zero_state
+from charrnn.runs.checkpoints import Checkpoint
+from charrnn.tf.backend import tf
+from charrnn.tf.network import Network, build_network, compile_function, zero_state
 from charrnn.types import State, Tensor
 
 

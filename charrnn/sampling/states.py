@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn import tensor_file
+from charrnn.checked_json import record
 from charrnn.errors import CheckpointError, ConfigError
 from charrnn.network.layout import FLOAT32, Layout, check_finite, check_layout
-from charrnn.outputs import write_output
-from charrnn.plain import record
+from charrnn.runs import tensor_file
+from charrnn.runs.outputs import write_output
+from charrnn.runs.tensor_file import HEADER_SUM, TENSORS_SUM, StrangerError
 from charrnn.sampling.writing import Writing
-from charrnn.tensor_file import HEADER_SUM, TENSORS_SUM, StrangerError
 from charrnn.types import Tensors
 
 KEY = "charrnn-text"

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from charrnn.runs.events import Event
 from charrnn.sweeps.results import Result
-from charrnn.training.events import Event
 
 
 @dataclass(frozen=True)

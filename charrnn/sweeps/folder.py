@@ -9,10 +9,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from charrnn.checked_json import parse
 from charrnn.errors import RunError
 from charrnn.files import write_atomically
-from charrnn.plain import parse
-from charrnn.runs import DEFAULT_ROOT, SWEEP, Run, plain_name
+from charrnn.runs.run import DEFAULT_ROOT, SWEEP, Run, plain_name
 from charrnn.sweeps.plan import SweepPlan
 from charrnn.text.corpus import IDS_FILE, INFO_FILE
 from charrnn.types import PathLike

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from charrnn.checked_json import record, table
 from charrnn.config.settings import shown
-from charrnn.plain import record, table
 from charrnn.sweeps import ranges
 from charrnn.sweeps.ranges import Varied
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from charrnn.config import Config
 from charrnn.errors import CorpusError
-from charrnn.runs import Run
-from charrnn.summary import summarize
+from charrnn.runs.events import Evaluated, Event, Finished, Started, Stepped
+from charrnn.runs.run import Run
+from charrnn.runs.summary import summarize
 from charrnn.sweeps.claim import Claim
 from charrnn.sweeps.events import SweepEvent, TrialStarted
 from charrnn.sweeps.folder import SweepFolder
@@ -15,7 +16,6 @@ from charrnn.sweeps.journal import Journal
 from charrnn.sweeps.plan import SweepPlan
 from charrnn.sweeps.ranges import SIZES
 from charrnn.sweeps.results import run_name
-from charrnn.training.events import Evaluated, Event, Finished, Started, Stepped
 from charrnn.training.loop import train
 from charrnn.training.training import Training
 from charrnn.types import PathLike

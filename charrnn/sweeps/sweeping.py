@@ -9,7 +9,7 @@ from pathlib import Path
 from charrnn.config import Config, Plan
 from charrnn.errors import ConfigError, CorpusError, DivergedError
 from charrnn.extras import need
-from charrnn.runs import DEFAULT_ROOT, runs_left_out
+from charrnn.runs.run import DEFAULT_ROOT, runs_left_out
 from charrnn.sweeps import ranges
 from charrnn.sweeps.claim import Claim
 from charrnn.sweeps.events import SweepEnded, SweepEvent, TrialEnded

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from charrnn.checked_json import at_least, filled, parse, record
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
 from charrnn.files import write_atomically
-from charrnn.plain import at_least, filled, parse, record
 from charrnn.text.opening import Source, file_stamp
 from charrnn.text.reading import joined, read
 from charrnn.text.spool import BLOCK, WIDER, WIDTHS, Spool

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from charrnn.plain import filled
+from charrnn.checked_json import filled
 
 CODE_POINTS = 0x110000
 REPLACEMENT = "\ufffd"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from charrnn.training.events import Evaluated, Note
+from charrnn.runs.events import Evaluated, Note
 
 if TYPE_CHECKING:  # it imports TensorFlow, which advice on old losses does not need
     from charrnn.training.session import Session

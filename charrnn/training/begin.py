@@ -12,21 +12,19 @@ from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from charrnn import checkpoints
-from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, Plan, TextConfig
 from charrnn.errors import CorpusError, RankError, RunError
 from charrnn.network.weights import LOGITS_BIAS, initial_weights, prefixed
-from charrnn.recipes.rule import Task, advise
-from charrnn.runs import Run, runs_left_out
+from charrnn.runs import checkpoints, history, sample_file
+from charrnn.runs.checkpoints import Checkpoint
+from charrnn.runs.events import Event, Note
+from charrnn.runs.run import Run, runs_left_out
 from charrnn.text import corpus as corpora
 from charrnn.text.corpus import Corpus, CorpusInfo, encode_corpus, open_corpus
 from charrnn.text.frequencies import log_frequencies
 from charrnn.text.opening import Source
 from charrnn.text.sources import Selection, select
-from charrnn.training import history, sample_file
 from charrnn.training.best import recall
-from charrnn.training.events import Event, Note
 from charrnn.training.facts import compare, text_facts
 from charrnn.training.fitting import fitted, refitted
 from charrnn.training.folder import settle, staging
@@ -48,6 +46,7 @@ from charrnn.training.notes import (
 from charrnn.training.plan import DEFAULT_EPOCHS, seconds_of
 from charrnn.training.planning import set_cadence, set_plan
 from charrnn.training.ranks import ALONE, Ranks
+from charrnn.training.rule import Task, advise
 from charrnn.training.same_text import known_sources, refuse_another, refuse_changed
 from charrnn.training.session import Session
 from charrnn.training.transfer import warm_start

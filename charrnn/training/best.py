@@ -3,11 +3,11 @@
 import math
 from collections.abc import Iterator
 
-from charrnn.checkpoints import open_weights
 from charrnn.errors import CheckpointError
-from charrnn.progress import Progress
-from charrnn.runs import Run
-from charrnn.training.events import Note
+from charrnn.runs.checkpoints import open_weights
+from charrnn.runs.events import Note
+from charrnn.runs.progress import Progress
+from charrnn.runs.run import Run
 
 
 def improves(loss_nats: float | None, progress: Progress) -> bool:

@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import nullcontext
 
-from charrnn.runs import Run
+from charrnn.runs.events import Event, Stopped
+from charrnn.runs.run import Run
 from charrnn.training.advice import over_fitting, still_falling, stopped_early
-from charrnn.training.events import Event, Stopped
 from charrnn.training.folder import locked_folder
 from charrnn.training.interrupts import held_back
 from charrnn.training.loggers import logged

@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from charrnn.config import Config, Plan
 from charrnn.config.settings import name_of, parsed, shown
 from charrnn.errors import RankError
-from charrnn.model.limits import told_by_system
 from charrnn.text.corpus import CorpusInfo
+from charrnn.tf.limits import told_by_system
 from charrnn.version import __version__
 
 PACKAGES = {"TensorFlow": "tensorflow", "Keras": "keras", "NumPy": "numpy"}

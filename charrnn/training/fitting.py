@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from charrnn.config import Config
-from charrnn.model.limits import cores
-from charrnn.model.parts import choose_parts
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import fit
+from charrnn.tf.limits import cores
+from charrnn.tf.parts import choose_parts
 
 
 def fitted(corpus: Corpus, config: Config, ranks: int = 1) -> Config:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from charrnn.errors import RunError
 from charrnn.files import refusal, sync_file, sync_folder
-from charrnn.runs import Run
+from charrnn.runs.run import Run
 from charrnn.text.corpus import IDS_FILE, INFO_FILE
 from charrnn.training.loggers import folder_of, known_to
 

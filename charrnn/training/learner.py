@@ -8,16 +8,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, TrainingConfig
 from charrnn.errors import ConfigError, RankError
-from charrnn.model.network import zero_state
 from charrnn.network.weights import prefixed
-from charrnn.progress import Progress
+from charrnn.runs.checkpoints import Checkpoint
+from charrnn.runs.events import Stepped
+from charrnn.runs.progress import Progress
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import Streams, directed
 from charrnn.text.stretches import Stretches
-from charrnn.training.events import Stepped
+from charrnn.tf.network import zero_state
 from charrnn.training.interrupts import held_back
 from charrnn.training.ranks import ALONE, MpiRanks, Ranks
 from charrnn.training.schedule import learning_rate

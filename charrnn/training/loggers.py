@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Protocol
 
 from charrnn.errors import ConfigError
-from charrnn.runs import Run
-from charrnn.tables import Table
-from charrnn.training.events import Event, Note
+from charrnn.plugins import Table
+from charrnn.runs.events import Event, Note
+from charrnn.runs.run import Run
 from charrnn.types import Tensors
 
 CopyWeights = Callable[[], Tensors]

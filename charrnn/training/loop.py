@@ -8,12 +8,12 @@ from inspect import signature
 from pathlib import Path
 from time import perf_counter
 
-from charrnn.checkpoints import load
 from charrnn.config import GROUPS, Config, Plan
 from charrnn.config.settings import refuse_unknown
 from charrnn.config.signatures import documented
 from charrnn.errors import ConfigError, CorpusError
-from charrnn.runs import DEFAULT_ROOT, Run, find_checkpoint, runs_left_out
+from charrnn.runs.checkpoints import load
+from charrnn.runs.run import DEFAULT_ROOT, Run, find_checkpoint, runs_left_out
 from charrnn.text.sources import Selection, select
 from charrnn.training.facts import compare, facts
 from charrnn.training.loggers import refuse_unknown_loggers
@@ -57,14 +57,14 @@ def train(
         warm_restart: With a new plan for a resumed run: the share of the peak at which the
             learning rate restarts; 1 where it is not given.
         size: A network by name: "tiny", "small", "medium" or "large". Without it, what is not among
-            the settings is chosen for the text, the time and the machine (`charrnn.recipes`).
+            the settings is chosen for the text, the time and the machine (`charrnn.training.rule`).
         log: Loggers by name, as "tensorboard": each writes the events into a folder of its name in
             the run's. A run that is resumed goes on with those that it has.
         settings: Fields of `TextConfig`, `ModelConfig` and `TrainingConfig` by name. A default
             that is "chosen" suits the text, the time and the machine.
 
     Returns:
-        An iterator of events (see `charrnn.training.events`), which is a context manager too.
+        An iterator of events (see `charrnn.runs.events`), which is a context manager too.
         Training goes as far as it is iterated.
 
     Raises:

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from functools import cache
 
 from charrnn.config import Config
-from charrnn.model.backend import keras, start, tf
-from charrnn.model.limits import cores, told_by_system
-from charrnn.progress import Progress
-from charrnn.training.events import Note
+from charrnn.runs.events import Note
+from charrnn.runs.progress import Progress
+from charrnn.tf.backend import keras, start, tf
+from charrnn.tf.limits import cores, told_by_system
 from charrnn.training.notes import counted
 from charrnn.training.ranks import Ranks
 

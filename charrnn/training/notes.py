@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from charrnn.checkpoints import Checkpoint
 from charrnn.config import Config, Plan
-from charrnn.model.limits import cores
-from charrnn.recipes.rule import Task
-from charrnn.runs import Run
+from charrnn.runs.checkpoints import Checkpoint
+from charrnn.runs.events import Event, Finished, Note
+from charrnn.runs.run import Run
 from charrnn.text.corpus import Corpus
 from charrnn.text.sources import UNDECODABLE, Selection
-from charrnn.training.events import Event, Finished, Note
+from charrnn.tf.limits import cores
 from charrnn.training.plan import seconds_of
+from charrnn.training.rule import Task
 
 SHOWN = 3
 """Names of files that are shown, unless the user asked which they are."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.config import TrainingConfig
 from charrnn.errors import ConfigError
-from charrnn.tables import Table
+from charrnn.plugins import Table
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from statistics import median
 
 from charrnn.config import Plan, TrainingConfig
-from charrnn.recipes.cost import characters_per_second
+from charrnn.runs.events import Note
 from charrnn.training.budget import Budget
-from charrnn.training.events import Note
+from charrnn.training.cost import characters_per_second
 from charrnn.training.machine import operations_per_second
 from charrnn.training.notes import describe_part, describe_plan
 from charrnn.training.plan import (

@@ -22,7 +22,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 from charrnn.errors import CharrnnError, MissingPackageError, RankError
-from charrnn.model import limits
+from charrnn.tf import limits
 
 T = TypeVar("T")
 

@@ -1,11 +1,10 @@
 """What becomes of a run that diverges: it goes back to its last checkpoint, at half the rate."""
 
-from charrnn import checkpoints
 from charrnn.errors import DivergedError
-from charrnn.progress import Progress
-from charrnn.runs import Run
-from charrnn.training import history, sample_file
-from charrnn.training.events import RolledBack
+from charrnn.runs import checkpoints, history, sample_file
+from charrnn.runs.events import RolledBack
+from charrnn.runs.progress import Progress
+from charrnn.runs.run import Run
 from charrnn.training.learner import Learner
 from charrnn.training.saving import Saver
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from charrnn.checkpoints import Checkpoint
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
-from charrnn.runs import Run, runs_left_out
+from charrnn.runs.checkpoints import Checkpoint
+from charrnn.runs.run import Run, runs_left_out
 from charrnn.text import corpus as corpora
 from charrnn.text.corpus import Corpus, CorpusInfo
 from charrnn.text.opening import Source

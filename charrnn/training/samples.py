@@ -2,11 +2,11 @@
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import CheckpointError
-from charrnn.runs import Run
-from charrnn.sampling.instant import InstantNetwork
+from charrnn.network.instant import InstantNetwork
+from charrnn.runs import sample_file
+from charrnn.runs.events import Sampled
+from charrnn.runs.run import Run
 from charrnn.sampling.writing import Writing
-from charrnn.training import sample_file
-from charrnn.training.events import Sampled
 from charrnn.training.interrupts import held_back
 from charrnn.training.learner import Learner
 

@@ -1,8 +1,8 @@
 """The checkpoints of a run in training: `last`, to resume from, and `best`, to use."""
 
-from charrnn import checkpoints
-from charrnn.runs import Run
-from charrnn.training.events import Saved
+from charrnn.runs import checkpoints
+from charrnn.runs.events import Saved
+from charrnn.runs.run import Run
 from charrnn.training.interrupts import held_back
 from charrnn.training.learner import Learner
 

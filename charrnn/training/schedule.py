@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from charrnn.config import TrainingConfig
-from charrnn.progress import Progress
+from charrnn.runs.progress import Progress
 
 FLOOR = 0.01
 """The rate at the end of a cosine, as a share of the peak."""

@@ -3,11 +3,11 @@
 from contextlib import nullcontext
 
 from charrnn.config import Config
-from charrnn.progress import Progress
-from charrnn.runs import Run
+from charrnn.runs.events import Evaluated, Finished, RolledBack, Started, Stepped
+from charrnn.runs.progress import Progress
+from charrnn.runs.run import Run
 from charrnn.text.corpus import Corpus
 from charrnn.training.budget import Budget
-from charrnn.training.events import Evaluated, Finished, RolledBack, Started, Stepped
 from charrnn.training.learner import Learner
 from charrnn.training.plan import Workload
 from charrnn.training.rollback import diverged, roll_back

@@ -5,19 +5,14 @@ from typing import NamedTuple
 import numpy as np
 
 from charrnn.config import Config
-from charrnn.model.backend import has_gpu, keras, tf
-from charrnn.model.limits import cores
-from charrnn.model.loss import cross_entropy
-from charrnn.model.network import (
-    build_network,
-    compile_function,
-    get_weights,
-    set_weights,
-)
-from charrnn.model.parts import choose_parts, cut
 from charrnn.network.layout import Layout
 from charrnn.network.weights import below, prefixed, state_names
 from charrnn.text.streams import Batch
+from charrnn.tf.backend import has_gpu, keras, tf
+from charrnn.tf.limits import cores
+from charrnn.tf.loss import cross_entropy
+from charrnn.tf.network import build_network, compile_function, get_weights, set_weights
+from charrnn.tf.parts import choose_parts, cut
 from charrnn.training.optimizers import find_optimizer
 from charrnn.training.ranks import ALONE, MpiRanks, Ranks, streams_of_rank
 from charrnn.types import State, Tensor, Tensors
@@ -46,7 +41,7 @@ class Trainer:
     """The network, its optimizer, and the step that ties them together.
 
     On a CPU the batch is cut into `parts` whose gradients are computed side by side (see
-    `charrnn.model.parts`); their sum is the whole batch's gradient.
+    `charrnn.tf.parts`); their sum is the whole batch's gradient.
 
     Every target weighs 1 / (B · T). So in the last window of the streams, where few targets may
     be left, each moves the weights no further than it would in a full window.

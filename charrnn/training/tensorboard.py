@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from charrnn.files import sync_file, sync_folder
-from charrnn.model.backend import tf
-from charrnn.training import events
-from charrnn.training.events import Event
-from charrnn.training.records import put_aside
+from charrnn.runs import events
+from charrnn.runs.events import Event
+from charrnn.runs.records import put_aside
+from charrnn.tf.backend import tf
 from charrnn.types import Tensors
 
 CopyWeights = Callable[[], Tensors]

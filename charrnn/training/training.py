@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from charrnn.training.events import Event
+from charrnn.runs.events import Event
 
 Item = TypeVar("Item")
 Own = TypeVar("Own", bound="Closing")

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from charrnn.checkpoints import Checkpoint
 from charrnn.errors import ConfigError
 from charrnn.network.weights import LOGITS_BIAS, LOGITS_KERNEL, character_axes
+from charrnn.runs.checkpoints import Checkpoint
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.types import Tensors
 

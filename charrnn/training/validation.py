@@ -1,12 +1,12 @@
 """Validation: how well the model predicts text that it does not learn from."""
 
-from charrnn.evaluation import Evaluator
-from charrnn.runs import Run
+from charrnn.runs import history
+from charrnn.runs.events import Evaluated
+from charrnn.runs.run import Run
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import directed
-from charrnn.training import history
+from charrnn.tf.evaluation import Evaluator
 from charrnn.training.best import improves
-from charrnn.training.events import Evaluated
 from charrnn.training.learner import Learner
 from charrnn.training.saving import Saver
 

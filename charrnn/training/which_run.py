@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from charrnn.errors import CorpusError, RunError
-from charrnn.runs import Run, find_run, plain_name
+from charrnn.runs.run import Run, find_run, plain_name
 from charrnn.text.naming import run_name
 from charrnn.types import PathLike
 

@@ -9,7 +9,7 @@ from charrnn.cli.completion import complete_runs
 from charrnn.cli.options import checkpoints_option
 from charrnn.cli.registry import register
 from charrnn.cli.terminal import in_a_line
-from charrnn.moving import delete_run, run_inside
+from charrnn.runs.manage import delete_run, run_inside
 
 
 @register

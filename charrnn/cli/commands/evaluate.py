@@ -11,10 +11,10 @@ from charrnn.cli.allocator import keep_memory
 from charrnn.cli.completion import complete_files
 from charrnn.cli.options import checkpoints_option, json_option, run_argument, which_option
 from charrnn.cli.registry import register
-from charrnn.runs import WHICH
+from charrnn.runs.run import WHICH
 
 if TYPE_CHECKING:
-    from charrnn.score import Score
+    from charrnn.types import Score
 
 WINDOW = 256
 """nanoGPT's, so that the figures compare."""
@@ -77,7 +77,7 @@ def evaluate_command(
     if cold and dynamic:
         raise click.UsageError("--dynamic reads the whole text; leave out --cold")
     keep_memory()
-    from charrnn.loading import load
+    from charrnn.models.loading import load
 
     model = load(run, which=which or WHICH, checkpoints=checkpoints)
     score = partial(

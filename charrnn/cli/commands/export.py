@@ -7,8 +7,8 @@ import click
 from charrnn.cli.options import checkpoints_option, run_argument, which_option
 from charrnn.cli.registry import register
 from charrnn.cli.usage import NamedChoice
-from charrnn.outputs import size_in_words
-from charrnn.runs import WHICH
+from charrnn.runs.outputs import size_in_words
+from charrnn.runs.run import WHICH
 
 
 class ExportCommand(click.Command):

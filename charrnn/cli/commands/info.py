@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from charrnn import checkpoints as files
 from charrnn.cells import CELLS
 from charrnn.cli.columns import (
     MISSING,
@@ -24,8 +23,9 @@ from charrnn.cli.registry import register
 from charrnn.cli.terminal import in_a_line
 from charrnn.cli.usage import NamedChoice
 from charrnn.errors import PluginError
-from charrnn.runs import WHICH, Run, find_checkpoint
-from charrnn.summary import Summary, summarize
+from charrnn.runs import checkpoints as files
+from charrnn.runs.run import WHICH, Run, find_checkpoint
+from charrnn.runs.summary import Summary, summarize
 
 NAMES = 26
 """Width of the column of names."""

@@ -18,8 +18,8 @@ from charrnn.cli.options import checkpoints_option, json_option
 from charrnn.cli.registry import register
 from charrnn.cli.terminal import in_a_line
 from charrnn.errors import CheckpointError, RunError
-from charrnn.runs import Run, runs_below
-from charrnn.summary import Summary, summarize
+from charrnn.runs.run import Run, runs_below
+from charrnn.runs.summary import Summary, summarize
 from charrnn.sweeps.folder import sweeps_below
 
 HEADING = ("run", "cell", "size", "text", "steps", "time", "bits", "when")

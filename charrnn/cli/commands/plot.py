@@ -7,8 +7,8 @@ import click
 from charrnn.cli.completion import complete_runs
 from charrnn.cli.options import checkpoints_option
 from charrnn.cli.registry import register
-from charrnn.curves import read_curves
-from charrnn.runs import find_run
+from charrnn.runs.curves import read_curves
+from charrnn.runs.run import find_run
 
 
 @register
@@ -29,7 +29,7 @@ def plot_command(runs: tuple[str, ...], checkpoints: Path, output: Path) -> None
     Training and validation loss are drawn against time and against passes over the text. RUN is a
     name or a path; without it, the newest run. This needs matplotlib: pip install 'charrnn[plot]'.
     """
-    from charrnn.plotting import plot
+    from charrnn.runs.plotting import plot
 
     curves = [read_curves(find_run(run, checkpoints)) for run in runs or [None]]
     for each in curves:

@@ -7,7 +7,7 @@ import click
 from charrnn.cli.completion import complete_runs
 from charrnn.cli.options import checkpoints_option
 from charrnn.cli.registry import register
-from charrnn.moving import rename_run
+from charrnn.runs.manage import rename_run
 
 
 @register

@@ -24,12 +24,12 @@ from charrnn.cli.prompt import check_standard_input, read_prompt, unknown_charac
 from charrnn.cli.registry import register
 from charrnn.config import SamplingConfig
 from charrnn.config.sampling import ENGINES, SEEDS
-from charrnn.outputs import check_output, is_device, target
-from charrnn.runs import WHICH
+from charrnn.runs.outputs import check_output, is_device, target
+from charrnn.runs.run import WHICH
 
 if TYPE_CHECKING:
+    from charrnn.models.text_model import TextModel
     from charrnn.sampling.writing import Writing
-    from charrnn.text_model import TextModel
 
 SECTIONS = {
     "Model": ("checkpoints", "which", "blend", "engine"),
@@ -264,8 +264,8 @@ def open_model(
     run: str | None, blended: tuple[str, ...], checkpoints: Path, which: str | None
 ) -> "TextModel":
     """The run's model, or the blend of several."""
-    from charrnn.loading import load
-    from charrnn.mixing import blend
+    from charrnn.models.blend import blend
+    from charrnn.models.loading import load
 
     if not blended:
         return load(run, which=which or WHICH, checkpoints=checkpoints)

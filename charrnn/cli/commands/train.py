@@ -97,7 +97,7 @@ def train_command(
     """
     keep_memory()
     from charrnn.cli.progress import Display
-    from charrnn.training.events import Stopped
+    from charrnn.runs.events import Stopped
     from charrnn.training.loop import train
     from charrnn.training.ranks import ranks_of_launcher
 

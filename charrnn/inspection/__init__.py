@@ -1,1 +1,0 @@
-"""What the units of a network follow in a text. NumPy only."""

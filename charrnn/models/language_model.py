@@ -1,0 +1,247 @@
+"""A trained model in hand, as `charrnn.load` gives it."""
+
+import math
+import tempfile
+from dataclasses import asdict, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from charrnn.config import SamplingConfig
+from charrnn.config.settings import checks_names
+from charrnn.errors import ConfigError, CorpusError, RunError
+from charrnn.files import placed
+from charrnn.models.text_model import TextModel, refuse_other_than_text
+from charrnn.models.units import SHORTEST, Following, features_read, read_states, units_that_follow
+from charrnn.network.activity import activity
+from charrnn.network.weights import state_names, state_widths
+from charrnn.runs.checkpoints import Checkpoint
+from charrnn.sampling.engines import Engine, damaged, make_engine
+from charrnn.sampling.novelty import TrainingText
+from charrnn.sampling.writing import first_ids
+from charrnn.text.corpus import INFO_FILE, Corpus, encode_corpus, open_corpus
+from charrnn.text.sources import BINARY, select
+from charrnn.text.streams import directed
+from charrnn.types import PathLike, Tensors
+
+if TYPE_CHECKING:
+    import keras
+
+    from charrnn.tf.dynamic import DynamicEvaluator
+    from charrnn.tf.evaluation import Evaluator
+    from charrnn.types import Score
+
+
+PARTS = ("train", "validation", "test")
+"""Of a run's text."""
+
+
+class LanguageModel(TextModel):
+    """A checkpoint's model. TensorFlow is imported only for `network` and its engine.
+
+    `path` is the checkpoint's file; beside it lies the training text, if it is in its run.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, path: Path) -> None:
+        self.checkpoint, self.path = checkpoint, path
+        self.vocabulary = checkpoint.vocabulary
+        self._network: keras.Model | None = None
+        self._training_text: TrainingText | None = None
+
+    @property
+    def name(self) -> str:
+        """The run's folder."""
+        return str(self.path.parent)
+
+    @property
+    def network(self) -> "keras.Model":
+        """The Keras model: `logits, state = network((ids, state, seed))`, any batch size."""
+        if self._network is None:
+            from charrnn.tf.network import build_network
+
+            config = self.checkpoint.config.model
+            self._network = build_network(config, self.vocabulary.size, self.checkpoint.weights)
+        return self._network
+
+    @property
+    def backward(self) -> bool:
+        """Whether the model was trained to read from the end."""
+        return self.checkpoint.config.model.direction == "backward"
+
+    @property
+    def identity(self) -> list[object]:
+        """The settings of the network, its characters and the checksum of its weights."""
+        model = asdict(self.checkpoint.config.model)
+        return [model, self.vocabulary.to_json(), self.checkpoint.checksum]
+
+    def engine(self, name: str, config: SamplingConfig) -> Engine:
+        """The network in NumPy or TensorFlow, which computes logits for texts of the settings."""
+        count = config.count * config.best_of
+        return make_engine(self.checkpoint, name, count, config.length)
+
+    def training_texts(self) -> list[TrainingText]:
+        """The run's text, read at the first call."""
+        if self._training_text is None:
+            self._training_text = TrainingText(self.corpus(), self.path.parent)
+        return [self._training_text]
+
+    def states(self, text: str) -> Tensors:
+        """What the network computes while it reads a text. TensorFlow is not imported.
+
+        Args:
+            text: N characters, at byte level N bytes. As in `score`, they are taken to follow a
+                line's end, and a backward model reads them from the last to the first.
+
+        Returns:
+            Arrays float32 [N, U] by name; row n is what the layer has when it has read character
+            n. The first layer has number 0, its weights are called `recurrent_1/…`. Of a layer
+            there are the parts of its state, as in `layers.0.h` and `layers.0.c`, and its gates,
+            as in `layers.0.i`, under the names in the equations of the cell. Gates of a cell that
+            does not name them are called `gate_0`, `gate_1`, …
+
+        Raises:
+            ConfigError: The text is not a `str`.
+        """
+        refuse_other_than_text(text=text)
+        ids = first_ids(self.vocabulary, text, self.backward)
+        seen = activity(self.checkpoint.config.model, self.checkpoint.weights, ids)
+        order = "backward" if self.backward else "forward"
+        return {name: directed(values[1:], order) for name, values in seen.items()}
+
+    def units_worth_looking_at(self, text: str, most: int = 5) -> list[Following]:
+        """The units that follow something in a text which a person can see, the strongest first.
+
+        What they may follow stands in `charrnn.models.features`: whether a character is inside
+        quotes or brackets, its position in the line, and more. A unit is named if the correlation
+        is at least 0.4 in both halves of the text and not to be had by chance. TensorFlow is not
+        imported.
+
+        Args:
+            text: What the network reads, as in `states`; 20,000 characters tell enough.
+            most: How many units to name of each feature.
+
+        Returns:
+            The part of the state, as in `states`, the unit's number, what it follows and the
+            correlation of the two. The list is empty where nothing is found, and for a text of
+            less than 1,000 characters.
+
+        Raises:
+            ConfigError: The text is not a `str`.
+        """
+        refuse_other_than_text(text=text)
+        if len(text) < SHORTEST:
+            return []
+        config, engine = self.checkpoint.config.model, self.engine("numpy", SamplingConfig())
+        parts = (name.split("/") for name in state_names(config))
+        names = [f"layers.{int(layer) - 1}.{part}" for layer, part in parts]
+        blocks = read_states(engine, first_ids(self.vocabulary, text, self.backward))
+        features = features_read(self.vocabulary, text, self.backward)
+        widths = dict(zip(names, state_widths(config), strict=True))
+        return units_that_follow(blocks, widths, features, most)
+
+    def __repr__(self) -> str:
+        """What it is and how good, in one line."""
+        config, progress = self.checkpoint.config.model, self.checkpoint.progress
+        best = progress.best_loss_nats
+        facts = {
+            "cell": config.cell,
+            "layers": config.layers,
+            "units": config.units,
+            "vocabulary": self.vocabulary.size,
+            "step": progress.step,
+            "best_bits_per_char": None if best is None else round(best / math.log(2), 3),
+        }
+        told = ", ".join(f"{name}={value!r}" for name, value in facts.items())
+        return f"LanguageModel({str(self.path)!r}, {told})"
+
+    @checks_names
+    def evaluate(
+        self,
+        *files: PathLike,
+        part: str = "validation",
+        encoding: str | None = None,
+        cold: int | None = None,
+        dynamic: bool = False,
+    ) -> "Score":
+        """How well the model predicts the files, or a part of the text that it was trained on.
+
+        `part` is train, validation or test; the files' `encoding` is the training text's; `cold`
+        and `dynamic` are those of `charrnn.evaluate`.
+        """
+        if dynamic and cold is not None:
+            why = "a network that learns on the way does not read random windows"
+            raise ConfigError(why, {"dynamic": True, "cold": cold}, way_out="choose one of them")
+        score = partial(self._score, cold=cold, dynamic=dynamic)
+        if part not in PARTS:
+            raise ConfigError(f"must be one of {', '.join(PARTS)}", {"part": part})
+        if not files:
+            return score(self.corpus(), part)
+        with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
+            config = self.checkpoint.config.text
+            encoding = encoding or config.encoding
+            config = replace(config, encoding=encoding, skip_undecodable=False)
+            selection = select(files, config)
+            for name in selection.skipped.get(BINARY, ()):
+                raise CorpusError(
+                    "looks like a binary file", where=name, way_out="name the text files"
+                )
+            with placed(folder):
+                corpus = encode_corpus(selection.sources, config, Path(folder), self.vocabulary)
+            return score(corpus, None)
+
+    def corpus(self) -> Corpus:
+        """The text that the run learns; RunError where the checkpoint stands alone."""
+        folder = self.path.parent
+        if not (folder / INFO_FILE).exists():
+            raise RunError(
+                "the text of its run is not in the same folder",
+                where=self.path,
+                way_out="name a run, or a file to evaluate",
+            )
+        return open_corpus(folder)
+
+    @cached_property
+    def _evaluator(self) -> "Evaluator":
+        """Made once: TensorFlow keeps what it has compiled as long as the process lives."""
+        from charrnn.tf.evaluation import Evaluator
+
+        return Evaluator(self.network, self.checkpoint.config.model, self.vocabulary.size)
+
+    @cached_property
+    def _dynamic_evaluator(self) -> "DynamicEvaluator":
+        from charrnn.tf.dynamic import DynamicEvaluator
+
+        config = self.checkpoint.config.model
+        return DynamicEvaluator(
+            self.network, config, directed(self.corpus().train, config.direction)
+        )
+
+    def _score(
+        self, corpus: Corpus, part: str | None, *, cold: int | None, dynamic: bool
+    ) -> "Score":
+        """The score of a part of an encoded corpus, or of all of it; an error if not finite."""
+        ids = corpus.ids if part is None else getattr(corpus, part)
+        if len(ids) < 2:
+            raise RunError(
+                f"the run has no {part} part", where=self.path, way_out="name a file to evaluate"
+            )
+        ids = directed(ids, self.checkpoint.config.model.direction)
+        score = self._scored(ids, cold=cold, dynamic=dynamic)
+        if not math.isfinite(score.nats_per_char):
+            raise damaged()
+        return score
+
+    def _scored(self, ids: np.ndarray, *, cold: int | None, dynamic: bool) -> "Score":
+        unknown = self.vocabulary.unknown
+        if dynamic:
+            return self._dynamic_evaluator.score(ids, unknown)
+        if cold is None:
+            return self._evaluator.score(ids, unknown)
+        if isinstance(cold, bool) or not isinstance(cold, (int, np.integer)):
+            raise ConfigError("must be a whole number of characters", {"cold": cold})
+        if not 0 < cold < len(ids):
+            why = f"the text has {len(ids):,} characters, and a window is at least 1 and shorter"
+            raise ConfigError(why, {"window": cold})
+        return self._evaluator.score_cold(ids, cold, unknown)

@@ -1,0 +1,259 @@
+"""Checkpoints: one safetensors file that describes itself. Data only, never code.
+
+The header's metadata has one entry, `charrnn`: JSON with the format version, the configuration, the
+vocabulary, the progress, when and by which version it was written, where the model comes from if
+another tool has trained it, and the checksums (see `charrnn.runs.tensor_file`).
+Tensors are named `weights/…`, and in a `last` checkpoint also `optimizer/…` and `state/…`.
+
+What is verified when: the description always, and so are names, shapes and types of the
+tensors, held against the configuration; the numbers themselves (that none was altered, and
+that all are finite) wherever they are read anyway. That is, always but where the weights of
+a large file stay on disk to sample from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from charrnn.cells import CELLS
+from charrnn.checked_json import filled, quoted, record, table, typed
+from charrnn.config import Config
+from charrnn.errors import CheckpointError, ConfigError
+from charrnn.files import write_atomically
+from charrnn.network.layout import (
+    Layout,
+    check_finite,
+    check_layout,
+    state_layout,
+    weights_layout,
+)
+from charrnn.network.weights import below
+from charrnn.runs import tensor_file
+from charrnn.runs.progress import Progress
+from charrnn.runs.tensor_file import HEADER_SUM, TENSORS_SUM, StrangerError, TensorFile
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.types import Tensors
+from charrnn.version import __version__
+
+FORMAT = 1
+KEY = "charrnn"
+PARTS = ("weights", "optimizer", "state")
+CONTENTS = ("format", "written", "config", "vocabulary", "progress", "origin")
+
+READ_WHOLE = 1 << 24
+"""A file up to this size, in bytes, is read and verified sooner than anyone notices."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model came from that another tool trained."""
+
+    tool: str
+    file: str
+    """The name of the file, or of the first of several."""
+    sha256: str
+    """Of all of its files, one after the other."""
+    assumed: tuple[str, ...]
+    """What was taken for granted where the files do not tell, a few words each."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with all that is needed to sample from it or to train it further."""
+
+    config: Config
+    vocabulary: Vocabulary
+    progress: Progress
+    tensors: Tensors
+    checksum: int = 0
+    """Of the file it was read from: tells one set of weights from another."""
+    origin: Origin | None = None
+    """None for what charrnn has trained itself."""
+
+    def part(self, prefix: str) -> Tensors:
+        """The tensors below `prefix/`, named without it."""
+        return below(self.tensors, prefix)
+
+    @property
+    def weights(self) -> Tensors:
+        """The model's weights by name."""
+        return self.part("weights")
+
+    @property
+    def weights_alone(self) -> bool:
+        """Whether there is neither an optimizer nor a state to resume with, as in `best`."""
+        return not self.part("optimizer") and not self.part("state")
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model has learnt."""
+        return sum(weight.size for weight in self.weights.values())
+
+
+@dataclass(frozen=True)
+class Written:
+    """By which version of charrnn a checkpoint was written, and when, in UTC."""
+
+    version: str
+    at: str
+    """As ISO 8601 writes it."""
+
+    @classmethod
+    def of(cls, description: Mapping[str, object]) -> "Written":
+        """What a description says of it; ValueError where it cannot be."""
+        written = filled(cls, description["written"], "written")
+        datetime.fromisoformat(written.at)
+        return written
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write the checkpoint so that at any moment the old file or the new one is there."""
+    write_atomically(path, packed(checkpoint))
+
+
+def packed(checkpoint: Checkpoint) -> bytes:
+    """The checkpoint as a file has it."""
+    description = {
+        "format": FORMAT,
+        "config": checkpoint.config.to_json(),
+        "vocabulary": checkpoint.vocabulary.to_json(),
+        "progress": asdict(checkpoint.progress),
+        "written": asdict(Written(__version__, now())),
+        "origin": None if checkpoint.origin is None else asdict(checkpoint.origin),
+    }
+    return tensor_file.packed(KEY, description, checkpoint.tensors)
+
+
+def now() -> str:
+    """The time in UTC, as ISO 8601 writes it."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint and verify all of it; CheckpointError says what is wrong with it."""
+    return build(path, mapped=False)
+
+
+def open_weights(path: Path) -> Checkpoint:
+    """A checkpoint for its weights: those of a large file stay on disk until they are used.
+
+    Of such a file all is verified but the numbers of its tensors, which would read it all.
+    """
+    return build(path, mapped=path.stat().st_size > READ_WHOLE)
+
+
+def build(path: Path, *, mapped: bool) -> Checkpoint:
+    """The checkpoint in a file, its tensors read or left on disk."""
+    try:
+        file = tensor_file.read(path, KEY, mapped=mapped)
+        check_format(path, file.description)
+        verify(file, numbers=not mapped)
+        check_cell(path, file.description)
+        checkpoint = decode(file)
+        check_tensors(checkpoint, numbers=not mapped)
+    except StrangerError:
+        raise stranger(path) from None
+    except ConfigError as error:
+        raise damaged(path, f"its setting '{error.setting}' {error.why}") from error
+    except ValueError as error:
+        raise damaged(path, str(error)) from error
+    return checkpoint
+
+
+def check_format(path: Path, description: Mapping[str, object]) -> None:
+    """Raise CheckpointError for a format that is newer than this charrnn's."""
+    version: int = typed(int, description.get("format"), "format")
+    if version > FORMAT:
+        raise CheckpointError(
+            f"format {version}, written by a newer charrnn (this one reads up to {FORMAT})",
+            where=path,
+            way_out="upgrade with: pip install --upgrade charrnn",
+        )
+    if version != FORMAT:
+        raise ValueError(f"there is no format {version}")
+
+
+def check_cell(path: Path, description: Mapping[str, object]) -> None:
+    """Refuse a network whose cell a user's own program or package would have to bring along."""
+    model = table(table(description["config"], "config").get("model"), "config.model")
+    name = typed(str, model.get("cell"), "config.model.cell")
+    if name not in CELLS:
+        raise CheckpointError(
+            f"its cell {quoted(name)} is not known",
+            where=path,
+            way_out="install the package, or import the module, that registers it",
+        )
+
+
+def verify(file: TensorFile, *, numbers: bool) -> None:
+    """Raise ValueError where something was altered; with `numbers`, in the tensors too."""
+    record(file.description, (HEADER_SUM, TENSORS_SUM, *CONTENTS), "the description")
+    file.check_header()
+    Written.of(file.description)
+    if numbers:
+        file.check_tensors()
+
+
+def decode(file: TensorFile) -> Checkpoint:
+    """The checkpoint that a file describes; ValueError or ConfigError where it cannot be."""
+    description = file.description
+    return Checkpoint(
+        Config.from_json(description["config"]),
+        Vocabulary.from_json(description["vocabulary"]),
+        Progress.from_json(description["progress"]),
+        file.tensors,
+        int(str(description[HEADER_SUM]), 16),
+        origin_in(description),
+    )
+
+
+def origin_in(description: Mapping[str, object]) -> Origin | None:
+    """Return where another tool's model came from; ValueError where that cannot be."""
+    given = description["origin"]
+    return None if given is None else filled(Origin, given, "origin")
+
+
+def check_tensors(checkpoint: Checkpoint, *, numbers: bool) -> None:
+    """Raise ValueError unless the tensors are those that the configuration asks for.
+
+    Only the optimizer is left to who has it: see `check_optimizer`. With `numbers` all of them
+    have to be finite, too; but not the state at the end of an epoch, which is dropped there.
+    """
+    config, weights, state = checkpoint.config, checkpoint.weights, checkpoint.part("state")
+    for name in checkpoint.tensors:
+        if not name.startswith(tuple(f"{part}/" for part in PARTS)):
+            raise ValueError(f"it has a tensor {quoted(name)}, which is of no known part")
+    check_layout(weights, weights_layout(config.model, checkpoint.vocabulary.size), "weights")
+    if not checkpoint.weights_alone:
+        check_layout(state, state_layout(config.model, config.training.batch_size), "states")
+    if numbers:
+        check_finite(weights, "weights")
+        check_finite(state if checkpoint.progress.window else {}, "states")
+
+
+def check_optimizer(path: Path, checkpoint: Checkpoint, layout: Layout) -> None:
+    """Raise CheckpointError unless the optimizer's tensors are those of a layout, all finite."""
+    slots = checkpoint.part("optimizer")
+    try:
+        check_layout(slots, layout, "optimizer's tensors")
+        check_finite(slots, "optimizer's tensors")
+    except ValueError as error:
+        raise damaged(path, str(error)) from error
+
+
+def stranger(path: Path) -> CheckpointError:
+    """The error for a file that is none of ours."""
+    return CheckpointError(
+        "not a charrnn checkpoint", where=path, way_out="name a run or its folder"
+    )
+
+
+def damaged(path: Path, why: str) -> CheckpointError:
+    """The error for a file cut short or altered."""
+    return CheckpointError(
+        f"damaged checkpoint: {why}",
+        where=path,
+        way_out="restore the file, or use the run's other checkpoint"
+        " (`which best` or `which last`; to train further, `init_from`)",
+    )

@@ -1,0 +1,114 @@
+"""history.csv, which has a row for each evaluation."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from charrnn.files import append_durably
+from charrnn.runs.events import Evaluated
+from charrnn.runs.progress import Progress
+from charrnn.runs.records import before, rewrite
+
+COLUMNS = (
+    "step",
+    "epoch",
+    "train_loss_nats",
+    "val_loss_nats",
+    "val_bits_per_char",
+    "learning_rate",
+    "gradient_norm",
+    "clipped_share",
+    "skipped_steps",
+    "elapsed_seconds",
+)
+
+STEP = re.compile("[0-9]{1,18}")
+"""A number of steps; Python makes no integers of thousands of digits."""
+LARGEST = 1e100
+"""Numbers are smaller, and none is negative: beyond that no curve can be drawn."""
+UNDECODED = "surrogateescape"
+"""Bytes that are not UTF-8 are written again as they were."""
+
+
+def row(evaluated: Evaluated, progress: Progress) -> dict[str, float | None]:
+    """The row of an evaluation; the means in `progress` are over the steps before it."""
+    return {
+        "step": evaluated.step,
+        "epoch": round(evaluated.epoch, 4),
+        "train_loss_nats": evaluated.train_loss_nats,
+        "val_loss_nats": evaluated.val_loss_nats,
+        "val_bits_per_char": evaluated.val_bits_per_char,
+        "learning_rate": evaluated.learning_rate,
+        "gradient_norm": progress.gradient_norm,
+        "clipped_share": progress.clipped_share,
+        "skipped_steps": progress.skipped_steps,
+        "elapsed_seconds": round(progress.elapsed_seconds, 2),
+    }
+
+
+def append(path: Path, row: Mapping[str, float | None]) -> None:
+    """Add a row, and the header where there is none yet."""
+    is_new = not path.exists() or path.stat().st_size == 0
+    lines = [COLUMNS] if is_new else []
+    append_durably(path, encoded([*lines, [row[name] for name in COLUMNS]]))
+
+
+def truncate(path: Path, step: int) -> Path | None:
+    """Remove the last rows, those after a step; a run that continues from there writes them again.
+
+    A spreadsheet may have saved the file: a byte-order mark and other line ends are no harm. No
+    row is ever lost (see `charrnn.runs.records`).
+
+    Returns:
+        Where the old file is kept; None where all of it was understood.
+    """
+    return rewrite(
+        path, parsed, lambda rows: encoded([COLUMNS, *before(step, rows, lambda row: int(row[0]))])
+    )
+
+
+def parsed(data: bytes) -> tuple[list[list[str]], bool]:
+    """The rows that can be understood, and whether that is all that the file holds."""
+    text = data.decode("utf-8-sig", UNDECODED)
+    reader, lines = csv.reader(io.StringIO(text, newline="")), []
+    try:
+        lines = [line for line in reader if line]
+    except csv.Error:  # a field without end
+        return [], False
+    if not lines:
+        return [], True
+    header, *rows = lines
+    if rows and not text.endswith(("\n", "\r")) and len(rows[-1]) < len(COLUMNS):
+        rows.pop()  # a kill can leave half a row, which is later than any checkpoint
+    known = [row for row in rows if is_row(row)] if header == [*COLUMNS] else []
+    return known, header == [*COLUMNS] and known == rows
+
+
+def read(data: bytes) -> tuple[list[dict[str, float | None]], bool]:
+    """The numbers in a file's bytes by column, a dictionary for each row; and whether that is all
+    that the file holds."""
+    rows, understood = parsed(data)
+    return [dict(zip(COLUMNS, map(number, row), strict=True)) for row in rows], understood
+
+
+def number(cell: str) -> float | None:
+    """The number in a cell; None where there is none, or none that a column can have."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return value if 0 <= value < LARGEST else None
+
+
+def is_row(row: Sequence[str]) -> bool:
+    """Whether a line has all columns, and the first is a number of steps."""
+    return len(row) == len(COLUMNS) and STEP.fullmatch(row[0]) is not None
+
+
+def encoded(rows: Iterable[Sequence[object]]) -> bytes:
+    """The rows as they stand in the file."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode("utf-8", UNDECODED)

@@ -1,0 +1,151 @@
+"""The network in Keras, one for training, evaluation and sampling alike.
+
+    logits, state = network((ids, state, seed), training=…)
+
+The layers are those of `charrnn.network.stack`; what is added here are variables, dropout
+and the scan over time.
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+
+import numpy as np
+
+from charrnn.cells import RECURRENT_KERNEL, Weight, arrays
+from charrnn.cells.trial import try_cell
+from charrnn.config import ModelConfig
+from charrnn.network.stack import TABLE_CHARACTERS, Run, Stack
+from charrnn.network.weights import below, recurrent, specify, state_widths
+from charrnn.tf.backend import keras, start, tf
+from charrnn.tf.cudnn import StockLayers, on_cudnn
+from charrnn.tf.dropout import drop_recurrent, output_dropout
+from charrnn.tf.ops import TensorOps
+from charrnn.tf.scan import scan_cell
+from charrnn.types import State, Tensor, Tensors
+
+
+class Network(keras.Model):
+    """The Keras model of a configuration; its weights are zero until `set_weights`.
+
+    Args:
+        config: The network's shape.
+        vocabulary_size: V, the unknown symbol included.
+
+    Raises:
+        ConfigError: The cell's step does not do what a cell's does.
+    """
+
+    def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
+        super().__init__(name="network")
+        try_layers(config, vocabulary_size)
+        self.config, self.vocabulary_size = config, vocabulary_size
+        specified = specify(config, vocabulary_size)
+        names = dict.fromkeys(name.split("/")[0] for name in specified)
+        self.groups = [Group(name, below(specified, name)) for name in names]
+        self.built = True
+        self._make_run = make_run(config, vocabulary_size)
+
+    def call(
+        self, inputs: tuple[Tensor, State, Tensor], training: bool = False
+    ) -> tuple[Tensor, State]:
+        """Logits of the characters that follow, for every time step.
+
+        Args:
+            inputs: ids int32 [T, B]; the state, the cells' parts layer after layer, each
+                [B, U]; and seed int32 [2], the run's seed and the step, which fixes the
+                dropout masks. T and B are free.
+            training: Whether there is dropout.
+
+        Returns:
+            Logits [T, B, V] and the state after the last time step.
+        """
+        ids, state, seed = inputs
+        weights = {each.path: tf.convert_to_tensor(each) for each in self.weights}
+        if training and self.config.recurrent_dropout:
+            for layer, _ in enumerate(self.config.layer_units, start=1):
+                name = f"{recurrent(layer)}/{RECURRENT_KERNEL}"
+                weights[name] = drop_recurrent(self.config, seed, weights[name], layer)
+        table = self.vocabulary_size <= TABLE_CHARACTERS
+        stack = Stack(TensorOps(), self.config, weights, table=table)
+        drop = output_dropout(self.config, seed) if training else None
+        features, after = stack.features(ids, tuple(state), self._make_run(weights), drop)
+        return stack.logits(features), after
+
+
+def try_layers(config: ModelConfig, vocabulary_size: int) -> None:
+    """A time step of each layer's cell as a trial: in NumPy, for the sampler, and in TensorFlow.
+
+    An error in a cell is found here, where it is told in a line; inside of Keras it would
+    come with Keras's own story.
+    """
+    widths = (config.embedding or vocabulary_size, *config.layer_units)
+    for inputs, units in dict.fromkeys(pairwise(widths)):
+        try_cell(config.make_cell(), inputs, units, "NumPy", arrays)
+        try_cell(config.make_cell(), inputs, units, "TensorFlow", TensorOps(), tf.constant)
+
+
+class Group(keras.layers.Layer):
+    """The variables of one layer of the stack, under its name."""
+
+    def __init__(self, name: str, specified: Mapping[str, Weight]) -> None:
+        super().__init__(name=name)
+        for own, weight in specified.items():
+            bound = None if weight.bound is None else Clipped(weight.bound)
+            self.add_weight(name=own, shape=weight.shape, initializer="zeros", constraint=bound)
+        self.built = True
+
+
+class Clipped(keras.constraints.Constraint):
+    """No entry above the bound or below its negative: taken back there after each step."""
+
+    def __init__(self, bound: float) -> None:
+        self.bound = bound
+
+    def __call__(self, value: Tensor) -> Tensor:
+        return keras.ops.clip(value, -self.bound, self.bound)
+
+
+def make_run(config: ModelConfig, vocabulary_size: int) -> Callable[[Mapping[str, Tensor]], Run]:
+    """What carries the layers over time here, from the weights of a call."""
+    if on_cudnn(config):
+        return StockLayers(config, vocabulary_size).run
+    return lambda weights: run_scan
+
+
+def run_scan(stack: Stack, place: int, read: Tensor, state: State) -> tuple[Tensor, State]:
+    """A `Run` over all time steps [T, B, …]."""
+    layer = stack.layers[place]
+    return scan_cell(layer.cell, stack.products(place, read), layer.weights, state)
+
+
+def get_weights(model: keras.Model) -> Tensors:
+    """Copies of the model's weights by name."""
+    return {weight.path: weight.numpy() for weight in model.weights}
+
+
+def set_weights(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
+    """Assign every weight of the model by name."""
+    for weight in model.weights:
+        weight.assign(weights[weight.path])
+
+
+def build_network(
+    config: ModelConfig, vocabulary_size: int, weights: Mapping[str, np.ndarray] | None = None
+) -> Network:
+    """The Keras model of a configuration, with these weights if given, else zeros."""
+    start()
+    network = Network(config, vocabulary_size)
+    if weights is not None:
+        set_weights(network, weights)
+    return network
+
+
+def compile_function(function: Callable, config: ModelConfig) -> Callable:
+    """The function compiled for a network of this configuration."""
+    compiled: Callable = tf.function(function, jit_compile=not on_cudnn(config), autograph=False)
+    return compiled
+
+
+def zero_state(config: ModelConfig, batch_size: int) -> tuple[Tensor, ...]:
+    """The state where a text starts."""
+    return tuple(tf.zeros((batch_size, units)) for units in state_widths(config))
