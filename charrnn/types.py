@@ -38,7 +38,7 @@ class ArrayOps(Protocol):
     """The array functions that a cell and the network's stack may use, beside + - * / and slices.
 
     `charrnn.cells.arrays` has them for NumPy, `keras.ops` for tensors, and
-    `charrnn.network.recorder` notes them down. Their meaning is NumPy's.
+    `charrnn.network.recording` notes them down. Their meaning is NumPy's.
     """
 
     def concatenate(self, xs: Sequence[Array], axis: int, /) -> Array:

@@ -7,7 +7,7 @@ from test_sampling import model_of
 from charrnn.cells import CELLS, Cell
 from charrnn.config import SamplingConfig
 from charrnn.errors import ConfigError
-from charrnn.network.activity import NotingOps, gates
+from charrnn.network.instant import NotingOps, gates
 from charrnn.network.weights import state_names
 from charrnn.sampling.writing import first_ids
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from charrnn.cells import CELLS, Linear, arrays
-from charrnn.cells.activations import ACTIVATIONS
+from charrnn.cells.base import ACTIVATIONS
 from charrnn.cells.clockwork import periods
 from charrnn.errors import ConfigError
 

@@ -21,8 +21,7 @@ from safetensors.numpy import save as serialize
 from charrnn import files
 from charrnn.config import Config
 from charrnn.errors import CheckpointError
-from charrnn.network.layout import state_layout
-from charrnn.network.weights import initial_weights, prefixed, specify
+from charrnn.network.weights import initial_weights, prefixed, specify, state_layout
 from charrnn.runs import checkpoints
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress

@@ -15,8 +15,7 @@ import charrnn as library
 from charrnn.config import Config
 from charrnn.errors import CharrnnError, CheckpointError, CorpusError
 from charrnn.models.language_model import LanguageModel
-from charrnn.network.layout import state_layout
-from charrnn.network.weights import initial_weights, prefixed
+from charrnn.network.weights import initial_weights, prefixed, state_layout
 from charrnn.runs import checkpoints, tensor_file
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress

@@ -11,7 +11,7 @@ from test_inspection import TEXT as FEATURED
 
 from charrnn.models.features import read_features
 from charrnn.models.loading import load
-from charrnn.network.recorder import record
+from charrnn.network.recording import record
 from charrnn.page.look import look_inside
 
 BITS = 1 / np.log(2)

@@ -12,7 +12,7 @@ from charrnn.cells import CELLS
 from charrnn.config import Config
 from charrnn.network import instant
 from charrnn.network.interpreter import Interpreter
-from charrnn.network.recorder import record
+from charrnn.network.recording import record
 from charrnn.sampling.filters import Filters, Past, draw, sampling_config
 from charrnn.sampling.noise import Noise
 

@@ -13,7 +13,7 @@ from charrnn.errors import ConfigError
 from charrnn.network import instant
 from charrnn.network.instant import InstantNetwork
 from charrnn.network.interpreter import BY_NAME, Interpreter
-from charrnn.network.recorder import record
+from charrnn.network.recording import record
 from charrnn.network.weights import specify
 from charrnn.sampling.writing import first_ids
 

@@ -13,11 +13,10 @@ weighted sum, which needs no loop.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, NamedTuple, TypeVar
 
 from charrnn.cells import initializers
-from charrnn.cells.activations import ACTIVATIONS, Activation
 from charrnn.cells.initializers import Initializer
 from charrnn.errors import ConfigError
 from charrnn.plugins import Table
@@ -29,6 +28,35 @@ Saved = tuple[Array, ...]
 
 RECURRENT_KERNEL = "recurrent_kernel"
 """The weight U [U, …] that the last output is multiplied with."""
+
+
+LEAK = 0.01
+"""Slope of `leaky_relu` below zero (Maas et al. 2013)."""
+
+
+class Activation(NamedTuple):
+    """A function of x, and its derivative as a function of its value y; both take (ops, array)."""
+
+    function: Callable[[ArrayOps, Array], Array]
+    slope: Callable[[ArrayOps, Array], Array]
+
+    def __call__(self, ops: ArrayOps, x: Array) -> Array:
+        return self.function(ops, x)
+
+
+ACTIVATIONS = {
+    "tanh": Activation(lambda ops, x: ops.tanh(x), lambda ops, y: 1 - y * y),
+    "relu": Activation(lambda ops, x: ops.maximum(x, 0), lambda ops, y: ops.sign(y)),
+    "leaky_relu": Activation(
+        lambda ops, x: ops.maximum(x, LEAK * x),
+        lambda ops, y: (1 + LEAK) / 2 + (1 - LEAK) / 2 * ops.sign(y),
+    ),
+    "sigmoid": Activation(lambda ops, x: ops.sigmoid(x), lambda ops, y: y * (1 - y)),
+    "hard_sigmoid": Activation(
+        lambda ops, x: ops.minimum(ops.maximum(x / 6 + 0.5, 0), 1),
+        lambda ops, y: ops.sign(y * (1 - y)) / 6,
+    ),
+}
 
 
 class Weight(NamedTuple):
@@ -61,20 +89,17 @@ class Cell(ABC):
     state_names: ClassVar[tuple[str, ...]] = ("h",)
     """Parts of the state, each [B, U]; the first is the cell's output."""
     gate_names: ClassVar[tuple[str, ...]] = ()
-    """Names of the gates, and of the new values that they weigh, as the docstring's equations have
-    them: what `step` computes with sigmoid, tanh or the chosen functions, in that order. Further
-    calls need no name. `LanguageModel.states` shows them."""
+    """Names for the results of `step`'s first calls of sigmoid, tanh or the chosen functions, in
+    order: the gates and the new values that they weigh. `LanguageModel.states` shows them."""
     activations: ClassVar[tuple[str, ...]] = ()
     """Choices of the setting `activation`, the default first; empty where the cell leaves none."""
     recurrent_activations: ClassVar[tuple[str, ...]] = ()
-    """The same of the setting `recurrent_activation`, the gates' function."""
+    """The same for the setting `recurrent_activation`, the gates' function."""
     defaults: ClassVar[Mapping[str, object]] = {}
     """Settings by name that suit this cell better than the common defaults."""
 
     activation: Activation
-    """The function chosen, where the cell leaves a choice."""
     recurrent_activation: Activation
-    """The gates' function chosen, where the cell leaves a choice."""
 
     def __init__(self, activation: str | None = None, recurrent_activation: str | None = None):
         self._choose("activation", activation, self.activations)
@@ -110,13 +135,12 @@ class Cell(ABC):
 
         Args:
             ops: The array functions, NumPy's or Keras's.
-            weights: Those of `weights`, by name.
+            weights: By name, as `weights` lists them.
 
         Returns:
-            `kernel` [D, G] and `bias` [G], which make z and are what a step does not see, and
-            the weights that it does see. Training is fastest where a step multiplies with
-            its matrices as they stand here: what is cut or turned inside the step has its
-            gradient added up at each time step.
+            `kernel` [D, G] and `bias` [G], which make z, and the weights that `step` takes. Cut or
+            transpose matrices here, not in `step`, where their gradient is summed at each time
+            step.
         """
         return dict(weights)
 
@@ -128,7 +152,7 @@ class Cell(ABC):
             ops: The array functions, NumPy's or Keras's.
             z: x_t W + b, [B, G].
             state: The parts of the state before, [B, U] each, in the order of `state_names`.
-            weights: What `prepare` has made, without `kernel` and `bias`.
+            weights: What `prepare` returned, without `kernel` and `bias`.
 
         Returns:
             The parts of the state after, in the same order and shapes.
@@ -146,7 +170,7 @@ class Differentiated(Cell):
     """
 
     additive: ClassVar[bool] = False
-    """Whether z and u enter only as their sum: then that comes as z, and u is empty."""
+    """Whether only the sum of z and u is needed: then `forward` gets it as z, and u is empty."""
 
     @abstractmethod
     def forward(self, ops: ArrayOps, z: Gates, u: Gates, state: State) -> tuple[State, Saved]:
@@ -159,7 +183,7 @@ class Differentiated(Cell):
             state: The state before.
 
         Returns:
-            The state after, and the arrays [B, U] that `backward` wants to see again.
+            The state after, and the arrays [B, U] that `backward` needs.
         """
 
     @abstractmethod
@@ -215,29 +239,13 @@ class Linear(Cell):
 
 
 def check_class(cell: type[Cell]) -> None:
-    """Raise ConfigError where a class lacks what makes a cell."""
+    """Raise ConfigError for a class that is no cell, or whose own `step` training would not run."""
     if not (isinstance(cell, type) and issubclass(cell, Cell)):
         raise ConfigError("a cell is a subclass of charrnn.cells.Cell", {"cell": cell})
-    texts = ("name", "summary", "source")
-    missing = [name for name in texts if not is_text(getattr(cell, name, None))]
-    missing += sorted(cell.__abstractmethods__)
-    if missing:
-        why = f"its class does not define {', '.join(missing)}"
-        raise ConfigError(why, {"cell": cell.__name__}, way_out="see charrnn.cells.Cell")
-    if not isinstance(cell.state_names, tuple) or not cell.state_names:
-        why = 'its state_names must be a tuple of names, as in ("h",)'
-        raise ConfigError(why, {"cell": cell.name})
     for base in (Differentiated, Linear):
         if issubclass(cell, base) and cell.step is not base.step:
-            why = (
-                f"a {base.__name__} cell is trained by its other methods, not by a step of its own"
-            )
+            why = f"a {base.__name__} cell has no step of its own: training does not run it"
             raise ConfigError(why, {"cell": cell.name}, way_out="make it a subclass of Cell")
-
-
-def is_text(value: object) -> bool:
-    """Whether it is a string that says something."""
-    return isinstance(value, str) and bool(value.strip())
 
 
 CELLS: Table[type[Cell]] = Table("cell", check_class)
@@ -247,10 +255,10 @@ CellType = TypeVar("CellType", bound=type[Cell])
 
 
 def register(cell: CellType) -> CellType:
-    """Put a cell into the table, and so into the choices of `cell`, the help and the tests.
+    """Add a cell to the choices of the setting `cell`, to the help and to the tests.
 
     Raises:
-        ConfigError: There is a cell of this name already, or the class lacks something.
+        ConfigError: There is a cell of this name already.
     """
-    CELLS.add(getattr(cell, "name", ""), cell)
+    CELLS.add(cell.name, cell)
     return cell

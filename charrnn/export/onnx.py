@@ -1,6 +1,6 @@
 """ONNX: one step of the network, whatever its cell and its layers are.
 
-The graph is the recorded step (see `charrnn.network.recorder`): the operations of the cell's own
+The graph is the recorded step (see `charrnn.network.recording`): the operations of the cell's own
 lines. What depends on the weights alone is computed here and stored.
 
 Inputs: `ids` int64 [B], and each part of the state, float32 [B, U]; `1/h` is called `state_1_h`.
@@ -19,8 +19,7 @@ from charrnn.export.programs import program
 from charrnn.extras import need
 from charrnn.models.language_model import LanguageModel
 from charrnn.network.interpreter import Interpreter
-from charrnn.network.recorder import Recording, record
-from charrnn.network.values import Operation
+from charrnn.network.recording import Operation, Recording, record
 
 OPSET, IR_VERSION = 13, 7
 """The lowest that the operations need (2020): a newer number keeps older programs from the file."""

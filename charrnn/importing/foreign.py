@@ -16,8 +16,16 @@ import numpy as np
 
 from charrnn.checked_json import quoted
 from charrnn.config import Config
-from charrnn.network.layout import check_finite, check_layout, weights_layout
-from charrnn.network.weights import EMBEDDINGS, LOGITS_BIAS, LOGITS_KERNEL, prefixed, recurrent
+from charrnn.network.weights import (
+    EMBEDDINGS,
+    LOGITS_BIAS,
+    LOGITS_KERNEL,
+    check_finite,
+    check_layout,
+    prefixed,
+    recurrent,
+    weights_layout,
+)
 from charrnn.runs.checkpoints import Checkpoint, Origin
 from charrnn.runs.progress import Progress
 from charrnn.text.vocabulary import LAST_BYTE, Vocabulary

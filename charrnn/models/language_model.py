@@ -15,7 +15,7 @@ from charrnn.errors import ConfigError, CorpusError, RunError
 from charrnn.files import placed
 from charrnn.models.text_model import TextModel, refuse_other_than_text
 from charrnn.models.units import SHORTEST, Following, features_read, read_states, units_that_follow
-from charrnn.network.activity import activity
+from charrnn.network.instant import activity
 from charrnn.network.weights import state_names, state_widths
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.sampling.engines import Engine, damaged, make_engine

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from charrnn.cells import arrays
-from charrnn.network.recorder import Recording
-from charrnn.network.values import Operation
+from charrnn.network.recording import Operation, Recording
 
 BY_NAME = {
     **{name: getattr(np, name) for name in ("add", "subtract", "multiply", "divide")},

@@ -1,4 +1,4 @@
-"""A network's weights and states: their names, their shapes, and how the weights start."""
+"""Names, shapes and initial values of a network's weights and states."""
 
 import zlib
 from collections.abc import Mapping
@@ -7,22 +7,25 @@ from typing import TypeVar
 import numpy as np
 
 from charrnn.cells import CELLS, Weight, initializers
+from charrnn.checked_json import quoted
 from charrnn.config import ModelConfig
 from charrnn.types import Tensors
 
 Item = TypeVar("Item")
+Layout = Mapping[str, tuple[tuple[int, ...], np.dtype]]
+"""Shape and type by name."""
+FLOAT32 = np.dtype(np.float32)
 
 EMBEDDINGS = "embedding/embeddings"
 LOGITS_KERNEL, LOGITS_BIAS = "logits/kernel", "logits/bias"
 
 
 def recurrent(layer: int) -> str:
-    """Under which name the weights of recurrent layer number `layer` stand, from 1."""
+    """The prefix of the weights of recurrent layer number `layer`, from 1."""
     return f"recurrent_{layer}"
 
 
 def norm(layer: int) -> str:
-    """Under which name the weights of the normalisation after layer number `layer` stand."""
     return f"norm_{layer}"
 
 
@@ -61,7 +64,7 @@ def initial_weights(config: ModelConfig, vocabulary_size: int, seed: int) -> Ten
 
 
 def character_axes(config: ModelConfig) -> dict[str, int]:
-    """The weights that have a row or column for each character, and which axis that is."""
+    """The axis of the characters in each weight that has a row or column for each of them."""
     inputs = EMBEDDINGS if config.embedding else f"{recurrent(1)}/kernel"
     axes = {inputs: 0, LOGITS_KERNEL: 1, LOGITS_BIAS: 0}
     if config.tie_embeddings:
@@ -69,23 +72,16 @@ def character_axes(config: ModelConfig) -> dict[str, int]:
     return axes
 
 
-def layers_of(config: ModelConfig) -> list[tuple[int, tuple[str, ...]]]:
-    """Units and parts of the state, for each layer."""
-    return [(units, CELLS[config.cell].state_names) for units in config.layer_units]
-
-
 def state_names(config: ModelConfig) -> list[str]:
     """A name for each part of the state, in order: '1/h', '1/c', '2/h', …"""
-    return [
-        f"{layer}/{part}"
-        for layer, (_, parts) in enumerate(layers_of(config), start=1)
-        for part in parts
-    ]
+    parts = CELLS[config.cell].state_names
+    layers = range(1, len(config.layer_units) + 1)
+    return [f"{layer}/{part}" for layer in layers for part in parts]
 
 
 def state_widths(config: ModelConfig) -> list[int]:
     """The units of each part of the state, in the order of `state_names`."""
-    return [units for units, parts in layers_of(config) for _ in parts]
+    return [units for units in config.layer_units for _ in CELLS[config.cell].state_names]
 
 
 def prefixed(prefix: str, items: Mapping[str, Item]) -> dict[str, Item]:
@@ -99,3 +95,36 @@ def below(items: Mapping[str, Item], prefix: str) -> dict[str, Item]:
     return {
         name.removeprefix(start): item for name, item in items.items() if name.startswith(start)
     }
+
+
+def weights_layout(config: ModelConfig, vocabulary_size: int) -> Layout:
+    specified = specify(config, vocabulary_size)
+    return {name: (weight.shape, FLOAT32) for name, weight in specified.items()}
+
+
+def state_layout(config: ModelConfig, batch_size: int) -> Layout:
+    """[B, U] for each part of the state."""
+    parts = zip(state_names(config), state_widths(config), strict=True)
+    return {name: ((batch_size, units), FLOAT32) for name, units in parts}
+
+
+def check_layout(tensors: Tensors, layout: Layout, part: str) -> None:
+    """Raise ValueError unless the tensors have the layout's names, shapes and types."""
+    for name, (shape, dtype) in layout.items():
+        if name not in tensors:
+            raise ValueError(f"its {part} lack {quoted(name)}")
+        found = tensors[name]
+        if (found.shape, found.dtype) != (shape, dtype):
+            raise ValueError(
+                f"its {part} have {quoted(name)} as {found.dtype} {list(found.shape)},"
+                f" where its settings ask for {dtype} {list(shape)}"
+            )
+    for name in tensors:
+        if name not in layout:
+            raise ValueError(f"its {part} have {quoted(name)}, which its settings do not ask for")
+
+
+def check_finite(tensors: Tensors, part: str) -> None:
+    for name, tensor in tensors.items():
+        if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
+            raise ValueError(f"its {part} have a number in {quoted(name)} that is not finite")

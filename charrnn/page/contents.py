@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from charrnn.models.language_model import LanguageModel
-from charrnn.network.recorder import Recording, record
+from charrnn.network.recording import Recording, record
 from charrnn.page.look import look_inside
 from charrnn.page.runs import describe_runs
 

@@ -7,7 +7,7 @@ from charrnn.errors import CorpusError, RunError
 from charrnn.models.features import FEATURES
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.units import SHORTEST, Following
-from charrnn.network.recorder import Recording
+from charrnn.network.recording import Recording
 
 MEASURED = 20_000
 """Characters on which the page's maker finds out what the units follow."""

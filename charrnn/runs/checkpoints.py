@@ -21,14 +21,14 @@ from charrnn.checked_json import filled, quoted, record, table, typed
 from charrnn.config import Config
 from charrnn.errors import CheckpointError, ConfigError
 from charrnn.files import write_atomically
-from charrnn.network.layout import (
+from charrnn.network.weights import (
     Layout,
+    below,
     check_finite,
     check_layout,
     state_layout,
     weights_layout,
 )
-from charrnn.network.weights import below
 from charrnn.runs import tensor_file
 from charrnn.runs.progress import Progress
 from charrnn.runs.tensor_file import HEADER_SUM, TENSORS_SUM, StrangerError, TensorFile

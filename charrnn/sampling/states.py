@@ -8,7 +8,7 @@ import numpy as np
 
 from charrnn.checked_json import record
 from charrnn.errors import CheckpointError, ConfigError
-from charrnn.network.layout import FLOAT32, Layout, check_finite, check_layout
+from charrnn.network.weights import FLOAT32, Layout, check_finite, check_layout
 from charrnn.runs import tensor_file
 from charrnn.runs.outputs import write_output
 from charrnn.runs.tensor_file import HEADER_SUM, TENSORS_SUM, StrangerError

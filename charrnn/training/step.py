@@ -5,8 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charrnn.config import Config
-from charrnn.network.layout import Layout
-from charrnn.network.weights import below, prefixed, state_names
+from charrnn.network.weights import Layout, below, prefixed, state_names
 from charrnn.text.streams import Batch
 from charrnn.tf.backend import has_gpu, keras, tf
 from charrnn.tf.limits import cores
