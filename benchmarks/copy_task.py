@@ -40,7 +40,7 @@ class Result(NamedTuple):
 
 def task(rng: np.random.Generator, count: int, lag: int):
     """Inputs, targets and mask [B, T]: only what is recalled counts."""
-    from charrnn.text.streams import Batch
+    from charrnn.text.batches import Batch
 
     symbols = rng.integers(0, SYMBOLS, (count, COPIED), dtype=np.int32)
     blanks = np.full((count, lag), BLANK, np.int32)

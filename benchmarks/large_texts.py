@@ -40,7 +40,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 import charrnn
 from charrnn.config import Config, TextConfig
 from charrnn.text.corpus import Corpus, encode_corpus, open_corpus
-from charrnn.text.opening import Source
+from charrnn.text.reading import Source
 
 MEGABYTE = 1_000_000
 FACTOR = 4

@@ -29,7 +29,7 @@ def stepper(cell: str, layers: int, units: int, batch: int, window: int, parts: 
     """A function that takes one training step, compiled."""
     from charrnn.config import Config
     from charrnn.network.weights import initial_weights
-    from charrnn.text.streams import Batch
+    from charrnn.text.batches import Batch
     from charrnn.tf.network import set_weights, zero_state
     from charrnn.training.step import Trainer
 

@@ -73,7 +73,7 @@ def charrnn_step(shape: Shape) -> Step:
 
     from charrnn.config import Config
     from charrnn.network.weights import initial_weights
-    from charrnn.text.streams import Streams
+    from charrnn.text.batches import Streams
     from charrnn.tf.network import set_weights, zero_state
     from charrnn.training.step import Trainer
 

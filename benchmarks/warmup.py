@@ -15,7 +15,7 @@ import numpy as np
 
 import charrnn
 from charrnn.models.language_model import LanguageModel
-from charrnn.text.streams import Streams
+from charrnn.text.batches import Streams
 from charrnn.tf.evaluation import STREAMS, WINDOW, Evaluator
 
 WARMUPS = (0, 32, 128, 512)

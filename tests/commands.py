@@ -16,9 +16,9 @@ from charrnn.runs import checkpoints
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress
 from charrnn.runs.run import Run
+from charrnn.text.batches import Streams
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.sources import select
-from charrnn.text.streams import Streams
 
 ROOT = Path("checkpoints")
 CHARRNN = (sys.executable, "-m", "charrnn")

@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 from charrnn.config import TextConfig
 from charrnn.errors import CharrnnError
-from charrnn.text import opening
+from charrnn.text import reading
 from charrnn.text.corpus import encode_corpus, open_corpus
 from charrnn.text.sources import select
 
@@ -276,7 +276,7 @@ def learnt(nasty: Nasty) -> str:
     """The text that charrnn learns, as it stands on disk afterwards."""
     settings = TextConfig(**{**nasty.settings, "val_fraction": 0})  # type: ignore[arg-type]
     Path("run").mkdir()
-    with patch.object(opening, "CHUNK_BYTES", nasty.chunk), patch("os.fsync"):
+    with patch.object(reading, "CHUNK_BYTES", nasty.chunk), patch("os.fsync"):
         encode_corpus(select(nasty.named, settings).sources, settings, Path("run"))
     corpus = open_corpus(Path("run"))
     return corpus.vocabulary.decode(corpus.ids.tolist())

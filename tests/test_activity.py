@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from test_sampling import model_of
 
-from charrnn.cells import CELLS, Cell
+from charrnn.cells import CELLS, Cell, arrays
 from charrnn.config import SamplingConfig
 from charrnn.errors import ConfigError
-from charrnn.network.instant import NotingOps, gates
+from charrnn.network.instant import ObservingOps
 from charrnn.network.weights import state_names
 from charrnn.sampling.writing import first_ids
 
@@ -121,10 +121,9 @@ def test_gates_of_a_user_s_own_cell_are_numbered():
         def step(self, ops, z, state, weights):
             return (ops.sigmoid(z) * state[0] + ops.sigmoid(2 * z) * ops.tanh(z),)
 
-    ops, z = NotingOps(), np.ones((1, 3), np.float32)
-    cell = ops.watched(Own())
-    cell.step(ops, z, (z,), {})
-    found = gates(cell, ops.noted, (1, 3))
+    ops, z = ObservingOps(arrays), np.ones((1, 3), np.float32)
+    Own().step(ops, z, (z,), {})
+    found = ops.gates(Own(), (1, 3))
     assert list(found) == ["gate_0", "gate_1"]
     np.testing.assert_allclose(found["gate_1"], sigmoid(2 * z), atol=1e-6)
 

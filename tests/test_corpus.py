@@ -18,9 +18,10 @@ import pytest
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
 from charrnn.text import corpus as corpora
-from charrnn.text import opening, spool
+from charrnn.text import corpus as spool
+from charrnn.text import reading
 from charrnn.text.corpus import Corpus, encode_corpus, fingerprint, open_corpus, split
-from charrnn.text.opening import Source
+from charrnn.text.reading import Source
 from charrnn.text.vocabulary import REPLACEMENT, Vocabulary
 
 TEXTS = ["ab", "the quick brown fox\n" * 9, "aé漢😀𝔘\r" * 7, "".join(map(chr, range(1, 400)))]
@@ -57,7 +58,7 @@ def distinct(count: int) -> str:
 def small_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read in chunks and translate in blocks that are smaller than any text."""
     if request.param is not None:
-        monkeypatch.setattr(opening, "CHUNK_BYTES", request.param)
+        monkeypatch.setattr(reading, "CHUNK_BYTES", request.param)
         monkeypatch.setattr(spool, "BLOCK", 4 * request.param)
         monkeypatch.setattr(corpora, "BLOCK", 4 * request.param)
 
@@ -183,7 +184,7 @@ def test_ids_already_written_survive_each_widening(
 ) -> None:
     monkeypatch.setattr(spool, "BLOCK", block)
     monkeypatch.setattr(corpora, "BLOCK", block)
-    monkeypatch.setattr(opening, "CHUNK_BYTES", 150)
+    monkeypatch.setattr(reading, "CHUNK_BYTES", 150)
     text = distinct(700) + "the start again: " + distinct(10)
     assert decode(encode(text, val_fraction=0)) == text
 
@@ -262,7 +263,7 @@ def test_the_fingerprint_does_not_depend_on_chunks_or_files(
     text, config = "aé漢😀\r\n" * 5, TextConfig()
     expected = fingerprint(sources_of(text), config)
     for size in (1, 2, 3, 5, 8):
-        monkeypatch.setattr(opening, "CHUNK_BYTES", size)
+        monkeypatch.setattr(reading, "CHUNK_BYTES", size)
         assert fingerprint(sources_of(text), config) == expected
         assert fingerprint(sources_of(text[:12], text[12:]), config) == expected
         assert encode(text, keep_newlines=False).info.fingerprint == expected

@@ -8,7 +8,7 @@ from conftest import TEXT
 import charrnn
 from charrnn.errors import ConfigError
 from charrnn.runs import checkpoints
-from charrnn.text.streams import directed
+from charrnn.text.batches import directed
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 

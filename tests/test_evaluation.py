@@ -11,7 +11,7 @@ from test_sampling import model_of
 from charrnn.config import Config
 from charrnn.errors import CheckpointError, ConfigError, DivergedError
 from charrnn.network.weights import initial_weights
-from charrnn.text.streams import Streams
+from charrnn.text.batches import Streams
 from charrnn.tf import dynamic, evaluation
 from charrnn.tf.dynamic import DynamicEvaluator
 from charrnn.tf.evaluation import Evaluator

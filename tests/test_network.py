@@ -13,7 +13,7 @@ from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress
 from charrnn.sampling.graph import GraphEngine
 from charrnn.sampling.writing import Writing
-from charrnn.text.streams import Batch
+from charrnn.text.batches import Batch
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.tf.backend import tf
 from charrnn.tf.dropout import drop_recurrent, output_dropout

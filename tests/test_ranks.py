@@ -21,10 +21,9 @@ from charrnn.errors import ConfigError, RankError
 from charrnn.runs import checkpoints
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.events import Stepped
+from charrnn.text.batches import Streams, Stretches
 from charrnn.text.corpus import CorpusInfo, encode_corpus
 from charrnn.text.sources import select
-from charrnn.text.streams import Streams
-from charrnn.text.stretches import Stretches
 from charrnn.training.facts import TEXT as FINGERPRINT
 from charrnn.training.facts import Facts, compare, facts, text_facts
 from charrnn.training.ranks import LAUNCHERS, Ranks, launched, streams_of_rank

@@ -16,9 +16,8 @@ import pytest
 
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
-from charrnn.text import opening
-from charrnn.text.opening import Source
-from charrnn.text.reading import read
+from charrnn.text import reading
+from charrnn.text.reading import Source, read
 
 CHUNKS = (1, 2, 3, 5, 1 << 20)
 PACKERS = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".GZ": gzip.compress}
@@ -29,8 +28,8 @@ BINARY_HEAD = b"\x7fELF\2\1\1" + bytes(9) + b"\3\0>\0\1\0\0\0"
 @pytest.fixture(autouse=True)
 def chunk_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Read in chunks of this size."""
-    size: int = getattr(request, "param", opening.CHUNK_BYTES)
-    monkeypatch.setattr(opening, "CHUNK_BYTES", size)
+    size: int = getattr(request, "param", reading.CHUNK_BYTES)
+    monkeypatch.setattr(reading, "CHUNK_BYTES", size)
     return size
 
 
@@ -213,7 +212,7 @@ def test_a_highly_compressed_file_is_unpacked_piece_by_piece(suffix: str) -> Non
     with_pieces.path.write_bytes(PACKERS[suffix](b"x" * (1 << 22)))  # type: ignore[union-attr]
     sizes = [len(chunk) for chunk in read(with_pieces, TextConfig())]
     assert sum(sizes) == 1 << 22
-    assert max(sizes) <= opening.CHUNK_BYTES
+    assert max(sizes) <= reading.CHUNK_BYTES
 
 
 @pytest.mark.parametrize("suffix", PACKERS)
@@ -348,11 +347,11 @@ def test_a_file_that_is_replaced_meanwhile_is_read_as_it_was() -> None:
 
 
 def test_an_endless_device_is_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "STREAM_BYTES", 1 << 20)
+    monkeypatch.setattr(reading, "STREAM_BYTES", 1 << 20)
     for settings in ({"bytes": True}, {"encoding": "latin-1"}):
         with pytest.raises(CorpusError, match=r"^/dev/zero: (has not ended|holds NUL)"):
             list(read(Source(Path("/dev/zero")), TextConfig(**settings)))
-    monkeypatch.setattr(opening, "CHUNK_BYTES", 1 << 10)
+    monkeypatch.setattr(reading, "CHUNK_BYTES", 1 << 10)
     assert len(text_of(b"a" * (1 << 20) + b"b")) == (1 << 20) + 1  # a file has an end
 
 
@@ -361,7 +360,7 @@ def test_an_endless_standard_input_is_read_up_to_a_bound(monkeypatch: pytest.Mon
         def read(self, size: int | None = -1) -> bytes:
             return b"y\n" * 9
 
-    monkeypatch.setattr(opening, "STREAM_BYTES", 1 << 10)
+    monkeypatch.setattr(reading, "STREAM_BYTES", 1 << 10)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=Endless()))
     with pytest.raises(CorpusError, match=r"^standard input: has not ended after 1,024 bytes; "):
         list(read(Source(None), TextConfig()))

@@ -18,10 +18,9 @@ from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.events import Evaluated, RolledBack, Sampled, Saved, Stepped
 from charrnn.runs.progress import Progress
 from charrnn.runs.run import Run
-from charrnn.text.corpus import encode_corpus
-from charrnn.text.frequencies import log_frequencies
+from charrnn.text.batches import Stretches
+from charrnn.text.corpus import encode_corpus, log_frequencies
 from charrnn.text.sources import select
-from charrnn.text.stretches import Stretches
 from charrnn.training.begin import build
 from charrnn.training.best import improves
 from charrnn.training.learner import Learner, streams_of

@@ -13,10 +13,17 @@ import pytest
 
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
-from charrnn.text.naming import STANDARD_LIBRARY, run_name
-from charrnn.text.opening import Source
-from charrnn.text.reading import read
-from charrnn.text.sources import BINARY, REPEATED, RUNS, SPECIAL, UNDECODABLE, select
+from charrnn.text.reading import Source, read
+from charrnn.text.sources import (
+    BINARY,
+    REPEATED,
+    RUNS,
+    SPECIAL,
+    STANDARD_LIBRARY,
+    UNDECODABLE,
+    run_name,
+    select,
+)
 
 TESTS_AND_INSTALLED = {"test", "tests", "idle_test", "site-packages", "dist-packages"}
 

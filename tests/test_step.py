@@ -11,7 +11,7 @@ from charrnn.models.language_model import LanguageModel
 from charrnn.network.weights import prefixed, specify
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress
-from charrnn.text.streams import Batch
+from charrnn.text.batches import Batch
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.tf.backend import tf
 from charrnn.tf.evaluation import Evaluator

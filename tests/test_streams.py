@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from charrnn.text.streams import Streams, fit
+from charrnn.text.batches import Streams, fit
 
 LENGTHS = (2, 3, 4, 7, 8, 13, 32, 33, 61)
 BATCHES = (1, 2, 3, 5, 8)

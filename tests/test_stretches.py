@@ -5,8 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from charrnn.text.streams import Streams
-from charrnn.text.stretches import Stretches
+from charrnn.text.batches import Streams, Stretches
 
 LENGTHS = (2, 3, 7, 32, 33, 61)
 BATCHES = (1, 2, 3, 8)

@@ -31,7 +31,7 @@ from charrnn.runs.checkpoints import Checkpoint, Origin
 from charrnn.runs.manage import aside, free_place
 from charrnn.runs.run import DEFAULT_ROOT, Run
 from charrnn.sampling.filters import log_softmax
-from charrnn.text.naming import run_name
+from charrnn.text.sources import run_name
 from charrnn.types import PathLike
 
 SCORED = 2000

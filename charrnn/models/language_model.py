@@ -21,9 +21,9 @@ from charrnn.runs.checkpoints import Checkpoint
 from charrnn.sampling.engines import Engine, damaged, make_engine
 from charrnn.sampling.novelty import TrainingText
 from charrnn.sampling.writing import first_ids
+from charrnn.text.batches import directed
 from charrnn.text.corpus import INFO_FILE, Corpus, encode_corpus, open_corpus
 from charrnn.text.sources import BINARY, select
-from charrnn.text.streams import directed
 from charrnn.types import PathLike, Tensors
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from charrnn.sampling.search import beam_search, best_of
 from charrnn.sampling.states import restore_state, save_state, stored_seed
 from charrnn.sampling.track import Text
 from charrnn.sampling.writing import Writing, first_ids
-from charrnn.text.streams import directed
+from charrnn.text.batches import directed
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.types import PathLike
 

@@ -23,7 +23,7 @@ from charrnn.runs.checkpoints import (
 from charrnn.runs.progress import Progress
 from charrnn.runs.tensor_file import StrangerError
 from charrnn.text.corpus import INFO_FILE, CorpusInfo, read_info
-from charrnn.text.naming import common_path
+from charrnn.text.sources import common_path
 
 
 @dataclass(frozen=True)

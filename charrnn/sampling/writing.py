@@ -14,7 +14,7 @@ from charrnn.sampling.groups import GROUP_BYTES, bytes_of_a_text, check_fit
 from charrnn.sampling.narrowing import narrowed
 from charrnn.sampling.noise import Noise
 from charrnn.sampling.track import Text, TextFormat, Track
-from charrnn.text.streams import directed
+from charrnn.text.batches import directed
 from charrnn.text.vocabulary import Vocabulary
 
 REBUILD_CHARACTERS = 1 << 18

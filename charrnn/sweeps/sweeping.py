@@ -19,8 +19,7 @@ from charrnn.sweeps.plan import EVAL_CHARS, SEEDS, TRIALS, SweepPlan
 from charrnn.sweeps.results import Result, ranked
 from charrnn.sweeps.runs import Work, train_run
 from charrnn.text import corpus as corpora
-from charrnn.text.naming import run_name
-from charrnn.text.sources import select
+from charrnn.text.sources import run_name, select
 from charrnn.training.optimizers import find_optimizer
 from charrnn.training.ranks import launched, ranks_if_joined
 from charrnn.training.training import Closing

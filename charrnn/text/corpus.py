@@ -19,20 +19,24 @@ from charrnn.checked_json import at_least, filled, parse, record
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
 from charrnn.files import write_atomically
-from charrnn.text.opening import Source, file_stamp
-from charrnn.text.reading import joined, read
-from charrnn.text.spool import BLOCK, WIDER, WIDTHS, Spool
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.reading import Source, file_stamp, join_texts, read
+from charrnn.text.vocabulary import CODE_POINTS, Vocabulary, code_points
 
 IDS_FILE = "corpus.ids"
 INFO_FILE = "corpus.json"
 AGAIN = "restore it, or start a new run with `init_from`"
 """The way out where a run's own copy of its text is lost."""
+WIDTHS = (np.uint8, np.uint16, np.uint32)
+WIDER = ".wider"
+BLOCK = 1 << 18
+UNSEEN = CODE_POINTS
+COUNTED = 1 << 24
+"""The first bias of the logits counts at most so many characters, from the text's beginning."""
 
 
 @dataclass(frozen=True)
 class CorpusInfo:
-    """What is known of an encoded corpus beside its ids."""
+    """The record of an encoded corpus, beside its ids."""
 
     sources: tuple[str, ...]
     fingerprint: str
@@ -61,7 +65,6 @@ class Corpus:
 
     @property
     def train(self) -> np.ndarray:
-        """The training part."""
         return self.ids[: self.info.train_end]
 
     @property
@@ -75,13 +78,65 @@ class Corpus:
         return self.ids[self.info.val_end :]
 
 
+class Spool:
+    """Characters on their way to disk, numbered in the order of their first appearance."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.width = 0
+        self.length = 0
+        self.seen: list[int] = []  # code points by provisional id
+        self._ids = np.full(CODE_POINTS, UNSEEN, np.uint32)
+        self._hash = hashlib.sha256()
+        path.write_bytes(b"")
+
+    @property
+    def dtype(self) -> type[np.unsignedinteger]:
+        return WIDTHS[self.width]
+
+    @property
+    def fingerprint(self) -> str:
+        return self._hash.hexdigest()
+
+    def add(self, text: str) -> None:
+        self._hash.update(utf8(text))
+        codes = code_points(text)
+        ids = np.take(self._ids, codes)
+        if (ids == UNSEEN).any():
+            self._number(codes[ids == UNSEEN])
+            ids = np.take(self._ids, codes)
+        with self.path.open("ab") as file:
+            file.write(ids.astype(self.dtype).tobytes())
+        self.length += len(ids)
+
+    def _number(self, codes: np.ndarray) -> None:
+        new = np.unique(codes)
+        self._ids[new] = np.arange(len(self.seen), len(self.seen) + len(new))
+        self.seen.extend(new.tolist())
+        self.make_room(len(self.seen) - 1)
+
+    def make_room(self, largest: int) -> None:
+        """Widen the file's integers until they hold the number."""
+        while largest > np.iinfo(self.dtype).max:
+            wider, narrow = self.path.with_suffix(WIDER), self.dtype
+            self.width += 1
+            with self.path.open("rb") as source, wider.open("wb") as target:
+                while block := source.read(BLOCK):
+                    target.write(np.frombuffer(block, narrow).astype(self.dtype).tobytes())
+            wider.replace(self.path)
+
+
 def encode_corpus(
     sources: Iterable[Source],
     config: TextConfig,
     folder: Path,
     vocabulary: Vocabulary | None = None,
 ) -> Corpus:
-    """Encode the sources into the folder; with a vocabulary given, in its ids."""
+    """Encode the sources into the folder, in the ids of a vocabulary or of their own.
+
+    Raises:
+        CorpusError: A source cannot be read, or there is too little text.
+    """
     sources = tuple(sources)
     path = folder / IDS_FILE
     try:
@@ -89,7 +144,9 @@ def encode_corpus(
         for chunk in characters(sources, config):
             spool.add(chunk)
         info, vocabulary = renumber(spool, sources, stamped, config, vocabulary)
-        write_atomically(folder / INFO_FILE, encode(info, vocabulary))
+        data: dict = {"corpus": asdict(info), "vocabulary": vocabulary.to_json()}
+        data["checksum"] = record_checksum(data)
+        write_atomically(folder / INFO_FILE, json.dumps(data).encode())
     except BaseException:
         path.unlink(missing_ok=True)
         path.with_suffix(WIDER).unlink(missing_ok=True)
@@ -97,15 +154,9 @@ def encode_corpus(
     return open_corpus(folder, verify=False)
 
 
-def encode(info: CorpusInfo, vocabulary: Vocabulary) -> bytes:
-    """The record of a corpus."""
-    given: dict[str, object] = {"corpus": asdict(info), "vocabulary": vocabulary.to_json()}
-    return json.dumps({**given, "checksum": record_checksum(given)}).encode()
-
-
 def characters(sources: Iterable[Source], config: TextConfig) -> Iterator[str]:
     """All sources' characters, one after the other, each source on a line of its own."""
-    return joined(read(source, config) for source in sources)
+    return join_texts(read(source, config) for source in sources)
 
 
 def renumber(
@@ -115,7 +166,7 @@ def renumber(
     config: TextConfig,
     vocabulary: Vocabulary | None,
 ) -> tuple[CorpusInfo, Vocabulary]:
-    """The second pass: choose the vocabulary and turn the provisional ids into its ids."""
+    """The second pass: choose the vocabulary and replace the provisional ids by its ids."""
     if spool.length < 2:
         raise CorpusError(
             f"{spool.length or 'no'} character{'s' * (spool.length != 1)}",
@@ -149,14 +200,13 @@ def renumber(
 
 
 def split(length: int, config: TextConfig) -> tuple[int, int]:
-    """Where training and validation end. Two characters at the least train."""
+    """Where the training part, of at least two characters, and the validation part end."""
     train_end = int((1 - config.val_fraction - config.test_fraction) * length)
     train_end = max(train_end, min(2, length))
     return train_end, max(train_end, int((1 - config.test_fraction) * length))
 
 
 def blocks(ids: np.ndarray) -> Iterator[np.ndarray]:
-    """Views of the ids, a few megabytes each."""
     for start in range(0, len(ids), BLOCK):
         yield ids[start : start + BLOCK]
 
@@ -194,7 +244,7 @@ def translate(ids: np.ndarray, table: np.ndarray, unknown: int) -> tuple[int, in
 
 
 def stamps(sources: Iterable[Source]) -> tuple[tuple[int, int], ...]:
-    """Size and modification time of the sources, to see at once that nothing has changed."""
+    """Size and modification time of the sources: equal where nothing has changed."""
     return tuple(file_stamp(source.path) for source in sources if source.path is not None)
 
 
@@ -213,7 +263,6 @@ def fingerprint(sources: Iterable[Source], config: TextConfig) -> str:
 
 
 def utf8(text: str) -> bytes:
-    """The text's UTF-8, as fingerprints are made of it."""
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -235,7 +284,6 @@ def open_corpus(folder: Path, verify: bool = True) -> Corpus:
 
 
 def read_info(folder: Path) -> tuple[CorpusInfo, Vocabulary]:
-    """What the folder's record says of its corpus."""
     path = folder / INFO_FILE
     try:
         return decode(path.read_bytes())
@@ -246,28 +294,23 @@ def read_info(folder: Path) -> tuple[CorpusInfo, Vocabulary]:
 
 
 def decode(data: bytes) -> tuple[CorpusInfo, Vocabulary]:
-    """What a record says; ValueError where that cannot be."""
+    """Read a record; ValueError where it cannot be one of ours."""
     given = record(parse(data), ("corpus", "vocabulary", "checksum"), "the record")
     if json.dumps(given).encode() != data:  # as it was written, to the last space
         raise ValueError("it was altered")
     if given.pop("checksum") != record_checksum(given):
         raise ValueError("its checksum does not match")
     info = filled(CorpusInfo, given["corpus"], "corpus")
-    check_info(info)
-    return info, Vocabulary.from_json(given["vocabulary"])
-
-
-def check_info(info: CorpusInfo) -> None:
-    """Raise ValueError where the figures contradict one another."""
     if info.dtype not in (np.dtype(each).name for each in WIDTHS):
         raise ValueError("corpus.dtype is none that ids have")
     at_least(0, {"corpus.unknown": info.unknown, "corpus.folded": info.folded})
     if not 2 <= info.train_end <= info.val_end <= info.length:
         raise ValueError("the corpus's parts are not in their order")
+    return info, Vocabulary.from_json(given["vocabulary"])
 
 
 def record_checksum(given: dict[str, object]) -> int:
-    """CRC-32 of a record without its checksum, as it is written."""
+    """CRC-32 of a record without its checksum."""
     return zlib.crc32(json.dumps(given).encode())
 
 
@@ -278,3 +321,14 @@ def survey(ids: np.ndarray) -> tuple[int, int]:
         checksum = zlib.crc32(block.data, checksum)
         largest = max(largest, int(block.max()))
     return checksum, largest
+
+
+def log_frequencies(corpus: Corpus) -> np.ndarray:
+    """Return the log of each character's share of the training part, float32 [V].
+
+    As the first bias of the logits it saves the network the dozens of steps in which it would
+    learn the frequencies. Each count is half a time too high, so that none has the log of zero.
+    """
+    counts = count(corpus.train[:COUNTED], corpus.vocabulary.size) + 0.5
+    shares: np.ndarray = np.log(counts / counts.sum()).astype(np.float32)
+    return shares

@@ -5,7 +5,6 @@ follows would be lost in silence. `gzip.open` refuses it.
 """
 
 import bz2
-import gzip
 import io
 import lzma
 from collections.abc import Callable
@@ -17,18 +16,11 @@ PADDING = b"\0"
 """May stand after a stream."""
 
 
-def open_gzip(path: Path) -> IO[bytes]:
-    """The uncompressed bytes of a .gz file."""
-    return gzip.open(path)  # type: ignore[return-value]
-
-
 def open_bz2(path: Path) -> IO[bytes]:
-    """The uncompressed bytes of a .bz2 file."""
     return io.BufferedReader(Unpacked(path, bz2.BZ2Decompressor))
 
 
 def open_xz(path: Path) -> IO[bytes]:
-    """The uncompressed bytes of an .xz file."""
     return io.BufferedReader(Unpacked(path, lzma.LZMADecompressor))
 
 

@@ -30,7 +30,6 @@ class Vocabulary:
 
     @classmethod
     def of(cls, characters: Iterable[str], byte_level: bool = False) -> "Vocabulary":
-        """From characters in any order."""
         return cls("".join(sorted(set(characters))), byte_level)
 
     @property
@@ -68,18 +67,17 @@ class Vocabulary:
         return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
     def to_user(self, text: str) -> str:
-        """The way back from `from_user`; bytes that are not UTF-8 show as U+FFFD."""
+        """The inverse of `from_user`; bytes that are not UTF-8 show as U+FFFD."""
         if not self.byte_level:
             return text
         return text.encode("latin-1").decode("utf-8", "replace")
 
     def to_json(self) -> dict[str, object]:
-        """Plain data."""
         return {"characters": self.characters, "byte_level": self.byte_level}
 
     @classmethod
     def from_json(cls, data: object) -> "Vocabulary":
-        """Back from `to_json`; ValueError where that cannot have made it."""
+        """The inverse of `to_json`; ValueError for what it cannot have returned."""
         vocabulary = filled(cls, data, "vocabulary")
         if not vocabulary.characters or vocabulary != cls.of(
             vocabulary.characters, vocabulary.byte_level

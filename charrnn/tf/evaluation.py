@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from charrnn.config import ModelConfig
-from charrnn.text.streams import Streams
+from charrnn.text.batches import Streams
 from charrnn.tf.backend import keras, tf
 from charrnn.tf.loss import cross_entropy
 from charrnn.tf.network import compile_function, zero_state

@@ -20,9 +20,8 @@ from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.events import Event, Note
 from charrnn.runs.run import Run, runs_left_out
 from charrnn.text import corpus as corpora
-from charrnn.text.corpus import Corpus, CorpusInfo, encode_corpus, open_corpus
-from charrnn.text.frequencies import log_frequencies
-from charrnn.text.opening import Source
+from charrnn.text.corpus import Corpus, CorpusInfo, encode_corpus, log_frequencies, open_corpus
+from charrnn.text.reading import Source
 from charrnn.text.sources import Selection, select
 from charrnn.training.best import recall
 from charrnn.training.facts import compare, text_facts

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from charrnn.config import Config
+from charrnn.text.batches import fit
 from charrnn.text.corpus import Corpus
-from charrnn.text.streams import fit
 from charrnn.tf.limits import cores
 from charrnn.tf.parts import choose_parts
 

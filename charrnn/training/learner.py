@@ -14,9 +14,8 @@ from charrnn.network.weights import prefixed
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.events import Stepped
 from charrnn.runs.progress import Progress
+from charrnn.text.batches import Streams, Stretches, directed
 from charrnn.text.corpus import Corpus
-from charrnn.text.streams import Streams, directed
-from charrnn.text.stretches import Stretches
 from charrnn.tf.network import zero_state
 from charrnn.training.interrupts import held_back
 from charrnn.training.ranks import ALONE, MpiRanks, Ranks

@@ -8,10 +8,10 @@ from charrnn.errors import CorpusError
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.run import Run, runs_left_out
 from charrnn.text import corpus as corpora
+from charrnn.text.batches import Streams, fit
 from charrnn.text.corpus import Corpus, CorpusInfo
-from charrnn.text.opening import Source
+from charrnn.text.reading import Source
 from charrnn.text.sources import select
-from charrnn.text.streams import Streams, fit
 from charrnn.types import PathLike
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from charrnn.config import Config
 from charrnn.network.weights import Layout, below, prefixed, state_names
-from charrnn.text.streams import Batch
+from charrnn.text.batches import Batch
 from charrnn.tf.backend import has_gpu, keras, tf
 from charrnn.tf.limits import cores
 from charrnn.tf.loss import cross_entropy

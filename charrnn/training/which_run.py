@@ -6,7 +6,7 @@ from pathlib import Path
 
 from charrnn.errors import CorpusError, RunError
 from charrnn.runs.run import Run, find_run, plain_name
-from charrnn.text.naming import run_name
+from charrnn.text.sources import run_name
 from charrnn.types import PathLike
 
 
