@@ -52,9 +52,9 @@ def task(rng: np.random.Generator, count: int, lag: int):
 
 def measure(cell: str, lag: int, steps: int) -> Result:
     """Train one cell at one lag."""
-    from charrnn.tf.backend import keras
     from charrnn.tf.network import set_weights, zero_state
-    from charrnn.training.schedule import learning_rate
+    from charrnn.tf.start import keras
+    from charrnn.training.plan import learning_rate
     from charrnn.training.step import Trainer
 
     keras.backend.clear_session()
@@ -76,8 +76,8 @@ def measure(cell: str, lag: int, steps: int) -> Result:
 
 def recall(model, config: Config, batch) -> float:
     """The share of symbols that the model names at their marks."""
-    from charrnn.tf.backend import tf
     from charrnn.tf.network import compile_function, zero_state
+    from charrnn.tf.start import tf
 
     state = zero_state(config.model, len(batch.inputs))
     forward = compile_function(

@@ -47,7 +47,7 @@ MACHINES = (2, 8, 16, 32, 64)
 
 def child(given: str) -> None:
     """Train in this process; rank 0 prints the characters per second after the first steps."""
-    from charrnn.cli.allocator import keep_memory
+    from charrnn.cli.process import keep_memory
 
     keep_memory()
     import charrnn

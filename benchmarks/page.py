@@ -19,7 +19,7 @@ from typing import Any
 import click
 from sample_speed import make_run
 
-from charrnn.models.loading import load
+from charrnn.models.language_model import load
 from charrnn.page.document import build_page
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))

@@ -59,7 +59,7 @@ def seconds(step: Callable, least: float = 1.0) -> float:
 @click.option("--rounds", default=5, show_default=True)
 def main(parts: str, rounds: int) -> None:
     """Compare numbers of parts at several sizes."""
-    from charrnn.cli.allocator import keep_memory
+    from charrnn.cli.process import keep_memory
 
     keep_memory()
     from charrnn.config import Config

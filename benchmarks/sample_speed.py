@@ -69,7 +69,7 @@ def first_character_seconds(run: Path) -> float:
 
 def charrnn_rate(side: str, run: Path, count: int, length: int) -> float:
     """Characters per second of a loaded model."""
-    from charrnn.models.loading import load
+    from charrnn.models.language_model import load
 
     model = load(run)
     writing = model.write(count=count, length=length + 10, seed=0, engine=side)

@@ -66,7 +66,7 @@ Step = Callable[[], Any]
 
 def charrnn_step(shape: Shape) -> Step:
     """charrnn as its command line runs it."""
-    from charrnn.cli.allocator import keep_memory
+    from charrnn.cli.process import keep_memory
 
     keep_memory()
     import numpy as np
@@ -102,7 +102,7 @@ def charrnn_step(shape: Shape) -> Step:
 
 def keras_step(shape: Shape, jit: bool) -> Step:
     """Stock Keras layers in a compiled function, the state carried."""
-    from charrnn.tf.backend import keras, tf
+    from charrnn.tf.start import keras, tf
 
     kind = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
     embed = keras.layers.Embedding(shape.vocabulary, EMBEDDING)

@@ -14,13 +14,12 @@ from charrnn.version import __version__
 
 if TYPE_CHECKING:
     from charrnn.errors import CharrnnError
-    from charrnn.export.exporting import export_model
+    from charrnn.exporting.exporting import export_model
     from charrnn.importing.importing import import_model
     from charrnn.models.blend import Blend, blend
-    from charrnn.models.language_model import LanguageModel
-    from charrnn.models.loading import evaluate, generate, load
-    from charrnn.sweeps.sweeping import sweep, sweep_results
-    from charrnn.training.loop import train
+    from charrnn.models.language_model import LanguageModel, evaluate, generate, load
+    from charrnn.sweeps.sweep import sweep, sweep_results
+    from charrnn.training.train import train
 
 __all__ = [
     "Blend",
@@ -39,15 +38,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "train": "charrnn.training.loop",
-    "load": "charrnn.models.loading",
+    "train": "charrnn.training.train",
+    "load": "charrnn.models.language_model",
     "blend": "charrnn.models.blend",
-    "sweep": "charrnn.sweeps.sweeping",
-    "sweep_results": "charrnn.sweeps.sweeping",
-    "generate": "charrnn.models.loading",
-    "export_model": "charrnn.export.exporting",
+    "sweep": "charrnn.sweeps.sweep",
+    "sweep_results": "charrnn.sweeps.sweep",
+    "generate": "charrnn.models.language_model",
+    "export_model": "charrnn.exporting.exporting",
     "import_model": "charrnn.importing.importing",
-    "evaluate": "charrnn.models.loading",
+    "evaluate": "charrnn.models.language_model",
     "Blend": "charrnn.models.blend",
     "LanguageModel": "charrnn.models.language_model",
     "CharrnnError": "charrnn.errors",

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from charrnn.cli.native import prepared
+from charrnn.cli.process import prepared
 
 with prepared():  # TensorFlow, which starts here, says nothing unless it fails,
     import keras

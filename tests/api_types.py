@@ -7,8 +7,8 @@ import numpy as np
 
 import charrnn
 from charrnn.runs.events import Event
-from charrnn.sweeps.events import SweepEvent
 from charrnn.sweeps.results import Result
+from charrnn.sweeps.sweep import SweepEvent
 from charrnn.types import Score
 
 

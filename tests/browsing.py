@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from charrnn.config import Config
-from charrnn.models.language_model import LanguageModel
-from charrnn.models.loading import load
+from charrnn.models.language_model import LanguageModel, load
 from charrnn.network.weights import LOGITS_KERNEL, initial_weights, prefixed
 from charrnn.page.document import build_page
 from charrnn.runs import checkpoints

@@ -56,7 +56,7 @@ def eagerly(request: pytest.FixtureRequest) -> Iterator[None]:
     A test marked `compiled` is compiled all the same. One marked `graphs` runs graphs that XLA does
     not compile, which takes the least time where a run has more than three steps.
     """
-    from charrnn.tf.backend import keras, tf
+    from charrnn.tf.start import keras, tf
 
     keras.backend.clear_session(free_memory=False)  # a collection of garbage takes 0.2 s
     compiled, graphs = map(request.node.get_closest_marker, ("compiled", "graphs"))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from charrnn.runs.tensor_file import HEADER_BLANK, HEADER_SUM, LENGTH, TENSORS_BLANK, TENSORS_SUM
+from charrnn.runs.checkpoints import HEADER_BLANK, HEADER_SUM, LENGTH, TENSORS_BLANK, TENSORS_SUM
 
 Damage = Callable[[bytes, Random], bytes]
 

@@ -10,7 +10,7 @@ from unittest import mock
 @contextmanager
 def without_xla() -> Iterator[None]:
     """Functions that are made here become graphs, and XLA compiles none of them."""
-    from charrnn.tf.backend import tf
+    from charrnn.tf.start import tf
 
     function = tf.function
 

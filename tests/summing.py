@@ -13,7 +13,7 @@ import click
 import numpy as np
 
 from charrnn.cli.boundary import ReportingGroup
-from charrnn.cli.signals import stop_signals
+from charrnn.cli.process import stop_signals
 from charrnn.training import ranks
 
 

@@ -12,8 +12,8 @@ from charrnn.runs import checkpoints
 from charrnn.runs.events import Evaluated, Finished, Note
 from charrnn.runs.progress import Progress
 from charrnn.runs.run import Run
-from charrnn.training.advice import over_fitting, still_falling
-from charrnn.training.schedule import SCHEDULES, learning_rate, move_end
+from charrnn.training.notes import over_fitting, still_falling
+from charrnn.training.plan import SCHEDULES, learning_rate, move_end
 
 
 def curve(*losses: tuple[float | None, float | None]) -> list[Evaluated]:
@@ -89,9 +89,7 @@ def test_patience_ends_a_plan_and_the_run_is_complete(
     train: Callable[..., list[Any]], corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = iter([2.0, 1.5, 1.6, 1.7, 1.4])
-    monkeypatch.setattr(
-        "charrnn.training.validation.Validator.loss_nats", lambda self: next(losses)
-    )
+    monkeypatch.setattr("charrnn.training.session.Validator.loss_nats", lambda self: next(losses))
     history = train(corpus, steps=20, eval_every=2, patience=2)
     evaluated = [event.step for event in history if isinstance(event, Evaluated)]
     assert evaluated == [2, 4, 6, 8]

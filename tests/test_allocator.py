@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from charrnn.cli.allocator import NEVER, keep_memory
+from charrnn.cli.process import NEVER, keep_memory
 
 
 @pytest.fixture

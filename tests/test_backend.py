@@ -11,12 +11,12 @@ import pytest
 from commands import charrnn
 
 from charrnn import model
-from charrnn.cli.native import quiet, quiet_start
-from charrnn.cli.registry import COMMANDS
+from charrnn.cli.process import quiet, quiet_start
+from charrnn.cli.usage import COMMANDS
 from charrnn.errors import ConfigError
 from charrnn.tf import starting
 
-BACKEND = "charrnn.tf.backend"
+BACKEND = "charrnn.tf.start"
 CHATTER = b"chatter\n"
 
 
@@ -34,9 +34,9 @@ def keras(monkeypatch):
 @pytest.fixture
 def unloaded(monkeypatch):
     """The module that imports TensorFlow, as if it had not been imported yet."""
-    from charrnn.tf import backend
+    from charrnn.tf import start
 
-    monkeypatch.setattr(model, "backend", backend)
+    monkeypatch.setattr(model, "start", start)
     monkeypatch.delitem(sys.modules, BACKEND)
     monkeypatch.setenv("KERAS_BACKEND", "")
 

@@ -14,9 +14,9 @@ from charrnn.runs.events import Evaluated, Note, Saved, Started, Stepped
 from charrnn.runs.run import Run
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.sources import select
-from charrnn.training import course, machine, planning
+from charrnn.training import machine, planning
+from charrnn.training.begin import fitted
 from charrnn.training.budget import OUTSIDE_SECONDS, Budget
-from charrnn.training.fitting import fitted
 from charrnn.training.learner import learner_of
 from charrnn.training.plan import evaluation_characters, evaluations_in, plan_steps
 from charrnn.training.planning import set_plan
@@ -94,13 +94,13 @@ def simulated(
 
 def carry_out(session: Session, plan: Plan) -> list[object]:
     """All events of a plan."""
-    return [*set_plan(session, plan, BEGIN), *course.events(session)]
+    return [*set_plan(session, plan, BEGIN), *planning.events(session)]
 
 
 def course_of(session: Session, seconds: float) -> Iterator[object]:
     """The events of a plan by time, one after the other."""
     yield from set_plan(session, Plan(seconds=seconds), BEGIN)
-    yield from course.events(session)
+    yield from planning.events(session)
 
 
 def steady(now: float) -> float:
@@ -174,7 +174,7 @@ def test_evaluations_and_what_else_is_done_come_out_of_the_time(
         session.sampler, "sample", lambda: setattr(machine, "now", machine.now + WRITING)
     )
     for event in itertools.chain(
-        set_plan(session, Plan(seconds=60), BEGIN), course.events(session)
+        set_plan(session, Plan(seconds=60), BEGIN), planning.events(session)
     ):
         machine.now += 0.004 * isinstance(event, Stepped)
     assert machine.now - BEGIN == pytest.approx(60, abs=1.8)
@@ -225,7 +225,7 @@ def test_a_resumed_run_decides_nothing_by_the_clock(
     machine = Machine(slower)
     session = simulated(tmp_path, monkeypatch, machine)
     for event in itertools.chain(
-        set_plan(session, Plan(seconds=120), BEGIN), course.events(session)
+        set_plan(session, Plan(seconds=120), BEGIN), planning.events(session)
     ):
         if isinstance(event, Saved) and event.step > 2500:
             break
@@ -233,7 +233,7 @@ def test_a_resumed_run_decides_nothing_by_the_clock(
     again = simulated(tmp_path, monkeypatch, Machine(lambda now: 5.0))
     again.learner.restore(saved)
     rate = again.learner.learning_rate
-    list(course.events(again))
+    list(planning.events(again))
     assert again.progress.end == saved.progress.end == again.progress.step
     assert 0 < rate < again.config.training.learning_rate
 

@@ -80,7 +80,7 @@ def test_step_keeps_the_state_s_shapes_and_type(cell, rng):
 
 
 def test_numpy_equals_keras(cell, rng):
-    from charrnn.tf.backend import keras, tf
+    from charrnn.tf.start import keras, tf
 
     weights, state = weights_of(cell, rng), start_of(cell, rng)
     x = rng.normal(size=(4, BATCH, INPUTS)).astype(np.float32)
@@ -270,7 +270,7 @@ def test_slope_of_an_activation_from_its_value(name):
 
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
 def test_activations_are_those_of_keras(name):
-    from charrnn.tf.backend import keras
+    from charrnn.tf.start import keras
 
     x = np.linspace(-5, 5, 11, dtype=np.float32)
     theirs = getattr(keras.ops, name)(x, **({"negative_slope": 0.01} if "leaky" in name else {}))

@@ -16,10 +16,10 @@ from commands import ROOT, Outcome, charrnn, options, tree
 from conftest import SMALL, TEXT
 from graphs import without_xla
 
-from charrnn.cli.page import Page
+from charrnn.cli.options import option, spoken
+from charrnn.cli.output import Page
+from charrnn.cli.process import requests
 from charrnn.cli.progress import Display
-from charrnn.cli.signals import requests
-from charrnn.cli.wording import option, spoken
 from charrnn.config import GROUPS, Plan, SamplingConfig
 from charrnn.config.settings import looked_up, name_of
 from charrnn.models.language_model import LanguageModel
@@ -366,7 +366,7 @@ def test_the_run_is_named_in_every_way(command: str, fox: Run, tmp_path: Path) -
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("charrnn.runs.checkpoints.open_weights", load)
-        patched.setattr("charrnn.models.loading.open_weights", load)
+        patched.setattr("charrnn.models.language_model.open_weights", load)
         patched.setattr(LanguageModel, "evaluate", lambda *_, **__: Score(1, 1.0))
         for run in ([], ["fox"], [fox.folder], [fox.folder.resolve()], [fox.best]):
             assert charrnn(command, *run).status == 0

@@ -16,7 +16,7 @@ from charrnn.config import Config
 from charrnn.errors import CharrnnError, CheckpointError, CorpusError
 from charrnn.models.language_model import LanguageModel
 from charrnn.network.weights import initial_weights, prefixed, state_layout
-from charrnn.runs import checkpoints, tensor_file
+from charrnn.runs import checkpoints
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress
 from charrnn.text.corpus import IDS_FILE, INFO_FILE, open_corpus
@@ -229,7 +229,7 @@ def untrained_folder() -> Path:
 def test_what_a_header_may_promise_is_bounded(bound: str, said: str, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     """Under a low bound an ordinary checkpoint is refused, in `list` with the run's name."""
     untrained()
-    monkeypatch.setattr(tensor_file, bound, 5)
+    monkeypatch.setattr(checkpoints, bound, 5)
     done = charrnn("info", "fox")
     assert done.status == 1
     assert said in done.err
@@ -241,7 +241,7 @@ def test_a_layout_that_does_not_fit_the_file_is_refused_unread(monkeypatch) -> N
     run = untrained()
     with run.best.open("ab") as file:
         file.write(b"more")
-    monkeypatch.setattr(tensor_file, "whole", lambda file: pytest.fail("the tensors were read"))
+    monkeypatch.setattr(checkpoints, "whole", lambda file: pytest.fail("the tensors were read"))
     with pytest.raises(CheckpointError, match="4 bytes that belong to no tensor"):
         checkpoints.load(run.best)
 

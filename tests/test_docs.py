@@ -8,9 +8,9 @@ import pytest
 from commands import charrnn, untrained
 
 from charrnn.cells import CELLS
-from charrnn.cli.registry import COMMANDS
-from charrnn.export.formats import FORMATS
-from charrnn.models.loading import load
+from charrnn.cli.usage import COMMANDS
+from charrnn.exporting.exporting import FORMATS
+from charrnn.models.language_model import load
 from charrnn.sampling.filters import FILTERS, log_softmax
 from charrnn.training.optimizers import OPTIMIZERS
 

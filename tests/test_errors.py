@@ -11,8 +11,8 @@ from commands import charrnn
 import charrnn as package
 from charrnn.cli.app import main
 from charrnn.cli.boundary import line_of
-from charrnn.cli.registry import COMMANDS
-from charrnn.cli.wording import spoken
+from charrnn.cli.options import spoken
+from charrnn.cli.usage import COMMANDS
 from charrnn.errors import CharrnnError, ConfigError, CorpusError
 
 PACKAGE = Path(package.__file__).parent

@@ -106,7 +106,7 @@ def test_each_look_is_a_distribution_over_the_lines_and_none_goes_to_padding(net
 
 
 def test_every_weight_is_trained(networks):
-    from charrnn.tf.backend import tf
+    from charrnn.tf.start import tf
 
     arrays, _ = questions.to_arrays(stories_of(3, 8))
     with tf.GradientTape() as tape:

@@ -25,11 +25,10 @@ import charrnn as package
 from charrnn.cells import CELLS
 from charrnn.config import Config
 from charrnn.errors import ConfigError, RunError
-from charrnn.export import hub
-from charrnn.export import onnx as onnx_format
-from charrnn.export.formats import FORMATS
-from charrnn.models.language_model import LanguageModel
-from charrnn.models.loading import load
+from charrnn.exporting import hub
+from charrnn.exporting import onnx as onnx_format
+from charrnn.exporting.exporting import FORMATS
+from charrnn.models.language_model import LanguageModel, load
 from charrnn.network import instant
 from charrnn.network.instant import InstantNetwork
 from charrnn.network.weights import prefixed
@@ -615,7 +614,7 @@ assert not {{"tensorflow", "keras", "torch"}} & set(sys.modules)
 
 
 def test_a_format_of_the_user_s_is_offered(monkeypatch):
-    from charrnn.export.formats import register
+    from charrnn.exporting.exporting import register
 
     monkeypatch.setattr(FORMATS, "_items", FORMATS.present)
     register("count", "how many numbers there are", ".txt")(

@@ -7,7 +7,7 @@ from commands import charrnn, untrained
 from test_sampling import byte_model, model_of
 
 from charrnn.errors import ConfigError
-from charrnn.sampling import groups, writing
+from charrnn.sampling import engines, writing
 from charrnn.sampling.track import Track
 
 SETTINGS = [
@@ -80,7 +80,7 @@ def test_texts_come_as_soon_as_they_are_chosen(group):
 def test_what_does_not_fit_is_refused(group, monkeypatch, tmp_path):
     model = model_of()
     group(2, model)
-    monkeypatch.setattr(groups, "MOST_BYTES", 10 * model.write().text_bytes)
+    monkeypatch.setattr(engines, "MOST_BYTES", 10 * model.write().text_bytes)
     message = "11 texts at once would take .* GiB; at most 10 fit$"
     with pytest.raises(ConfigError, match=f"^`beam` 11: {message}"):
         model.generate(beam=11)

@@ -36,7 +36,7 @@ from charrnn.importing.importing import import_model
 from charrnn.network.instant import InstantNetwork
 from charrnn.network.weights import initial_weights
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.transfer import warm_start
+from charrnn.training.begin import warm_start
 
 # How TensorFlow hands arrays to NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")

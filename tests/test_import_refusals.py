@@ -20,10 +20,10 @@ from old_models import CHARACTERS, Net
 
 from charrnn.cli.commands.import_ import TOOLS
 from charrnn.errors import CharrnnError, CheckpointError
+from charrnn.importing.foreign import ORDERS
 from charrnn.importing.importing import READERS, import_model
+from charrnn.importing.lua_torch import Storage, View
 from charrnn.importing.pickles import Unpickler
-from charrnn.importing.storages import Storage, View
-from charrnn.importing.vocabularies import ORDERS
 
 # How TensorFlow hands arrays to NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")

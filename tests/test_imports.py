@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import charrnn
-from charrnn.cli.registry import COMMANDS
+from charrnn.cli.usage import COMMANDS
 
 PACKAGE = Path(charrnn.__file__).parent
 ROOMS = [
@@ -35,7 +35,7 @@ ROOMS = [
     "training",
     "sweeps",
     "importing",
-    "export",
+    "exporting",
     "page",
     "cli",
     "__main__",

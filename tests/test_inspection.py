@@ -8,9 +8,14 @@ from test_sampling import LETTERS, model_of
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import ConfigError
-from charrnn.models.correlation import correlations
-from charrnn.models.features import FEATURES, read_features
-from charrnn.models.units import features_read, read_states, units_that_follow
+from charrnn.models.units import (
+    FEATURES,
+    correlations,
+    features_read,
+    read_features,
+    read_states,
+    units_that_follow,
+)
 from charrnn.sampling.writing import first_ids
 from charrnn.text.vocabulary import Vocabulary
 

@@ -7,8 +7,8 @@ from test_network import CASES, SIZES, batch_of, network
 from charrnn.config import Config
 from charrnn.network import instant
 from charrnn.network.instant import InstantNetwork
-from charrnn.tf.backend import tf
 from charrnn.tf.network import get_weights, zero_state
+from charrnn.tf.start import tf
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 

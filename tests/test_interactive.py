@@ -8,8 +8,8 @@ from prompt_toolkit.output import DummyOutput
 from test_sampling import model_of
 
 from charrnn.cli.interactive import Story, interact
-from charrnn.cli.page import Page
-from charrnn.cli.rewriting import Rewriting, rows, wrapped
+from charrnn.cli.options import Rewriting, rows, wrapped
+from charrnn.cli.output import Page
 from charrnn.config.sampling import SEEDS
 from charrnn.errors import CharrnnError
 

@@ -9,8 +9,8 @@ import pytest
 from charrnn.cells import CELLS, Cell, arrays
 from charrnn.errors import ConfigError
 from charrnn.layers import GRU, LSTM, RNN
-from charrnn.layers.halves import halves_pay
-from charrnn.tf.backend import keras, tf
+from charrnn.layers.running import halves_pay
+from charrnn.tf.start import keras, tf
 
 B, T, D, U = 3, 5, 2, 4
 pytestmark = [
@@ -344,7 +344,7 @@ def test_halves_of_a_batch_give_what_the_whole_gives(mask, monkeypatch):
     for number, pays in enumerate((False, True, tf.constant(True))):
         cut = []
         monkeypatch.setattr(
-            "charrnn.layers.halves.halves_pay", lambda *a, p=pays, c=cut: c.append(1) or p
+            "charrnn.layers.running.halves_pay", lambda *a, p=pays, c=cut: c.append(1) or p
         )
         with tf.GradientTape() as tape:
             tape.watch(x)
@@ -373,7 +373,7 @@ def test_batches_of_other_sizes_may_follow_one_another_outside_of_a_graph():
 def test_a_batch_is_cut_where_there_are_cores_and_it_is_neither_small_nor_large(
     cores, size, pays, monkeypatch
 ):
-    monkeypatch.setattr("charrnn.layers.halves.cores", lambda: cores)
+    monkeypatch.setattr("charrnn.layers.running.cores", lambda: cores)
     assert halves_pay(size, 128) is pays
     assert bool(halves_pay(tf.constant(size), 128)) is pays
 

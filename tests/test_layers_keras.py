@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from charrnn.layers import GRU, LSTM, RNN
-from charrnn.tf.backend import keras, tf
+from charrnn.tf.start import keras, tf
 
 BATCH, STEPS, INPUTS, UNITS = 4, 5, 3, 4
 PAIRS = {

@@ -16,10 +16,10 @@ import charrnn
 from charrnn.runs import checkpoints
 from charrnn.runs.events import Evaluated, Finished, Started, Stepped
 from charrnn.runs.run import Run
-from charrnn.training.interrupts import held_back
+from charrnn.training.learner import held_back
+from charrnn.training.session import Validator
 from charrnn.training.step import Trainer
-from charrnn.training.training import Training
-from charrnn.training.validation import Validator
+from charrnn.training.train import Training
 
 pytestmark = [pytest.mark.usefixtures("eagerly"), pytest.mark.graphs]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from commands import ROOT, charrnn, tree, untrained
 
-from charrnn.cli.columns import duration
 from charrnn.cli.commands import list as list_command_module
+from charrnn.cli.output import duration
 from charrnn.config import Config
 from charrnn.errors import CheckpointError
 from charrnn.runs import checkpoints

@@ -10,10 +10,9 @@ from test_sampling import LETTERS, fixed, model_of
 from charrnn.config import SamplingConfig
 from charrnn.errors import ConfigError
 from charrnn.models.blend import Blend
-from charrnn.sampling import constraints, narrowing, writing
-from charrnn.sampling.constraints import Matching, either
+from charrnn.sampling import rules, writing
 from charrnn.sampling.filters import NEVER, Filters, Past, draw
-from charrnn.sampling.narrowing import narrowed
+from charrnn.sampling.rules import Matching, either, narrowed
 from charrnn.text.vocabulary import Vocabulary
 
 CATASTROPHE = r"(?:\w|\w\w)*\."
@@ -69,7 +68,7 @@ def test_texts_are_those_of_trying_all(settings, monkeypatch):
     models = [model_of(3), Blend([model_of(1), model_of(2)], [1, 2])]
     given = {"match": "[ab ]+c\n?", "length": 20, "count": 4, "seed": 1, **settings}
     texts = [model.generate(**given) for model in models]
-    monkeypatch.setattr(narrowing, "FIRST", 1 << 20)
+    monkeypatch.setattr(rules, "FIRST", 1 << 20)
     assert [model.generate(**given) for model in models] == texts
 
 
@@ -129,7 +128,7 @@ def test_the_command_says_what_a_pattern_lacks():
 
 
 def test_a_pattern_that_takes_too_long_is_refused(monkeypatch):
-    monkeypatch.setattr(constraints, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(rules, "PATIENCE_SECONDS", 0.05)
     model = fixed([0.1, 0.5, 0.1, 0.1, 0.2])
     for search in ({"count": 2}, {"beam": 3}):
         with pytest.raises(ConfigError, match=r"^`match` .* takes more than 0.05 seconds after \d"):
@@ -139,7 +138,7 @@ def test_a_pattern_that_takes_too_long_is_refused(monkeypatch):
 
 
 def test_a_text_goes_on_where_its_pattern_took_too_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(constraints, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(rules, "PATIENCE_SECONDS", 0.05)
     model = fixed([0.1, 0.1, 0.2, 0.3, 0.3])
     given, pieces = {"length": 200, "seed": 1}, []
     begun = model.write("a", match=CATASTROPHE, **given)

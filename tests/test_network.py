@@ -15,9 +15,15 @@ from charrnn.sampling.graph import GraphEngine
 from charrnn.sampling.writing import Writing
 from charrnn.text.batches import Batch
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.tf.backend import tf
-from charrnn.tf.dropout import drop_recurrent, output_dropout
-from charrnn.tf.network import build_network, get_weights, set_weights, zero_state
+from charrnn.tf.network import (
+    build_network,
+    drop_recurrent,
+    get_weights,
+    output_dropout,
+    set_weights,
+    zero_state,
+)
+from charrnn.tf.start import tf
 from charrnn.training.step import Trainer
 
 VOCABULARY = Vocabulary("\nabcde")

@@ -13,8 +13,7 @@ from browsing import blocked, complaints, model_of, open_page
 from commands import ROOT, charrnn, tree, untrained
 
 from charrnn.errors import CheckpointError, ConfigError
-from charrnn.page.document import SCRIPTS, as_json, build_page
-from charrnn.page.weights import pack
+from charrnn.page.document import SCRIPTS, as_json, build_page, pack
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 KINDS = ("light", "dark")

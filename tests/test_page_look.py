@@ -9,8 +9,8 @@ from browsing import LETTERS, PATIENCE_SECONDS, model_of, open_page
 from commands import untrained
 from test_inspection import TEXT as FEATURED
 
-from charrnn.models.features import read_features
-from charrnn.models.loading import load
+from charrnn.models.language_model import load
+from charrnn.models.units import read_features
 from charrnn.network.recording import record
 from charrnn.page.look import look_inside
 

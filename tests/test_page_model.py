@@ -13,8 +13,7 @@ from charrnn.config import Config
 from charrnn.network import instant
 from charrnn.network.interpreter import Interpreter
 from charrnn.network.recording import record
-from charrnn.sampling.filters import Filters, Past, draw, sampling_config
-from charrnn.sampling.noise import Noise
+from charrnn.sampling.filters import Filters, Noise, Past, draw, sampling_config
 
 READ = """
 const [text, weights, ids] = arguments;

@@ -12,7 +12,7 @@ from test_page import CONTRAST, KINDS
 
 from charrnn.models.language_model import LanguageModel
 from charrnn.page.document import build_page
-from charrnn.page.runs import MOST_EVALUATIONS, MOST_SAMPLES, describe_runs, thinned
+from charrnn.page.run_tab import MOST_EVALUATIONS, MOST_SAMPLES, describe_runs, thinned
 from charrnn.runs import history, sample_file
 from charrnn.runs.run import Run
 from charrnn.runs.sample_file import Sample

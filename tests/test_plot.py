@@ -14,8 +14,16 @@ from commands import charrnn, tree
 from charrnn.errors import MissingPackageError, RunError
 from charrnn.extras import need
 from charrnn.runs import history
-from charrnn.runs.curves import Curves, labels, read_curves
-from charrnn.runs.plotting import FORMATS, LONGEST_NAME, figure, plot, spread
+from charrnn.runs.plot import (
+    FORMATS,
+    LONGEST_NAME,
+    Curves,
+    figure,
+    labels,
+    plot,
+    read_curves,
+    spread,
+)
 from charrnn.runs.run import Run
 
 ROOT = Path("checkpoints")

@@ -24,9 +24,17 @@ from charrnn.runs.events import Stepped
 from charrnn.text.batches import Streams, Stretches
 from charrnn.text.corpus import CorpusInfo, encode_corpus
 from charrnn.text.sources import select
-from charrnn.training.facts import TEXT as FINGERPRINT
-from charrnn.training.facts import Facts, compare, facts, text_facts
-from charrnn.training.ranks import LAUNCHERS, Ranks, launched, streams_of_rank
+from charrnn.training.ranks import (
+    LAUNCHERS,
+    Facts,
+    Ranks,
+    compare,
+    facts,
+    launched,
+    streams_of_rank,
+    text_facts,
+)
+from charrnn.training.ranks import TEXT as FINGERPRINT
 from charrnn.training.step import mask_seed
 
 HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from commands import charrnn
 
 from charrnn.cli import main
-from charrnn.cli.registry import COMMANDS
+from charrnn.cli.usage import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,22 +8,20 @@ import pytest
 from charrnn.cells import CELLS
 from charrnn.config import Config, Plan
 from charrnn.config.training import SIZES as NAMES
-from charrnn.training.cost import (
-    UNIT_OPERATIONS,
-    characters_per_second,
-    operations_per_character,
-    recurrent_weights,
-)
-from charrnn.training.rule import (
+from charrnn.training.recipe import (
     DROPOUT,
     RATE,
     RECURRENT_DROPOUT,
     SIZES,
+    UNIT_OPERATIONS,
     WEIGHT_DECAY,
     Task,
     advise,
     best_size,
     between,
+    characters_per_second,
+    operations_per_character,
+    recurrent_weights,
 )
 
 MACHINE = 1e11

@@ -12,7 +12,7 @@ import pytest
 
 from charrnn.errors import RunError
 from charrnn.runs.run import Run, find_checkpoint, find_run, runs_below
-from charrnn.training.folder import settle, sweep
+from charrnn.training.run_folder import settle, sweep
 
 ROOT = Path("checkpoints")
 

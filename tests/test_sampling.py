@@ -21,8 +21,8 @@ from charrnn.network.weights import prefixed, specify
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress
 from charrnn.sampling import engines
-from charrnn.sampling.endings import Ending
-from charrnn.sampling.noise import Noise
+from charrnn.sampling.filters import Noise
+from charrnn.sampling.rules import Ending
 from charrnn.text.vocabulary import Vocabulary
 
 LETTERS = Vocabulary("\n abc")

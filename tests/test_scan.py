@@ -9,13 +9,12 @@ from charrnn.cells import CELLS, Cell, Differentiated
 from charrnn.config import ModelConfig
 from charrnn.network.stack import Stack
 from charrnn.network.weights import initial_weights
-from charrnn.tf import cudnn, linear
-from charrnn.tf.backend import keras, tf
-from charrnn.tf.by_hand import ByHand, InColumns
-from charrnn.tf.by_tape import ByTape
+from charrnn.tf import network, scan
 from charrnn.tf.network import build_network, get_weights, run_scan, zero_state
 from charrnn.tf.ops import TensorOps
 from charrnn.tf.scan import choose_step, scan_cell
+from charrnn.tf.start import keras, tf
+from charrnn.tf.steps import ByHand, ByTape, InColumns
 
 STOCK = {
     "lstm": keras.layers.LSTM,
@@ -265,9 +264,9 @@ def test_stock_layers_for_cudnn_give_the_same_network(name, embedding, monkeypat
 
 
 def test_hard_gates_do_not_go_to_cudnn(monkeypatch):
-    monkeypatch.setattr("charrnn.tf.cudnn.has_gpu", lambda: True)
+    monkeypatch.setattr("charrnn.tf.network.has_gpu", lambda: True)
     chosen = [
-        cudnn.on_cudnn(ModelConfig(cell="lstm", recurrent_activation=each))
+        network.on_cudnn(ModelConfig(cell="lstm", recurrent_activation=each))
         for each in ("sigmoid", "hard_sigmoid")
     ]
     assert chosen == [True, False]
@@ -352,7 +351,7 @@ def test_prefix_sums_equal_the_step_by_step_loop(steps_):
     for a_t, b_t in zip(a.numpy(), b.numpy(), strict=True):
         h = a_t * h + b_t
         expected.append(h)
-    for way in (linear.step_by_step, linear.by_prefix_sums):
+    for way in (scan.step_by_step, scan.by_prefix_sums):
         np.testing.assert_allclose(way(a, b, first), expected, atol=1e-12)
 
 
@@ -361,11 +360,11 @@ def test_gradient_of_the_linear_recurrence_is_that_of_a_tape(way, monkeypatch):
     rng = np.random.default_rng(9)
     a, b = (tf.Variable(rng.random((4, 2, 3))) for _ in range(2))
     first = tf.Variable(rng.random((2, 3)))
-    monkeypatch.setattr(linear, "step_by_step", getattr(linear, way))
+    monkeypatch.setattr(scan, "step_by_step", getattr(scan, way))
     gradients = []
-    for scan in (linear.linear_scan, unrolled):
+    for function in (scan.linear_scan, unrolled):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(tf.sin(scan(*map(tf.convert_to_tensor, (a, b, first)))))
+            loss = tf.reduce_sum(tf.sin(function(*map(tf.convert_to_tensor, (a, b, first)))))
         gradients.append(tape.gradient(loss, (a, b, first)))
     for ours_, theirs in zip(*gradients, strict=True):
         np.testing.assert_allclose(ours_, theirs, atol=1e-12)

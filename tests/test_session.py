@@ -22,10 +22,15 @@ from charrnn.text.batches import Stretches
 from charrnn.text.corpus import encode_corpus, log_frequencies
 from charrnn.text.sources import select
 from charrnn.training.begin import build
-from charrnn.training.best import improves
 from charrnn.training.learner import Learner, streams_of
-from charrnn.training.rollback import MOST_ROLLBACKS, PATIENCE, diverged, roll_back
-from charrnn.training.session import Session
+from charrnn.training.session import (
+    MOST_ROLLBACKS,
+    PATIENCE,
+    Session,
+    diverged,
+    improves,
+    roll_back,
+)
 from charrnn.training.step import Trainer
 
 pytestmark = pytest.mark.usefixtures("eagerly")

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from charrnn.cli.signals import requests, stop_signals
+from charrnn.cli.process import requests, stop_signals
 
 HANGUP = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
 

@@ -15,8 +15,7 @@ from commands import ROOT, charrnn, options, untrained
 from conftest import SMALL
 
 from charrnn.cli import main
-from charrnn.cli.streams import Drawing, standard_streams
-from charrnn.cli.terminal import visible
+from charrnn.cli.output import Drawing, standard_streams, visible
 from charrnn.runs import checkpoints
 from charrnn.runs.run import Run
 
@@ -77,7 +76,7 @@ def test_the_text_and_the_status_are_the_same_when_nobody_reads_the_rest(
 def test_no_file_gets_the_number_of_a_closed_stream() -> None:
     script = (
         "import os\n"
-        "from charrnn.cli.streams import standard_streams\n"
+        "from charrnn.cli.output import standard_streams\n"
         "with standard_streams(): print(os.open('/dev/null', os.O_RDONLY))"
     )
     line = f'"{sys.executable}" -c "{script}" <&- 2>&-'

@@ -13,10 +13,10 @@ from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress
 from charrnn.text.batches import Batch
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.tf.backend import tf
 from charrnn.tf.evaluation import Evaluator
 from charrnn.tf.network import build_network, set_weights, zero_state
 from charrnn.tf.parts import choose_parts, cut
+from charrnn.tf.start import tf
 from charrnn.training.step import Trainer
 
 VOCABULARY = Vocabulary("\nabcde")

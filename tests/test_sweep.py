@@ -19,15 +19,22 @@ from charrnn.errors import CharrnnError, ConfigError, MissingPackageError, RunEr
 from charrnn.runs import checkpoints
 from charrnn.runs.events import Started, Stepped
 from charrnn.runs.run import Run, runs_below
-from charrnn.sweeps import claim as claims
-from charrnn.sweeps.events import SweepEnded, TrialEnded, TrialStarted
-from charrnn.sweeps.folder import SweepFolder, find_sweep
+from charrnn.sweeps import journal
+from charrnn.sweeps.folder import EVAL_CHARS, SweepFolder, find_sweep
 from charrnn.sweeps.journal import Journal
-from charrnn.sweeps.plan import EVAL_CHARS
 from charrnn.sweeps.ranges import Choice, Range, divide, from_json, step_between, to_json
-from charrnn.sweeps.results import FAILED, FINISHED, PRUNED, STOPPED, TRAINING, Result, ranked
-from charrnn.sweeps.sweeping import sweep, sweep_results
-from charrnn.sweeps.tables import FORMS, table
+from charrnn.sweeps.results import (
+    FAILED,
+    FINISHED,
+    FORMS,
+    PRUNED,
+    STOPPED,
+    TRAINING,
+    Result,
+    ranked,
+    table,
+)
+from charrnn.sweeps.sweep import SweepEnded, TrialEnded, TrialStarted, sweep, sweep_results
 
 TINY = {**SMALL, "steps": 4, "threads": 1, "eval_every": 4, "checkpoint_every": 1}
 SWEPT = {**TINY, "units": "8,10", "cell": "gru", "seeds": 2, "trials": 2}
@@ -320,7 +327,7 @@ def test_a_table_of_nothing_is_a_heading():
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
     """A sweep of two ways with two seeds, carried out; the events."""
-    from charrnn.tf.backend import tf
+    from charrnn.tf.start import tf
 
     root = tmp_path_factory.mktemp("swept")
     path = root / "fox.txt"
@@ -426,7 +433,7 @@ def test_a_run_is_not_taken_for_a_sweep(corpus):
 
 @pytest.mark.usefixtures("eagerly")
 def test_a_pruned_trial_has_no_other_seeds(corpus, monkeypatch):
-    monkeypatch.setattr(claims.Claim, "behind", lambda claim, share, loss: claim.number == 0)
+    monkeypatch.setattr(journal.Claim, "behind", lambda claim, share, loss: claim.number == 0)
     events = list(sweep(corpus, **SWEPT))
     started = [(each.trial, each.seed) for each in events if isinstance(each, TrialStarted)]
     assert started == [(0, 0), (1, 0), (1, 1)]

@@ -15,7 +15,7 @@ from charrnn.cells import CELLS, Cell, Differentiated, register
 from charrnn.cells.lstm import LSTM
 from charrnn.cells.mingru import MinGRU
 from charrnn.cells.rnn import RNN
-from charrnn.cli.registry import COMMANDS
+from charrnn.cli.usage import COMMANDS
 from charrnn.config import Config
 from charrnn.errors import ConfigError, PluginError
 from charrnn.network.weights import initial_weights

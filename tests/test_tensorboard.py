@@ -17,7 +17,7 @@ from charrnn.errors import ConfigError
 from charrnn.runs import checkpoints, events
 from charrnn.runs.events import Evaluated, RolledBack, Sampled, Stepped
 from charrnn.runs.run import Run
-from charrnn.tf.backend import tf
+from charrnn.tf.start import tf
 from charrnn.training import tensorboard
 from charrnn.training.loggers import LOGGERS
 from charrnn.training.tensorboard import EventFiles

@@ -13,9 +13,8 @@ from charrnn.errors import ConfigError
 from charrnn.models.blend import Blend
 from charrnn.runs import checkpoints
 from charrnn.sampling import writing
-from charrnn.sampling.decoding import Decoder
-from charrnn.sampling.endings import Ending
-from charrnn.sampling.track import TextFormat, Track
+from charrnn.sampling.rules import Ending
+from charrnn.sampling.track import Decoder, TextFormat, Track
 from charrnn.text.vocabulary import Vocabulary
 
 BYTES = Vocabulary("".join(map(chr, range(256))), byte_level=True)

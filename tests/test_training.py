@@ -22,7 +22,7 @@ from charrnn.runs import checkpoints, events, sample_file
 from charrnn.runs.progress import Progress
 from charrnn.runs.run import Run
 from charrnn.training import machine
-from charrnn.training.rollback import MOST_ROLLBACKS, PATIENCE
+from charrnn.training.session import MOST_ROLLBACKS, PATIENCE
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -459,7 +459,7 @@ def test_a_time_plan_becomes_steps(train, corpus, tmp_path):
 def test_a_plan_s_time_begins_before_tensorflow_is_imported(corpus, tmp_path, monkeypatch):
     spent = []
     times = itertools.count(step=4)
-    monkeypatch.setattr("charrnn.training.loop.perf_counter", lambda: next(times))
+    monkeypatch.setattr("charrnn.training.train.perf_counter", lambda: next(times))
     monkeypatch.setattr("charrnn.training.begin.new", lambda *given: spent.append(given[-2]))
     monkeypatch.setattr("charrnn.training.begin.resumed", lambda *given: spent.append(given[-2]))
     (tmp_path / "old").mkdir()

@@ -10,7 +10,7 @@ from test_docs import DOCS, PAGES, python_blocks
 from charrnn.cells import CELLS
 from charrnn.cells.scrn import context
 from charrnn.config import ModelConfig
-from charrnn.models.loading import load
+from charrnn.models.language_model import load
 from charrnn.network.weights import specify
 
 PAGE = PAGES["weights.md"]

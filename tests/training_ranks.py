@@ -21,7 +21,7 @@ from graphs import without_xla
 import charrnn
 from charrnn.errors import CorpusError
 from charrnn.runs.events import Evaluated, Event, Finished, Note, RolledBack, Stepped, Stopped
-from charrnn.training import loop, ranks
+from charrnn.training import ranks, train
 
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 40
 SMALL = {"units": 8, "embedding": 4, "batch_size": 5, "seq_length": 10, "sample_every": 0}
@@ -46,7 +46,7 @@ def left_at(rank: int) -> Carry:
         seen = []
         for event in events:
             seen.append(event)
-            if is_step(event, LEFT_AT) and loop.ranks_of_launcher().rank == rank:
+            if is_step(event, LEFT_AT) and train.ranks_of_launcher().rank == rank:
                 break
         return seen
 
@@ -56,7 +56,7 @@ def left_at(rank: int) -> Carry:
 def killed(events: Any) -> list[Event]:
     """Rank 1 is killed after step 5."""
     for event in events:
-        if is_step(event, 5) and loop.ranks_of_launcher().rank == 1:
+        if is_step(event, 5) and train.ranks_of_launcher().rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
     return []
 
@@ -73,7 +73,7 @@ def poisoned(events: Any) -> list[Event]:
     step = RankTrainer.step
 
     def poison(self: Any, batch: Any, state: Any, number: int, *others: Any) -> Any:
-        if number in range(2, 7) and not rolled_back and loop.ranks_of_launcher().rank == 1:
+        if number in range(2, 7) and not rolled_back and train.ranks_of_launcher().rank == 1:
             batch = batch._replace(mask=batch.mask * np.float32("nan"))
         return step(self, batch, state, number, *others)
 
@@ -167,7 +167,7 @@ def main() -> None:
         if together is None:
             continue
         with (
-            mock.patch.object(loop, "ranks_of_launcher", lambda joined=together: joined),
+            mock.patch.object(train, "ranks_of_launcher", lambda joined=together: joined),
             nullcontext() if case in COMPILED else without_xla(),
         ):
             told = carry_out(case, Path(folder), together)

@@ -9,9 +9,8 @@ import click
 import charrnn.cli.commands  # noqa: F401  (each command registers itself)
 from charrnn import __version__
 from charrnn.cli.boundary import ReportingGroup, tell
-from charrnn.cli.native import quiet_start
-from charrnn.cli.registry import COMMANDS
-from charrnn.cli.usage import did_you_mean, nearest, usage_in_a_line
+from charrnn.cli.process import quiet_start
+from charrnn.cli.usage import COMMANDS, did_you_mean, nearest, usage_in_a_line
 
 
 class TableGroup(ReportingGroup):

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from charrnn.cli.streams import STANDARD_OUTPUT, standard_streams
-from charrnn.cli.wording import option_with, spoken
+from charrnn.cli.options import option_with, spoken
+from charrnn.cli.output import STANDARD_OUTPUT, standard_streams
 from charrnn.errors import CharrnnError, RankError
 from charrnn.files import explain
 from charrnn.training.ranks import ranks_if_joined

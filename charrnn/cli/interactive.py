@@ -3,25 +3,174 @@
 import signal
 import sys
 from collections.abc import Mapping
+from dataclasses import Field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 from prompt_toolkit import PromptSession
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import create_output
 
-from charrnn.cli import slash
-from charrnn.cli.page import Page
-from charrnn.cli.prompt import unknown_characters
-from charrnn.cli.rewriting import Rewriting
-from charrnn.cli.signals import stop_signals
+from charrnn.cli.options import NAMED, SHORTER, Rewriting, option_type
+from charrnn.cli.output import Page
+from charrnn.cli.process import stop_signals
+from charrnn.cli.usage import did_you_mean, nearest, plain
+from charrnn.config import SamplingConfig
 from charrnn.config.sampling import SEEDS
+from charrnn.config.settings import name_of, shown
 from charrnn.errors import CharrnnError, ConfigError
-from charrnn.sampling.noise import random_seed
+from charrnn.sampling.filters import FILTERS, random_seed, sampling_config
 
 if TYPE_CHECKING:
     from prompt_toolkit.output import Output
 
     from charrnn.models.text_model import TextModel
+
+
+WHOLE = ("count", "best_of", "beam", "new")
+"""Settings of texts that can be shown only when they are done."""
+SWITCHES = {"": True, "on": True, "off": False}
+
+
+def is_command(line: str) -> bool:
+    """Whether a line is a command; one that begins with two slashes is text."""
+    return line.startswith("/") and not line.startswith("//")
+
+
+def changeable() -> dict[str, Field]:
+    """The settings that a command may change, by the name that is typed after the"""
+    own = [each for each in fields(SamplingConfig) if not each.metadata.get("hidden")]
+    added = [each.setting for each in FILTERS.present.values()]
+    named = {name_of(each): each for each in (*own, *added) if each.name not in WHOLE}
+    return {plain(name): each for name, each in named.items()} | {
+        plain(short): named[name] for name in named for short in SHORTER.get(name, ())
+    }
+
+
+def changed(settings: dict[str, object], line: str) -> tuple[dict[str, object], str]:
+    """The settings after a command such as `/temperature 0.5`, and what to tell the user.
+
+    Args:
+        settings: Those before it, by the names of Python.
+        line: The command; without a value it changes nothing, or turns a switch on.
+
+    Returns:
+        The settings, and a message.
+
+    Raises:
+        ConfigError: There is no such setting, or it cannot have this value.
+    """
+    name, _, text = line.removeprefix("/").strip().partition(" ")
+    field = known_setting(name)
+    if not text.strip() and field.type is not bool:
+        value = settings.get(field.name, field.default)
+        return settings, f"{plain(field.name)} is {worded(value)}"
+    value = value_of(field, text.strip())
+    new = settings | {field.name: value}
+    sampling_config({each: new[each] for each in new if each != "engine"})
+    return new, f"{plain(field.name)} is now {worded(value)}"
+
+
+def known_setting(name: str) -> Field:
+    """The setting of this name; ConfigError with a suggestion where there is none."""
+    known = changeable()
+    if plain(name) not in known:
+        near = nearest(name, known)
+        hint = did_you_mean([f"/{each}" for each in near]) if near else "; /help shows them"
+        raise ConfigError(f"no setting /{name}{hint}")
+    return known[plain(name)]
+
+
+def help_text() -> str:
+    """What a user may type in place of text, a line for each command."""
+    names = " ".join(f"/{plain(name_of(each))}" for each in dict.fromkeys(changeable().values()))
+    return "\n".join(
+        [
+            "/temperature 0.5: set it for the next parts",
+            "/temperature: show it",
+            "/greedy on, /greedy off: switch it",
+            "/reset: use the settings of the start again",
+            f"The settings: {names}",
+            "charrnn sample --help explains them. To write text that begins with /, type //.",
+        ]
+    )
+
+
+def named(name: str, value: object) -> str:
+    """A setting with its value, as it is typed here."""
+    return f"/{plain(name)}" if value is None else f"/{plain(name)} {shown(value)}"
+
+
+def spoken(text: str) -> str:
+    """A message of the library with commands in place of the settings in backquotes."""
+    return NAMED.sub(lambda match: f"/{plain(match[1])}{match[2]}", text)
+
+
+def worded(value: object) -> str:
+    """A setting's value in an answer."""
+    if value is None:
+        return "not set"
+    return ("on" if value else "off") if isinstance(value, bool) else shown(value)
+
+
+def value_of(field: Field, text: str) -> object:
+    """A setting's value from what is typed."""
+    if field.type is bool:
+        if text not in SWITCHES:
+            raise ConfigError("type on or off", {field.name: text})
+        return SWITCHES[text]
+    if field.type is tuple:
+        return (text,)
+    try:
+        return click.types.convert_type(option_type(field)).convert(text, None, None)
+    except click.BadParameter as error:
+        raise ConfigError(error.message.rstrip("."), {field.name: None}) from error
+
+
+def read_prompt(prompt: str | None, file: Path | None) -> str:
+    """The prompt of --prompt or --prompt-file; a usage error where it is not UTF-8."""
+    if prompt is not None and file is not None:
+        raise click.UsageError("give --prompt or --prompt-file, not both")
+    if "-" in (prompt, str(file)):
+        check_standard_input("give the prompt itself, or a file")
+        return decoded("standard input", sys.stdin.buffer.read())
+    if prompt is not None:
+        return checked_prompt(prompt)
+    return "" if file is None else decoded(str(file), file.read_bytes())
+
+
+def check_standard_input(way_out: str) -> None:
+    """A usage error where the caller has closed it: `<&-`."""
+    if sys.stdin is None:
+        raise click.UsageError(f"standard input: closed; {way_out}")
+
+
+def checked_prompt(prompt: str) -> str:
+    """The prompt, if the terminal gave it as UTF-8."""
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise click.UsageError("--prompt: is not utf-8; convert it") from error
+    return prompt
+
+
+def decoded(name: str, content: bytes) -> str:
+    """A file's text."""
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(
+            f"{name}: byte 0x{error.object[error.start]:02x} at offset {error.start}"
+            " is not utf-8; convert the file"
+        ) from error
+
+
+def unknown_characters(text: str, model: "TextModel") -> str:
+    """A message that names the characters that the model does not know; empty without any."""
+    names = " ".join(repr(character) for character in model.missing(text))
+    return f"the model does not know {names}; it reads the unknown symbol instead" if names else ""
+
 
 HELP = (
     "Enter: add what you typed, and let the model continue. Tab: replace the model's last part by"
@@ -143,14 +292,14 @@ class Story:
         try:
             if answer is self.UNDO:
                 self._undo()
-            elif isinstance(answer, str) and slash.is_command(answer):
+            elif isinstance(answer, str) and is_command(answer):
                 self._command(answer)
             elif answer is self.ANOTHER:
                 self._replace()
             else:
                 self._add(str(answer))
         except CharrnnError as error:  # the story must not be lost
-            self._screen.note(error.line(named=slash.named, worded=slash.spoken))
+            self._screen.note(error.line(named=named, worded=spoken))
 
     def _undo(self) -> None:
         """Remove the last part, but never the prompt."""
@@ -161,11 +310,11 @@ class Story:
     def _command(self, line: str) -> None:
         """Change the settings, or show something about them."""
         if line.strip() == "/help":
-            told = slash.help_text()
+            told = help_text()
         elif line.strip() == "/reset":
             self.settings, told = self._first_settings, "the settings are those of the start"
         else:
-            self.settings, told = slash.changed(self.settings, line)
+            self.settings, told = changed(self.settings, line)
         self._screen.note(told)
 
     def _replace(self) -> None:

@@ -8,7 +8,20 @@ from typing import IO, Any
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from charrnn.cli.registry import COMMANDS
+from charrnn.plugins import Table
+
+COMMANDS: Table[click.Command] = Table("command")
+"""Every command by name. A package adds one by an entry point in `charrnn.commands`."""
+
+
+def register(command: click.Command) -> click.Command:
+    """Put a command into the table, and so into `charrnn --help`.
+
+    Raises:
+        ConfigError: There is a command of this name already.
+    """
+    return COMMANDS.add(str(command.name), command)
+
 
 OPENINGS = ("Invalid", "No", "Missing", "Got", "Option")
 """Words with which click begins a message; charrnn's own messages begin with a small letter."""

@@ -5,9 +5,8 @@ keyword arguments, so a new setting is a new line in one of these files.
 """
 
 from charrnn.config.model import MOST_LAYERS, ModelConfig
-from charrnn.config.run import GROUPS, Config
+from charrnn.config.run import GROUPS, Config, TextConfig
 from charrnn.config.sampling import SamplingConfig
-from charrnn.config.text import TextConfig
 from charrnn.config.training import MOST_PARTS, Plan, TrainingConfig, parse_duration
 
 __all__ = [

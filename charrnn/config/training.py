@@ -8,7 +8,7 @@ from charrnn.errors import ConfigError
 
 MOST_PARTS = 32
 SIZES = ("tiny", "small", "medium", "large")
-"""Networks by name, the smallest first; `charrnn.training.rule` says what they are."""
+"""Networks by name, the smallest first; `charrnn.training.recipe` says what they are."""
 NUMBER = r"(\d+(?:\.\d+)?)"
 DURATION = re.compile(
     rf"(?:{NUMBER} ?(?:h|hrs?|hours?))? ?(?:{NUMBER} ?(?:m|mins?|minutes?))?"

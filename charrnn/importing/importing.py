@@ -15,16 +15,17 @@ import numpy as np
 from charrnn.config.settings import checks_names
 from charrnn.errors import CheckpointError, ConfigError
 from charrnn.files import placed, sync_folder
-from charrnn.importing import lua, pytorch, tf_checkpoint, variables
+from charrnn.importing import lua, pytorch, tf_checkpoint
 from charrnn.importing.foreign import (
     DAMAGED,
+    ORDERS,
     Foreign,
     Options,
     Symbols,
     UnreadableError,
+    read_vocabulary,
     to_checkpoint,
 )
-from charrnn.importing.vocabularies import ORDERS, read_vocabulary
 from charrnn.network.instant import InstantNetwork
 from charrnn.runs import checkpoints as files
 from charrnn.runs.checkpoints import Checkpoint, Origin
@@ -168,7 +169,7 @@ def recognise(path: Path) -> str:
         return "pytorch"
     if head[:4] in (b"\3\0\0\0", b"\4\0\0\0"):
         return "torch-rnn"
-    if variables.is_manifest(path):
+    if tf_checkpoint.is_manifest(path):
         return "ml5"
     if tf_checkpoint.checkpoint_in(path):
         return "char-rnn-tensorflow"
@@ -195,7 +196,7 @@ def from_keras(path: Path, options: Options) -> Foreign:
     """The network in a file of Keras, or in its checkpoint of TensorFlow 2."""
     if not path.is_file() or tf_checkpoint.is_table(path):
         return tf_checkpoint.read_checkpoint(path, options)
-    from charrnn.importing.keras_files import read_file
+    from charrnn.importing.keras_models import read_file
 
     return read_file(path, options)
 
@@ -204,7 +205,7 @@ READERS: dict[str, Callable[[Path, Options], Foreign]] = {
     "torch-rnn": lua.read_checkpoint,
     "char-rnn": lua.read_checkpoint,
     "char-rnn-tensorflow": tf_checkpoint.read_checkpoint,
-    "ml5": variables.read_folder,
+    "ml5": tf_checkpoint.read_folder,
     "pytorch": pytorch.read_checkpoint,
     "keras": from_keras,
 }

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 
 from charrnn.checked_json import quoted
-from charrnn.importing.foreign import Foreign, Options, UnreadableError, recurrent_layer
+from charrnn.importing.foreign import Foreign, Options, UnreadableError, recurrent_layer, symbols_of
+from charrnn.importing.lua_torch import DTYPES, Storage, View, member
 from charrnn.importing.pickles import Builder, Unbuilt, Unpickler
-from charrnn.importing.storages import DTYPES, Storage, View, member
-from charrnn.importing.vocabularies import symbols_of
 from charrnn.types import Tensors
 
 MAGIC = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")

@@ -1,19 +1,242 @@
-"""A layer's cell, run over a batch by compiled functions, whatever the program around it is.
+"""A cell over a batch of sequences [B, T, D] and back: what a layer has XLA compile.
 
-The scan is fast only where XLA compiles it. So a layer calls compiled functions of its own, one
-forward and one backward: each is compiled once for each shape.
+The masks and the order of the outputs are Keras's.
 """
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from charrnn.layers.cudnn import on_cudnn, run_on_cudnn
-from charrnn.layers.halves import batch_size, either, halves_of, joined, nothing_like
-from charrnn.layers.plan import Inputs, Plan
-from charrnn.layers.sequences import backward, forward
-from charrnn.tf.backend import tf
-from charrnn.types import State, Tensor
+from charrnn.cells import Cell
+from charrnn.errors import ConfigError
+from charrnn.tf.limits import cores
+from charrnn.tf.network import STOCK
+from charrnn.tf.ops import TensorOps
+from charrnn.tf.parts import PART_NUMBERS
+from charrnn.tf.scan import Kept, scan_backward, scan_forward
+from charrnn.tf.start import has_gpu, keras, tf
+from charrnn.types import State, Tensor, Weights
+
+
+class Carried:
+    """The state that goes on from batch to batch: variables, but no weights of the layer."""
+
+    def __init__(self) -> None:
+        self.parts: list = []
+
+    def start(self, layer: "keras.layers.Layer", batch_size: int | None) -> None:
+        """Make the variables, for batches of this size."""
+        if batch_size is None:
+            raise ConfigError(
+                "a stateful layer needs to know the batch size",
+                where=layer.name,
+                way_out="give keras.Input a `batch_size`",
+            )
+        zeros = layer.get_initial_state(batch_size)
+        self.parts = [keras.Variable(each, trainable=False, name="state") for each in zeros]
+
+    def assign(self, state: State) -> None:
+        """Take the state after a batch."""
+        for part, value in zip(self.parts, state, strict=True):
+            part.assign(value)
+
+
+LEAST_BATCH = 8
+"""Sequences from which on a batch is cut."""
+
+
+def either(size: "int | Tensor", units: int, halves: Callable, whole: Callable) -> Any:
+    """What one of the two returns: the one that is faster for a batch of so many sequences.
+
+    The size may be known only when the batch comes.
+    """
+    pays = halves_pay(size, units)
+    if isinstance(pays, bool):
+        return halves() if pays else whole()
+    return tf.cond(pays, halves, whole)
+
+
+def halves_pay(size: "int | Tensor", units: int) -> "bool | Tensor":
+    """Whether a batch is faster in halves."""
+    if cores() < 2 or has_gpu():
+        return False
+    most = 2 * PART_NUMBERS // units
+    return (size >= LEAST_BATCH) & (size <= most)
+
+
+def batch_size(tensor: Tensor) -> "int | Tensor":
+    """B of a tensor [B, …]."""
+    return tensor.shape[0] if tensor.shape[0] is not None else tf.shape(tensor)[0]
+
+
+def halves_of(tensors: Any) -> list:
+    """Tensors [B, …] of any structure, cut in two along B; None stays."""
+    edge = batch_size(tf.nest.flatten(tensors)[0]) // 2
+
+    def cut(start: Any, end: Any) -> Any:
+        def rows(each: Any) -> Any:
+            return None if each is None else each[start:end]
+
+        return tf.nest.map_structure(rows, tensors)
+
+    return [cut(None, edge), cut(edge, None)]
+
+
+def joined(one: Any, other: Any) -> Any:
+    """The opposite of `halves_of`."""
+    return tf.nest.map_structure(lambda *both: tf.concat(both, 0), one, other)
+
+
+def nothing_like(tensors: Any) -> Any:
+    """In place of the tensors of a half that there is not: as many axes, no numbers."""
+    return tf.nest.map_structure(lambda each: tf.zeros([0] * len(each.shape), each.dtype), tensors)
+
+
+class Plan(NamedTuple):
+    """How a layer runs its cell. Layers with the same plan share what is compiled."""
+
+    cell: type[Cell]
+    choices: tuple[str | None, str | None]
+    """The cell's activation and recurrent activation."""
+    return_sequences: bool
+    go_backwards: bool
+    zero_output_for_mask: bool
+    inputs: int
+    """D; with the next three it keeps apart what is compiled for different tensors."""
+    units: int
+    masked: bool
+    dtype: str
+
+
+class Inputs(NamedTuple):
+    """What a layer computes with."""
+
+    x: Tensor
+    """[B, T, D]"""
+    mask: "Tensor | None"
+    """bool [B, T], or None."""
+    state: State
+    """The parts of the state before, [B, U] each."""
+    weights: Weights
+    """The cell's weights by name."""
+
+    def halves(self) -> "list[Inputs]":
+        """The same for each half of the batch."""
+        cut = halves_of((self.x, self.mask, self.state))
+        return [Inputs(x, mask, state, self.weights) for x, mask, state in cut]
+
+
+def make_cell(plan: Plan) -> Cell:
+    return plan.cell(*plan.choices)
+
+
+def forward(plan: Plan, keep: bool, inputs: Inputs) -> tuple[Tensor, State, "Kept | tuple[()]"]:
+    """The outputs, the state after, and with `keep` what `backward` wants to see again."""
+    x, mask = in_time(plan, inputs.x), in_time(plan, inputs.mask)
+    z, weights = prepare(plan, x, inputs.weights)
+    outputs, after, kept = scan_forward(make_cell(plan), z, weights, inputs.state, mask)
+    return shown(plan, outputs, after, mask), after, kept if keep else ()
+
+
+def backward(plan: Plan, inputs: Inputs, kept: Kept, d_outputs: Tensor, d_after: State) -> Inputs:
+    """The gradient of everything that `forward` took."""
+    x, mask = in_time(plan, inputs.x), in_time(plan, inputs.mask)
+    with tf.GradientTape() as tape:
+        tape.watch((x, inputs.weights))
+        z, weights = prepare(plan, x, inputs.weights)
+    d_outputs = unshown(plan, d_outputs, mask, tf.shape(x)[0])
+    d_z, d_state, d_weights = scan_backward(
+        make_cell(plan), z, weights, inputs.state, mask, kept, d_outputs, d_after
+    )
+    d_x, d_own = tape.gradient(
+        (z, weights),
+        (x, inputs.weights),
+        (d_z, d_weights),
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+    return Inputs(in_time(plan, d_x, back=True), None, d_state, d_own)
+
+
+def prepare(plan: Plan, x: Tensor, weights: Weights) -> tuple[Tensor, Weights]:
+    """The input products [T, B, G] of x [T, B, D], and what else the scan takes."""
+    ops = TensorOps()
+    prepared = make_cell(plan).prepare(ops, weights)
+    return ops.matmul(x, prepared.pop("kernel")), prepared
+
+
+def in_time(plan: Plan, x: "Tensor | None", *, back: bool = False) -> "Tensor | None":
+    """Sequences [B, T, …] with time first, in the order in which they are read; or back again."""
+    if x is None:
+        return None
+    x = tf.reverse(x, [0]) if plan.go_backwards and back else x
+    x = tf.transpose(x, [1, 0, *range(2, len(x.shape))])
+    return tf.reverse(x, [0]) if plan.go_backwards and not back else x
+
+
+def shown(plan: Plan, outputs: Tensor, after: State, mask: "Tensor | None") -> Tensor:
+    """Of all outputs [T, B, U] what the layer returns.
+
+    The last one is taken from the state after, so that without `keep` nothing asks for the others,
+    and XLA leaves them out of the loop.
+    """
+    everything = plan.return_sequences
+    outputs = outputs if everything else after[0][None]
+    if mask is not None:
+        seen = visible(plan, mask)
+        outputs = tf.where(seen if everything else seen[-1:], outputs, tf.zeros((), outputs.dtype))
+    return tf.transpose(outputs, [1, 0, 2]) if everything else outputs[0]
+
+
+def unshown(plan: Plan, d_shown: Tensor, mask: "Tensor | None", steps: Tensor) -> Tensor:
+    """The gradient of all outputs [T, B, U], from that of what the layer returns."""
+    if plan.return_sequences:
+        d_outputs = tf.transpose(d_shown, [1, 0, 2])
+    else:
+        d_outputs = tf.pad(d_shown[None], [[steps - 1, 0], [0, 0], [0, 0]])
+    if mask is None:
+        return d_outputs
+    return tf.where(visible(plan, mask), d_outputs, tf.zeros((), d_outputs.dtype))
+
+
+def visible(plan: Plan, mask: Tensor) -> Tensor:
+    """Where there is an output, bool [T, B, 1]: not before the first step that is not masked.
+
+    There the scan gives the initial state, and Keras zero. At a later masked step the output is
+    the one before, as the state is; or zero, if the plan says so.
+    """
+    if not plan.zero_output_for_mask:
+        mask = tf.cumsum(tf.cast(mask, tf.int32), 0) > 0
+    return mask[..., None]
+
+
+def on_cudnn(plan: Plan) -> bool:
+    """Whether a layer's cell runs on cuDNN here."""
+    fits = plan.cell.name in STOCK and plan.choices[1] in (None, "sigmoid")
+    return fits and has_gpu()
+
+
+def run_on_cudnn(plan: Plan, inputs: Inputs) -> tuple[Tensor, State]:
+    """The outputs and the state after, by a stock layer that is given these weights."""
+    layer = stock_layer(plan)
+    own, state = list(inputs.weights.values()), list(inputs.state)
+    (outputs, *after), _ = layer.stateless_call(
+        own, layer.non_trainable_variables, inputs.x, initial_state=state, mask=inputs.mask
+    )
+    return outputs, tuple(after)
+
+
+@cache
+def stock_layer(plan: Plan) -> "keras.layers.Layer":
+    layer = STOCK[plan.cell.name](
+        plan.units,
+        return_sequences=plan.return_sequences,
+        return_state=True,
+        go_backwards=plan.go_backwards,
+        zero_output_for_mask=plan.zero_output_for_mask,
+        dtype=plan.dtype,
+    )
+    layer.build((None, None, plan.inputs))
+    return layer
 
 
 def run(plan: Plan, inputs: Inputs, training: bool) -> tuple[Tensor, State]:

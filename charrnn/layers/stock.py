@@ -3,9 +3,8 @@
 from typing import Any
 
 from charrnn.errors import ConfigError
-from charrnn.layers.arguments import named
-from charrnn.layers.recurrent import RNN
-from charrnn.tf.backend import keras, tf
+from charrnn.layers.recurrent import RNN, named
+from charrnn.tf.start import keras, tf
 from charrnn.types import Tensor
 
 ONLY = {"activation": "tanh", "recurrent_activation": "sigmoid"}

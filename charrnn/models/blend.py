@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from charrnn.config import SamplingConfig
 from charrnn.config.settings import checks_names
 from charrnn.errors import ConfigError
-from charrnn.models.language_model import LanguageModel
-from charrnn.models.loading import load
+from charrnn.models.language_model import LanguageModel, load
 from charrnn.models.text_model import TextModel
 from charrnn.runs.run import DEFAULT_ROOT, WHICH
-from charrnn.sampling.blending import BlendedEngine
-from charrnn.sampling.engines import Engine
+from charrnn.sampling.engines import BlendedEngine, Engine
 from charrnn.sampling.novelty import TrainingText
 from charrnn.types import PathLike
 

@@ -8,15 +8,13 @@ from typing import Any, overload
 import numpy as np
 
 from charrnn.config import SamplingConfig
-from charrnn.config.settings import checks_names
-from charrnn.config.signatures import documented
+from charrnn.config.settings import checks_names, documented
 from charrnn.errors import ConfigError
 from charrnn.sampling.engines import Engine, read_logits
-from charrnn.sampling.filters import log_softmax, sampling_config
-from charrnn.sampling.noise import checked_seed, random_seed
+from charrnn.sampling.filters import checked_seed, log_softmax, random_seed, sampling_config
 from charrnn.sampling.novelty import Novelty, TrainingText, new_texts
 from charrnn.sampling.search import beam_search, best_of
-from charrnn.sampling.states import restore_state, save_state, stored_seed
+from charrnn.sampling.state_file import restore_state, save_state, stored_seed
 from charrnn.sampling.track import Text
 from charrnn.sampling.writing import Writing, first_ids
 from charrnn.text.batches import directed

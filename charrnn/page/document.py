@@ -3,18 +3,96 @@
 import json
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import TypedDict
 
+import numpy as np
+
+from charrnn.errors import ConfigError
 from charrnn.models.language_model import LanguageModel
-from charrnn.page.contents import collect
-from charrnn.page.weights import pack
+from charrnn.network.recording import Recording, record
+from charrnn.page.look import look_inside
+from charrnn.page.run_tab import describe_runs
 from charrnn.runs.summary import summarize
+from charrnn.sampling.engines import damaged
 from charrnn.version import __version__
+
+
+class Contents(TypedDict):
+    """`charrnn.data` in the page."""
+
+    name: str
+    vocabulary: dict[str, object]
+    backward: bool
+    recording: Recording
+    precision: int
+    """Bits of each weight."""
+    text: str | None
+    """A text to look into."""
+    look: dict[str, object] | None
+    runs: list[dict[str, object]]
+
+
+def collect(
+    model: LanguageModel, name: str, text: str | None, precision: int, others: Sequence[Path]
+) -> Contents:
+    """Put together what a page knows.
+
+    Args:
+        model: The model that writes.
+        name: What the page is called.
+        text: A text to look into, or None.
+        precision: Bits of each weight.
+        others: Checkpoints of other runs, which are compared with that of the model.
+
+    Raises:
+        ConfigError: The model's cell cannot be recorded.
+    """
+    recording = record(model.checkpoint.config.model, model.vocabulary.size)
+    return {
+        "name": name,
+        "vocabulary": model.vocabulary.to_json(),
+        "backward": model.backward,
+        "recording": recording,
+        "precision": precision,
+        "text": text,
+        "look": look_inside(model, recording, text),
+        "runs": describe_runs([model.path, *others]),
+    }
+
+
+PRECISIONS = (16, 32)
+"""Bits of a weight: half precision, which halves the file, or single, as models are trained."""
+
+
+def pack(weights: Mapping[str, np.ndarray], names: Collection[str], precision: int) -> str:
+    """The weights one after the other, little-endian, in base64.
+
+    Args:
+        weights: Every weight by name.
+        names: The order.
+        precision: Bits of a number, one of `PRECISIONS`.
+
+    Raises:
+        ConfigError: There is no such precision, or a weight is too large for it.
+        CheckpointError: A weight is no finite number.
+    """
+    if precision not in PRECISIONS:
+        raise ConfigError("must be 16 or 32", {"precision": precision})
+    if not all(np.isfinite(weights[name]).all() for name in names):
+        raise damaged()
+    with np.errstate(over="ignore"):  # refused below
+        numbers = [weights[name].astype(f"<f{precision // 8}").ravel() for name in names]
+    if not all(np.isfinite(each).all() for each in numbers):
+        why = "a weight of this model is too large for 16 bits"
+        raise ConfigError(why, {"precision": precision}, way_out="give `precision 32`")
+    return b64encode(np.concatenate(numbers).tobytes()).decode("ascii")
+
 
 SCRIPTS = (
     "start",

@@ -4,9 +4,8 @@ from inspect import cleandoc
 
 from charrnn.cells import CELLS
 from charrnn.errors import CorpusError, RunError
-from charrnn.models.features import FEATURES
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.units import SHORTEST, Following
+from charrnn.models.units import FEATURES, SHORTEST, Following
 from charrnn.network.recording import Recording
 
 MEASURED = 20_000

@@ -2,14 +2,57 @@
 
 import csv
 import io
+import itertools
+import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from charrnn.files import append_durably
+from charrnn.files import append_durably, write_atomically
 from charrnn.runs.events import Evaluated
 from charrnn.runs.progress import Progress
-from charrnn.runs.records import before, rewrite
+
+Line = TypeVar("Line")
+
+
+def rewrite(
+    path: Path,
+    parse: Callable[[bytes], tuple[list[Line], bool]],
+    choose: Callable[[list[Line]], bytes],
+) -> Path | None:
+    """Write a file anew with those of its lines that are chosen.
+
+    Args:
+        path: The file; where there is none, none is made.
+        parse: From the file's bytes to the lines that are understood, and whether they are all.
+        choose: From these lines to the bytes of the new file.
+
+    Returns:
+        Where the old file is kept; None where all of it was understood.
+    """
+    if not os.path.lexists(path):
+        return None
+    lines, understood = parse(path.read_bytes()) if path.is_file() else ([], False)
+    kept = None if understood else put_aside(path)
+    write_atomically(path, choose(lines))
+    return kept
+
+
+def before(step: int, lines: Sequence[Line], step_of: Callable[[Line], int]) -> Sequence[Line]:
+    """The lines without the last ones that are later than the step."""
+    end = len(lines)
+    while end and step_of(lines[end - 1]) > step:
+        end -= 1
+    return lines[:end]
+
+
+def put_aside(path: Path, stem: str = "") -> Path:
+    """Give the file another name, which is free, and return that; `stem` is what it begins with."""
+    stem = stem or path.stem
+    names = (path.with_name(f"{stem}.kept-{n}{path.suffix}") for n in itertools.count(1))
+    return path.rename(next(name for name in names if not os.path.lexists(name)))
+
 
 COLUMNS = (
     "step",
@@ -59,7 +102,7 @@ def truncate(path: Path, step: int) -> Path | None:
     """Remove the last rows, those after a step; a run that continues from there writes them again.
 
     A spreadsheet may have saved the file: a byte-order mark and other line ends are no harm. No
-    row is ever lost (see `charrnn.runs.records`).
+    row is ever lost (see `charrnn.runs.history`).
 
     Returns:
         Where the old file is kept; None where all of it was understood.

@@ -10,9 +10,8 @@ from typing import IO
 
 from charrnn.errors import RunError
 from charrnn.files import placed, sync_folder, write_atomically
-from charrnn.runs.checkpoints import KEY
+from charrnn.runs.checkpoints import KEY, LONGEST_HEADER
 from charrnn.runs.run import CARD, CONFIG, MODEL, Run
-from charrnn.runs.tensor_file import LONGEST_HEADER
 
 STREAM = re.compile(r"/dev/(stdout|stderr|fd/(\d+))")
 """How an open stream is named."""

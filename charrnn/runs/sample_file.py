@@ -12,8 +12,8 @@ from pathlib import Path
 from charrnn.checked_json import at_least, filled, parse
 from charrnn.files import append_durably
 from charrnn.runs.events import Sampled
+from charrnn.runs.history import before, rewrite
 from charrnn.runs.progress import Progress
-from charrnn.runs.records import before, rewrite
 
 BEGINNING = b'{"step": '
 """How every line begins that is written here."""
@@ -40,7 +40,7 @@ def append(path: Path, sample: Sample) -> None:
 
 
 def truncate(path: Path, step: int) -> Path | None:
-    """Remove the last samples, those after a step; see `charrnn.runs.records`.
+    """Remove the last samples, those after a step; see `charrnn.runs.history`.
 
     Returns:
         Where the old file is kept; None where all of it was understood.

@@ -9,19 +9,19 @@ from typing import Any
 
 from charrnn.errors import CorpusError
 from charrnn.network.weights import below
-from charrnn.runs import tensor_file
 from charrnn.runs.checkpoints import (
     KEY,
     Origin,
+    StrangerError,
     Written,
     check_format,
     damaged,
     origin_in,
+    read_tensors,
     stranger,
     verify,
 )
 from charrnn.runs.progress import Progress
-from charrnn.runs.tensor_file import StrangerError
 from charrnn.text.corpus import INFO_FILE, CorpusInfo, read_info
 from charrnn.text.sources import common_path
 
@@ -109,7 +109,7 @@ def summarize(path: Path) -> Summary:
 
 def read_head(path: Path) -> tuple[dict[str, Any], int]:
     """A checkpoint's description, and how many numbers its weights have."""
-    file = tensor_file.read(path, KEY, mapped=True)
+    file = read_tensors(path, KEY, mapped=True)
     check_format(path, file.description)
     verify(file, numbers=False)
     return file.description, sum(weight.size for weight in below(file.tensors, "weights").values())

@@ -1,6 +1,7 @@
 """What computes logits for a sampler: NumPy at once, or the Keras graph for many texts."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -102,3 +103,69 @@ def graph_is_faster(count: int, length: int) -> bool:
     if NVIDIA.exists() and count >= GRAPH_TEXTS_ON_GPU:
         return True
     return count >= GRAPH_TEXTS and count * length >= GRAPH_CHARACTERS
+
+
+GROUP_BYTES = 1 << 26
+"""Texts are written in groups of about this size: a few thousand of 500 characters, more than
+any engine needs to be at its fastest."""
+MOST_BYTES = 1 << 30
+"""What can only be written at once, as the candidates of a beam, may not take more than this."""
+OBJECT_BYTES = 6144
+"""About what a text takes beside its numbers."""
+COPIES = 6
+"""About how many arrays of a text's states and of its logits there are at the same time."""
+
+
+def bytes_of_a_text(engine: Engine, vocabulary_size: int, length: int) -> int:
+    """About how much memory a text takes while it is written, with its row in the engine."""
+    state = sum(part.nbytes // max(1, len(part)) for part in engine.state)
+    return OBJECT_BYTES + COPIES * (state + 8 * vocabulary_size) + 8 * max(0, length)
+
+
+def check_fit(count: int, text_bytes: int, settings: Mapping[str, object]) -> None:
+    """Raise ConfigError, naming the settings, where so many texts at once take too much memory."""
+    most = max(1, MOST_BYTES // text_bytes)
+    if count > most:
+        why = f"{count:,} texts at once would take {count * text_bytes / 2**30:.1f} GiB"
+        raise ConfigError(why, settings, way_out=f"at most {most:,} fit")
+
+
+class BlendedEngine:
+    """An engine whose probabilities are Σ w_m p_m over the engines m, Σ w_m = 1."""
+
+    def __init__(self, engines: list[Engine], weights: list[float]) -> None:
+        self._engines = engines
+        self._weights = np.array(weights) / sum(weights)
+
+    @property
+    def takes_any_size(self) -> bool:
+        """Whether all the engines do."""
+        return all(engine.takes_any_size for engine in self._engines)
+
+    @property
+    def state(self) -> State:
+        """The engines' states, one after the other."""
+        return tuple(part for engine in self._engines for part in engine.state)
+
+    @state.setter
+    def state(self, state: State) -> None:
+        for engine in self._engines:
+            own = len(engine.state)
+            engine.state, state = state[:own], state[own:]
+
+    def start(self, count: int) -> None:
+        for engine in self._engines:
+            engine.start(count)
+
+    def select(self, rows: np.ndarray) -> None:
+        for engine in self._engines:
+            engine.select(rows)
+
+    def read(self, ids: np.ndarray) -> np.ndarray:
+        """The blend's logits [B, V]; see above."""
+        logits = [read_logits(engine, ids) for engine in self._engines]
+        normalisers = [np.logaddexp.reduce(each, -1, keepdims=True) for each in logits]
+        terms = zip(self._weights, logits, normalisers, strict=True)
+        log_p = np.logaddexp.reduce([each - log_z + np.log(w) for w, each, log_z in terms])
+        blended: np.ndarray = log_p + np.tensordot(self._weights, np.array(normalisers), 1)
+        return blended

@@ -4,8 +4,8 @@ import numpy as np
 
 from charrnn.config import ModelConfig
 from charrnn.runs.checkpoints import Checkpoint
-from charrnn.tf.backend import tf
 from charrnn.tf.network import Network, build_network, compile_function, zero_state
+from charrnn.tf.start import tf
 from charrnn.types import State, Tensor
 
 

@@ -6,10 +6,9 @@ from itertools import groupby, islice
 
 import numpy as np
 
-from charrnn.sampling.constraints import Rules
-from charrnn.sampling.engines import Engine, read_logits
+from charrnn.sampling.engines import Engine, check_fit, read_logits
 from charrnn.sampling.filters import NEVER, log_softmax
-from charrnn.sampling.groups import check_fit
+from charrnn.sampling.rules import Rules
 from charrnn.sampling.track import Text, Track
 from charrnn.sampling.writing import Writing, first_ids
 

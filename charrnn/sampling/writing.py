@@ -8,11 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from charrnn.config import SamplingConfig
-from charrnn.sampling.engines import Engine, read_logits
-from charrnn.sampling.filters import NEVER, Filters, Past, draw, log_softmax
-from charrnn.sampling.groups import GROUP_BYTES, bytes_of_a_text, check_fit
-from charrnn.sampling.narrowing import narrowed
-from charrnn.sampling.noise import Noise
+from charrnn.sampling.engines import GROUP_BYTES, Engine, bytes_of_a_text, check_fit, read_logits
+from charrnn.sampling.filters import NEVER, Filters, Noise, Past, draw, log_softmax
+from charrnn.sampling.rules import narrowed
 from charrnn.sampling.track import Text, TextFormat, Track
 from charrnn.text.batches import directed
 from charrnn.text.vocabulary import Vocabulary

@@ -94,7 +94,7 @@ class Streams:
         return np.full(len(self._start[self._rows]), index == 0)
 
     def _places(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A window's positions, whether they are inside the stream, and whether they count: [B, T]."""
+        """Positions of a window, whether in the stream, and whether they count: [B, T]."""
         offset = index * self.seq_length + np.arange(self.seq_length)
         place = self._start[:, None] + offset
         inside = place < self._end[:, None]

@@ -6,9 +6,9 @@ import numpy as np
 
 from charrnn.config import ModelConfig
 from charrnn.text.batches import Streams
-from charrnn.tf.backend import keras, tf
-from charrnn.tf.loss import cross_entropy
 from charrnn.tf.network import compile_function, zero_state
+from charrnn.tf.ops import cross_entropy
+from charrnn.tf.start import keras, tf
 from charrnn.types import Score, State, Tensor
 
 STREAMS = 64

@@ -13,15 +13,96 @@ import numpy as np
 
 from charrnn.cells import RECURRENT_KERNEL, Weight, arrays
 from charrnn.cells.trial import try_cell
-from charrnn.config import ModelConfig
-from charrnn.network.stack import TABLE_CHARACTERS, Run, Stack
+from charrnn.config import MOST_LAYERS, ModelConfig
+from charrnn.network.stack import TABLE_CHARACTERS, Drop, Run, Stack
 from charrnn.network.weights import below, recurrent, specify, state_widths
-from charrnn.tf.backend import keras, start, tf
-from charrnn.tf.cudnn import StockLayers, on_cudnn
-from charrnn.tf.dropout import drop_recurrent, output_dropout
 from charrnn.tf.ops import TensorOps
 from charrnn.tf.scan import scan_cell
-from charrnn.types import State, Tensor, Tensors
+from charrnn.tf.start import has_gpu, keras, start, tf
+from charrnn.types import State, Tensor, Tensors, Weights
+
+
+def drop(x: Tensor, rate: float, seed: Tensor, place: int, shape: list | None = None) -> Tensor:
+    """Inverted dropout of x, with a mask of its shape or of the one given.
+
+    Args:
+        x: Any tensor.
+        rate: The share of entries that become zero.
+        seed: int32 [2], the run's seed and the step.
+        place: Keeps the masks of several places apart.
+        shape: The mask's shape, if one mask is to serve several rows of x.
+    """
+    seed = seed + tf.constant([place << 20, 0])
+    # Philox is named because XLA's default generator takes 70 times as long on a CPU.
+    noise = tf.random.stateless_uniform(tf.shape(x) if shape is None else shape, seed, alg="philox")
+    return tf.where(noise < rate, tf.zeros((), x.dtype), x / (1 - rate))
+
+
+def output_dropout(config: ModelConfig, seed: Tensor) -> Drop | None:
+    """Dropout of the layers' outputs [T, B, U]; None where the settings want none.
+
+    A mask for each time step or, where `variational`, one for all of them (Gal and
+    Ghahramani 2016).
+    """
+    if not config.dropout:
+        return None
+
+    def drop_outputs(y: Tensor, place: int) -> Tensor:
+        steps, *rest = tf.unstack(tf.shape(y))
+        shape = [1 if config.variational else steps, *rest]
+        return drop(y, config.dropout, seed, place + 1, shape)
+
+    return drop_outputs
+
+
+def drop_recurrent(config: ModelConfig, seed: Tensor, kernel: Tensor, layer: int) -> Tensor:
+    """Dropout of the recurrent weights of layer `layer` (DropConnect; Merity et al. 2018)."""
+    return drop(kernel, config.recurrent_dropout, seed, MOST_LAYERS + layer)
+
+
+STOCK = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+"""Cells whose stock layer runs on cuDNN, with the same weights."""
+
+
+def on_cudnn(config: ModelConfig) -> bool:
+    """Whether the network's cell runs on cuDNN here, and is then not compiled with XLA."""
+    fits = config.cell in STOCK and config.recurrent_activation in (None, "sigmoid")
+    return fits and not config.recurrent_dropout and has_gpu()
+
+
+class StockLayers:
+    """Keras's layers for a network. Their own weights are never used: each call brings others."""
+
+    def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
+        specified = specify(config, vocabulary_size)
+        self._layers = [
+            STOCK[config.cell](units, return_sequences=True, return_state=True)
+            for units in config.layer_units
+        ]
+        for number, layer in enumerate(self._layers, start=1):
+            inputs = specified[f"{recurrent(number)}/kernel"].shape[0]
+            layer.build((None, None, inputs))
+
+    def run(self, weights: Weights) -> Run:
+        """A `Run` over the time steps [T, B, …] with these weights of the network."""
+
+        def run(stack: Stack, place: int, read: Tensor, state: State) -> tuple[Tensor, State]:
+            own = list(below(weights, recurrent(place + 1)).values())
+            x = tf.transpose(read if place else embedded(stack, read), [1, 0, 2])
+            layer, start = self._layers[place], list(state)
+            (outputs, *after), _ = layer.stateless_call(
+                own, layer.non_trainable_variables, x, initial_state=start
+            )
+            return tf.transpose(outputs, [1, 0, 2]), tuple(after)
+
+        return run
+
+
+def embedded(stack: Stack, ids: Tensor) -> Tensor:
+    """What the first layer reads, [T, B, D]: embeddings or one-hot rows."""
+    if stack.embeddings is None:
+        return tf.one_hot(ids, stack.layers[0].kernel.shape[0])
+    return stack.ops.take(stack.embeddings, ids, 0)
 
 
 class Network(keras.Model):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from charrnn.network.stack import TABLE_CHARACTERS
-from charrnn.tf.backend import keras, tf
+from charrnn.tf.start import keras, tf
 from charrnn.types import Tensor
 
 
@@ -47,3 +47,8 @@ def look_up(table: Tensor, ids: Tensor) -> Tensor:
         return tf.gather(table, ids), gradient
 
     return rows(table)
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """-log softmax(logits)[target] in nats, for targets [T, B] from logits [T, B, V]."""
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)

@@ -16,14 +16,104 @@ fastest. A step that works on columns instead transposes all of it, to [T, G, B]
 from collections.abc import Callable
 
 from charrnn.cells import Cell, Differentiated, Linear
-from charrnn.tf.backend import tf
-from charrnn.tf.by_hand import ByHand, InColumns, columns_pay
-from charrnn.tf.by_tape import ByTape
-from charrnn.tf.linear import linear_gradient, linear_scan
-from charrnn.tf.masking import Masked
 from charrnn.tf.ops import TensorOps
-from charrnn.tf.steps import Parts, Step, time_steps
+from charrnn.tf.start import has_gpu, tf
+from charrnn.tf.steps import ByHand, ByTape, InColumns, Parts, Step, columns_pay, time_steps
 from charrnn.types import State, Tensor, Weights
+
+Gradient = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
+
+
+def linear_scan(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
+    """h [T, B, U] from a and b [T, B, U] and the state before, [B, U]."""
+
+    @tf.custom_gradient
+    def differentiable(a: Tensor, b: Tensor, first: Tensor) -> tuple[Tensor, Gradient]:
+        h = choose_way(a)(a, b, first)
+        return h, lambda d_h: linear_gradient(a, h, first, d_h)
+
+    return differentiable(a, b, first)
+
+
+def linear_gradient(
+    a: Tensor, h: Tensor, first: Tensor, d_h: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of a, of b and of the state before, from that of h [T, B, U]."""
+    next_a = tf.concat([a[1:], tf.zeros_like(a[:1])], 0)
+    back = choose_way(a)(tf.reverse(next_a, [0]), tf.reverse(d_h, [0]), first * 0)
+    g = tf.reverse(back, [0])
+    return g * tf.concat([first[None], h[:-1]], 0), g, a[0] * g[0]
+
+
+def choose_way(a: Tensor) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """The faster of the two ways for a [T, B, U]."""
+    return by_prefix_sums if a.shape[0] is not None and has_gpu() else step_by_step
+
+
+def step_by_step(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
+    """The recurrence as a loop over T."""
+    steps = time_steps(a)
+
+    def body(t: Tensor, h: Tensor, outputs: tf.TensorArray) -> tuple:
+        h = a[t] * h + b[t]
+        return t + 1, h, outputs.write(t, h)
+
+    outputs = tf.TensorArray(a.dtype, steps, element_shape=h.shape)
+    loop = (tf.constant(0), h, outputs)
+    _, _, outputs = tf.while_loop(lambda t, *_: t < steps, body, loop, maximum_iterations=steps)
+    return outputs.stack()
+
+
+def by_prefix_sums(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
+    """The recurrence by doubling: after k rounds each step has taken in the 2^k before it."""
+    offset, steps = 1, a.shape[0]
+    while offset < steps:
+        b = tf.concat([b[:offset], a[offset:] * b[:-offset] + b[offset:]], 0)
+        a = tf.concat([a[:offset], a[offset:] * a[:-offset]], 0)
+        offset *= 2
+    return a * h + b
+
+
+class Masked(Step):
+    """Another step, taken only where the mask says so.
+
+    Args:
+        step: The step.
+        mask: bool [T, B], true where the step is taken.
+    """
+
+    def __init__(self, step: Step, mask: Tensor) -> None:
+        super().__init__(step.cell, step.z, step.weights)
+        self.step, self.mask = step, step.transpose(mask[..., None])
+
+    def transpose(self, tensor: Tensor) -> Tensor:  # type: ignore[override]
+        return self.step.transpose(tensor)
+
+    def zero_sums(self, state: State) -> Parts:
+        return self.step.zero_sums(state)
+
+    def forward(self, t: Tensor, state: State) -> tuple[State, Parts]:
+        after, saved = self.step.forward(t, state)
+        return self.choose(t, after, state), saved
+
+    def backward(
+        self, t: Tensor, saved: Parts, before: State, after: State, d_after: State, summed: Parts
+    ) -> tuple[State, Parts, Parts]:
+        zeros = tuple(map(tf.zeros_like, d_after))
+        d_taken, d_kept = self.choose(t, d_after, zeros), self.choose(t, zeros, d_after)
+        d_before, own, summed = self.step.backward(t, saved, before, after, d_taken, summed)
+        return tuple(a + b for a, b in zip(d_before, d_kept, strict=True)), own, summed
+
+    def gradients(
+        self, history: Parts, step_gradients: Parts, summed: Parts
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        return self.step.gradients(history, step_gradients, summed)
+
+    def choose(self, t: Tensor, taken: State, kept: State) -> State:
+        """Each part where the step is taken at time t, and where it is not."""
+        pairs = zip(taken, kept, strict=True)
+        return tuple(tf.where(self.mask[t], one, other) for one, other in pairs)
+
 
 Kept = tuple[Parts, Parts]
 """What the backward loop wants to see again: every state, and what the step saved."""

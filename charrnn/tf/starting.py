@@ -2,7 +2,7 @@
 
 A library must neither set environment variables nor mute a stream. The command line may, since it
 owns its process: it
-puts something of its own here (charrnn/cli/native.py).
+puts something of its own here (charrnn/cli/process.py).
 """
 
 from collections.abc import Callable

@@ -12,21 +12,29 @@ from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from charrnn.config import Config, Plan, TextConfig
-from charrnn.errors import CorpusError, RankError, RunError
-from charrnn.network.weights import LOGITS_BIAS, initial_weights, prefixed
+from charrnn.errors import ConfigError, CorpusError, RankError, RunError
+from charrnn.network.weights import (
+    LOGITS_BIAS,
+    LOGITS_KERNEL,
+    character_axes,
+    initial_weights,
+    prefixed,
+)
 from charrnn.runs import checkpoints, history, sample_file
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.events import Event, Note
 from charrnn.runs.run import Run, runs_left_out
 from charrnn.text import corpus as corpora
+from charrnn.text.batches import Streams, fit
 from charrnn.text.corpus import Corpus, CorpusInfo, encode_corpus, log_frequencies, open_corpus
 from charrnn.text.reading import Source
 from charrnn.text.sources import Selection, select
-from charrnn.training.best import recall
-from charrnn.training.facts import compare, text_facts
-from charrnn.training.fitting import fitted, refitted
-from charrnn.training.folder import settle, staging
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.tf.limits import cores
+from charrnn.tf.parts import choose_parts
 from charrnn.training.learner import learner_of
 from charrnn.training.machine import machine, moved, operations_per_second, use_threads
 from charrnn.training.notes import (
@@ -44,12 +52,115 @@ from charrnn.training.notes import (
 )
 from charrnn.training.plan import DEFAULT_EPOCHS, seconds_of
 from charrnn.training.planning import set_cadence, set_plan
-from charrnn.training.ranks import ALONE, Ranks
-from charrnn.training.rule import Task, advise
-from charrnn.training.same_text import known_sources, refuse_another, refuse_changed
-from charrnn.training.session import Session
-from charrnn.training.transfer import warm_start
-from charrnn.types import PathLike
+from charrnn.training.ranks import ALONE, Ranks, compare, text_facts
+from charrnn.training.recipe import Task, advise
+from charrnn.training.run_folder import settle, staging
+from charrnn.training.session import Session, recall
+from charrnn.types import PathLike, Tensors
+
+
+def refuse_changed(run: Run, corpus: Corpus, config: TextConfig, paths: Sequence[PathLike]) -> None:
+    """Raise CorpusError if the text in the files is not the one that the run was made from.
+
+    The files are those that the user named, or else those that the run remembers, if they are
+    still there. Files of the remembered sizes and times are not read again.
+    """
+    known = known_sources(corpus.info)
+    named = select(paths, config, runs_left_out(run.folder.parent)).sources if paths else ()
+    if not named and (not known or corpora.stamps(known) == corpus.info.stamps):
+        return
+    now, then = corpora.fingerprint(named or known, config), corpus.info.fingerprint
+    if now == then:
+        return
+    raise CorpusError(
+        f"{corpora.describe(named or known)} (fingerprint {now[:12]}) is not the text of"
+        f" {run.folder / corpora.IDS_FILE} (fingerprint {then[:12]})",
+        way_out=f"restore it, or start a new run with `init_from {run.name}`",
+    )
+
+
+def known_sources(info: CorpusInfo) -> tuple[Source, ...]:
+    """The files that the corpus was made from; none if one of them is missing."""
+    paths = [Path(location) for location in info.sources if location != "-"]
+    known = len(paths) == len(info.sources) and all(path.is_file() for path in paths)
+    return tuple(map(Source, paths)) if known else ()
+
+
+def refuse_another(run: Run, corpus: Corpus, checkpoint: Checkpoint) -> None:
+    """Raise CorpusError if the encoded text is not the one that the checkpoint has learnt from."""
+    options, known = checkpoint.config.training, checkpoint.vocabulary
+    sizes = options.batch_size, options.seq_length
+    fits = corpus.vocabulary == known and fit(len(corpus.train), *sizes) == sizes
+    if not fits or Streams(corpus.train, *sizes).windows != checkpoint.progress.windows:
+        raise CorpusError(
+            f"not the text that {run.last.name} has learnt from",
+            where=run.folder / corpora.INFO_FILE,
+            way_out=f"start a new run with `init_from {run.name}`",
+        )
+
+
+def warm_start(old: Checkpoint, vocabulary: Vocabulary, fresh: Tensors) -> Tensors:
+    """The old weights with a row for each character of the new vocabulary.
+
+    A character that both know keeps its row, wherever it stood; the unknown symbol keeps
+    its own; a new character takes the fresh row. The logits of another tool's model may lie
+    anywhere, since only their differences count: there the fresh ones move to the others' mean.
+    """
+    if old.vocabulary.byte_level != vocabulary.byte_level:
+        raise ConfigError(
+            "one of the two models reads bytes, the other characters; give both the same `bytes`",
+            {"init_from": None},
+        )
+    kept = shared_ids(old.vocabulary, vocabulary)
+    weights = dict(old.weights)
+    for name, axis in character_axes(old.config.model).items():
+        start = fresh[name]
+        if old.origin is not None and name in (LOGITS_KERNEL, LOGITS_BIAS):
+            start = start + old.weights[name].mean(axis, keepdims=True)
+        weights[name] = transplant(old.weights[name], start, kept, axis)
+    return weights
+
+
+def shared_ids(old: Vocabulary, new: Vocabulary) -> list[tuple[int, int]]:
+    """Pairs (new id, old id) of the symbols that both know."""
+    places = {character: place for place, character in enumerate(old.characters)}
+    pairs = [
+        (place, places[character])
+        for place, character in enumerate(new.characters)
+        if character in places
+    ]
+    return [*pairs, (new.unknown, old.unknown)]
+
+
+def transplant(
+    old: np.ndarray, fresh: np.ndarray, kept: list[tuple[int, int]], axis: int
+) -> np.ndarray:
+    """`fresh` with the kept entries along the axis taken from `old`."""
+    grown = np.moveaxis(fresh.copy(), axis, 0)
+    new_ids, old_ids = map(list, zip(*kept, strict=True))
+    grown[new_ids] = np.moveaxis(old, axis, 0)[old_ids]
+    return np.ascontiguousarray(np.moveaxis(grown, 0, axis))
+
+
+def fitted(corpus: Corpus, config: Config, ranks: int = 1) -> Config:
+    """The settings as the run keeps them: sizes that the corpus can fill, parts and threads.
+
+    Each of several ranks cuts its own share of the batch into the parts.
+    """
+    options = config.training
+    batch, window = fit(len(corpus.train), options.batch_size, options.seq_length)
+    threads, share = options.threads or cores(), -(-batch // ranks)
+    config = config.changed({"batch_size": batch, "seq_length": window, "threads": threads})
+    parts = options.parts or choose_parts(config.changed({"batch_size": share}), cores())
+    return config.changed({"parts": min(parts, share)})
+
+
+def refitted(corpus: Corpus, config: Config, settings: Mapping[str, object]) -> dict[str, object]:
+    """The settings given for a resumed run, with sizes shrunk as they were when it began."""
+    sizes = {name: settings[name] for name in ("batch_size", "seq_length") if name in settings}
+    fitting = fitted(corpus, config.changed(sizes)).training
+    return {**settings, **{name: getattr(fitting, name) for name in sizes}}
+
 
 Beginning = Generator[Event, None, Session | None]
 

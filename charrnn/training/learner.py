@@ -1,10 +1,13 @@
 """The learner: everything that a training step changes."""
 
+import signal
+import threading
 import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from types import FrameType
 
 import numpy as np
 
@@ -17,11 +20,41 @@ from charrnn.runs.progress import Progress
 from charrnn.text.batches import Streams, Stretches, directed
 from charrnn.text.corpus import Corpus
 from charrnn.tf.network import zero_state
-from charrnn.training.interrupts import held_back
+from charrnn.training.plan import learning_rate
 from charrnn.training.ranks import ALONE, MpiRanks, Ranks
-from charrnn.training.schedule import learning_rate
 from charrnn.training.step import Outcome, RankTrainer, Trainer
 from charrnn.types import State, Tensors
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Raise KeyboardInterrupt after the block, not within it; a second Ctrl-C raises at once.
+
+    A program that handles SIGINT in its own way continues to do so.
+    """
+    if not raises_here():
+        yield
+        return
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if received:
+        raise KeyboardInterrupt
+
+
+def raises_here() -> bool:
+    """Whether Ctrl-C raises KeyboardInterrupt in this thread, as Python has it by default."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    return in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
 
 RESETS = 1
 """Keeps the random numbers of the resets apart from others of the same seed and step."""

@@ -13,8 +13,8 @@ from functools import cache
 from charrnn.config import Config
 from charrnn.runs.events import Note
 from charrnn.runs.progress import Progress
-from charrnn.tf.backend import keras, start, tf
 from charrnn.tf.limits import cores, told_by_system
+from charrnn.tf.start import keras, start, tf
 from charrnn.training.notes import counted
 from charrnn.training.ranks import Ranks
 

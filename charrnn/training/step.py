@@ -7,11 +7,11 @@ import numpy as np
 from charrnn.config import Config
 from charrnn.network.weights import Layout, below, prefixed, state_names
 from charrnn.text.batches import Batch
-from charrnn.tf.backend import has_gpu, keras, tf
 from charrnn.tf.limits import cores
-from charrnn.tf.loss import cross_entropy
 from charrnn.tf.network import build_network, compile_function, get_weights, set_weights
+from charrnn.tf.ops import cross_entropy
 from charrnn.tf.parts import choose_parts, cut
+from charrnn.tf.start import has_gpu, keras, tf
 from charrnn.training.optimizers import find_optimizer
 from charrnn.training.ranks import ALONE, MpiRanks, Ranks, streams_of_rank
 from charrnn.types import State, Tensor, Tensors

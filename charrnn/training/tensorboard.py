@@ -16,8 +16,8 @@ import numpy as np
 from charrnn.files import sync_file, sync_folder
 from charrnn.runs import events
 from charrnn.runs.events import Event
-from charrnn.runs.records import put_aside
-from charrnn.tf.backend import tf
+from charrnn.runs.history import put_aside
+from charrnn.tf.start import tf
 from charrnn.types import Tensors
 
 CopyWeights = Callable[[], Tensors]

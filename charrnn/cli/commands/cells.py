@@ -4,8 +4,8 @@ import click
 
 from charrnn.cells import CELLS, Cell
 from charrnn.cli.boundary import tell
-from charrnn.cli.registry import register
-from charrnn.cli.wording import spoken
+from charrnn.cli.options import spoken
+from charrnn.cli.usage import register
 from charrnn.config.settings import in_words
 
 

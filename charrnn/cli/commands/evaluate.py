@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from charrnn.cli.allocator import keep_memory
-from charrnn.cli.completion import complete_files
-from charrnn.cli.options import checkpoints_option, json_option, run_argument, which_option
-from charrnn.cli.registry import register
+from charrnn.cli.options import (
+    checkpoints_option,
+    complete_files,
+    json_option,
+    run_argument,
+    which_option,
+)
+from charrnn.cli.process import keep_memory
+from charrnn.cli.usage import register
 from charrnn.runs.run import WHICH
 
 if TYPE_CHECKING:
@@ -77,7 +82,7 @@ def evaluate_command(
     if cold and dynamic:
         raise click.UsageError("--dynamic reads the whole text; leave out --cold")
     keep_memory()
-    from charrnn.models.loading import load
+    from charrnn.models.language_model import load
 
     model = load(run, which=which or WHICH, checkpoints=checkpoints)
     score = partial(

@@ -5,8 +5,7 @@ from pathlib import Path
 import click
 
 from charrnn.cli.options import checkpoints_option, run_argument, which_option
-from charrnn.cli.registry import register
-from charrnn.cli.usage import NamedChoice
+from charrnn.cli.usage import NamedChoice, register
 from charrnn.runs.outputs import size_in_words
 from charrnn.runs.run import WHICH
 
@@ -15,7 +14,7 @@ class ExportCommand(click.Command):
     """A command whose formats are looked up when it runs, since users may add some."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        from charrnn.export.formats import FORMATS
+        from charrnn.exporting.exporting import FORMATS
 
         kind = NamedChoice(tuple(FORMATS))
         chosen = click.Option(["--to"], type=kind, required=True, help="Format.")
@@ -23,7 +22,7 @@ class ExportCommand(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from charrnn.cli.boundary import tell
-        from charrnn.export.formats import FORMATS
+        from charrnn.exporting.exporting import FORMATS
 
         with formatter.section("Formats"):
             formatter.write_dl([(n, f.summary) for n, f in FORMATS.working(tell).items()])
@@ -49,7 +48,7 @@ def export_command(
     RUN is a name or a path; without it, the newest run. A short program that reads the file and
     writes a text goes to standard output: add "> write.py" to keep it.
     """
-    from charrnn.export.exporting import export_model
+    from charrnn.exporting.exporting import export_model
 
     done = export_model(run, to=to, output=output, which=which or WHICH, checkpoints=checkpoints)
     click.echo(f"wrote {done.path}: {size_in_words(done.size)}", err=True)

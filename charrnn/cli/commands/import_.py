@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from charrnn.cli.options import checkpoints_option
-from charrnn.cli.registry import register
-from charrnn.cli.terminal import in_a_line
-from charrnn.cli.usage import NamedChoice
+from charrnn.cli.output import in_a_line
+from charrnn.cli.usage import NamedChoice, register
 
 TOOLS = ("torch-rnn", "char-rnn", "char-rnn-tensorflow", "ml5", "pytorch", "keras")
 FUNCTIONS = ("tanh", "relu"), ("sigmoid", "hard_sigmoid")

@@ -8,20 +8,18 @@ from pathlib import Path
 import click
 
 from charrnn.cells import CELLS
-from charrnn.cli.columns import (
+from charrnn.cli.options import checkpoints_option, complete_runs, json_option
+from charrnn.cli.output import (
     MISSING,
     corpus_name,
     cut,
     duration,
+    in_a_line,
     moment,
     readable,
     width,
 )
-from charrnn.cli.completion import complete_runs
-from charrnn.cli.options import checkpoints_option, json_option
-from charrnn.cli.registry import register
-from charrnn.cli.terminal import in_a_line
-from charrnn.cli.usage import NamedChoice
+from charrnn.cli.usage import NamedChoice, register
 from charrnn.errors import PluginError
 from charrnn.runs import checkpoints as files
 from charrnn.runs.run import WHICH, Run, find_checkpoint

@@ -6,17 +6,9 @@ from pathlib import Path
 import click
 
 from charrnn.cli.boundary import line_of
-from charrnn.cli.columns import (
-    MISSING,
-    corpus_name,
-    duration,
-    moment,
-    shape,
-    table,
-)
 from charrnn.cli.options import checkpoints_option, json_option
-from charrnn.cli.registry import register
-from charrnn.cli.terminal import in_a_line
+from charrnn.cli.output import MISSING, corpus_name, duration, in_a_line, moment, shape, table
+from charrnn.cli.usage import register
 from charrnn.errors import CheckpointError, RunError
 from charrnn.runs.run import Run, runs_below
 from charrnn.runs.summary import Summary, summarize

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import click
 
-from charrnn.cli.completion import complete_runs
-from charrnn.cli.options import checkpoints_option, which_option
-from charrnn.cli.prompt import decoded
-from charrnn.cli.registry import register
+from charrnn.cli.interactive import decoded
+from charrnn.cli.options import checkpoints_option, complete_runs, which_option
+from charrnn.cli.usage import register
 from charrnn.runs.outputs import check_output, size_in_words, write_output
 from charrnn.runs.run import WHICH, find_checkpoint
 
@@ -53,7 +52,7 @@ def page_command(
     Anyone with a browser can open it: it needs no server and no network. RUN is a name or a path;
     without it, the newest run. Of several, the first one writes, and all are compared.
     """
-    from charrnn.models.loading import load
+    from charrnn.models.language_model import load
     from charrnn.page.document import build_page
 
     first, *others = (find_checkpoint(run, checkpoints, which or WHICH) for run in runs or (None,))

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import click
 
-from charrnn.cli.completion import complete_runs
-from charrnn.cli.options import checkpoints_option
-from charrnn.cli.registry import register
-from charrnn.runs.curves import read_curves
+from charrnn.cli.options import checkpoints_option, complete_runs
+from charrnn.cli.usage import register
+from charrnn.runs.plot import read_curves
 from charrnn.runs.run import find_run
 
 
@@ -29,7 +28,7 @@ def plot_command(runs: tuple[str, ...], checkpoints: Path, output: Path) -> None
     Training and validation loss are drawn against time and against passes over the text. RUN is a
     name or a path; without it, the newest run. This needs matplotlib: pip install 'charrnn[plot]'.
     """
-    from charrnn.runs.plotting import plot
+    from charrnn.runs.plot import plot
 
     curves = [read_curves(find_run(run, checkpoints)) for run in runs or [None]]
     for each in curves:

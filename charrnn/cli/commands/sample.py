@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 import click
 
 from charrnn.cli.boundary import tell
-from charrnn.cli.completion import complete_runs
+from charrnn.cli.interactive import check_standard_input, read_prompt, unknown_characters
 from charrnn.cli.options import (
     PlainOption,
     SettingsCommand,
     checkpoints_option,
+    complete_runs,
     given,
     run_argument,
     which_option,
 )
-from charrnn.cli.page import Layout, Page, print_stream, print_texts
-from charrnn.cli.prompt import check_standard_input, read_prompt, unknown_characters
-from charrnn.cli.registry import register
+from charrnn.cli.output import Layout, Page, print_stream, print_texts
+from charrnn.cli.usage import register
 from charrnn.config import SamplingConfig
 from charrnn.config.sampling import ENGINES, SEEDS
 from charrnn.runs.outputs import check_output, is_device, target
@@ -185,7 +185,7 @@ def sample_command(
 
 def unfinished(wanted: str) -> str:
     """What is said of texts that do not match, some of which would need these characters."""
-    from charrnn.sampling.constraints import either
+    from charrnn.sampling.rules import either
 
     if wanted:
         needed = either("".join(dict.fromkeys(wanted)))
@@ -265,7 +265,7 @@ def open_model(
 ) -> "TextModel":
     """The run's model, or the blend of several."""
     from charrnn.models.blend import blend
-    from charrnn.models.loading import load
+    from charrnn.models.language_model import load
 
     if not blended:
         return load(run, which=which or WHICH, checkpoints=checkpoints)

@@ -10,30 +10,27 @@ from typing import TYPE_CHECKING
 
 import click
 
-from charrnn.cli.again import POSSIBLE, start_again
-from charrnn.cli.allocator import keep_memory
 from charrnn.cli.commands.train import tell_of_broken
-from charrnn.cli.completion import complete_files
 from charrnn.cli.options import (
     SHORTER,
     SettingOption,
     SettingsCommand,
     checkpoints_option,
+    complete_files,
     given,
+    option,
 )
-from charrnn.cli.registry import register
-from charrnn.cli.signals import stop_signals
-from charrnn.cli.usage import NamedChoice
-from charrnn.cli.wording import option
+from charrnn.cli.process import POSSIBLE, keep_memory, start_again, stop_signals
+from charrnn.cli.usage import NamedChoice, register
 from charrnn.config import GROUPS, Plan
 from charrnn.config.settings import ADVISED, name_of
-from charrnn.sweeps.plan import EVAL_CHARS, SEEDS, TRIALS
+from charrnn.sweeps.folder import EVAL_CHARS, SEEDS, TRIALS
 from charrnn.sweeps.ranges import variable
-from charrnn.sweeps.tables import FORMS
+from charrnn.sweeps.results import FORMS
 
 if TYPE_CHECKING:
-    from charrnn.cli.sweeping import SweepDisplay
-    from charrnn.sweeps.events import SweepEvent
+    from charrnn.cli.progress import SweepDisplay
+    from charrnn.sweeps.sweep import SweepEvent
 
 SECTIONS = {
     "Sweep": ("name", "checkpoints", "trials", "seeds", "show", "form"),
@@ -147,8 +144,8 @@ def sweep_command(
         show_table(show, checkpoints, form, corpus)
         return
     keep_memory()
-    from charrnn.cli.sweeping import SweepDisplay
-    from charrnn.sweeps.sweeping import sweep
+    from charrnn.cli.progress import SweepDisplay
+    from charrnn.sweeps.sweep import sweep
 
     with (
         sweep(
@@ -174,7 +171,7 @@ def show_all(
     events: Iterable["SweepEvent"], received: Sequence[int], display: "SweepDisplay"
 ) -> bool:
     """Show what happens; whether this process has trained enough before the end is returned."""
-    from charrnn.sweeps.events import TrialEnded, TrialStarted
+    from charrnn.sweeps.sweep import TrialEnded, TrialStarted
 
     runs = 0
     for event in events:
@@ -189,9 +186,9 @@ def show_all(
 
 def show_table(name: str, checkpoints: Path, form: str, corpus: tuple[str, ...]) -> None:
     """Print the table of a sweep."""
-    from charrnn.cli.sweeping import print_results
+    from charrnn.cli.progress import print_results
     from charrnn.sweeps.folder import find_sweep
-    from charrnn.sweeps.sweeping import sweep_results
+    from charrnn.sweeps.sweep import sweep_results
 
     if corpus:
         raise click.UsageError("--show trains nothing; leave the text out")

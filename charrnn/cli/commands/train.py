@@ -7,12 +7,16 @@ from pathlib import Path
 
 import click
 
-from charrnn.cli.allocator import keep_memory
 from charrnn.cli.boundary import tell
-from charrnn.cli.completion import complete_files, complete_runs
-from charrnn.cli.options import SettingsCommand, checkpoints_option, given
-from charrnn.cli.registry import register
-from charrnn.cli.signals import stop_signals
+from charrnn.cli.options import (
+    SettingsCommand,
+    checkpoints_option,
+    complete_files,
+    complete_runs,
+    given,
+)
+from charrnn.cli.process import keep_memory, stop_signals
+from charrnn.cli.usage import register
 from charrnn.config import GROUPS, Plan
 
 SECTIONS = {
@@ -98,8 +102,8 @@ def train_command(
     keep_memory()
     from charrnn.cli.progress import Display
     from charrnn.runs.events import Stopped
-    from charrnn.training.loop import train
     from charrnn.training.ranks import ranks_of_launcher
+    from charrnn.training.train import train
 
     with (
         train(
