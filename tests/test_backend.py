@@ -10,7 +10,7 @@ import click
 import pytest
 from commands import charrnn
 
-from charrnn import model
+from charrnn import tf as tf_room
 from charrnn.cli.process import quiet, quiet_start
 from charrnn.cli.usage import COMMANDS
 from charrnn.errors import ConfigError
@@ -36,7 +36,7 @@ def unloaded(monkeypatch):
     """The module that imports TensorFlow, as if it had not been imported yet."""
     from charrnn.tf import start
 
-    monkeypatch.setattr(model, "start", start)
+    monkeypatch.setattr(tf_room, "start", start)
     monkeypatch.delitem(sys.modules, BACKEND)
     monkeypatch.setenv("KERAS_BACKEND", "")
 

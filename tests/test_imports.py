@@ -87,7 +87,7 @@ def loaded(module: str) -> Iterator[str]:
     yield from (".".join(parts[:end]) for end in range(1, len(parts)))
     if module in MODULES:
         yield from imports(module, lazily=False)
-    if module in ("charrnn.cells", "charrnn.export"):  # which import every file beside them
+    if module in ("charrnn.cells", "charrnn.exporting"):  # which import every file beside them
         yield from (name for name in MODULES if name.startswith(f"{module}."))
 
 

@@ -43,7 +43,7 @@ def card(model: LanguageModel, summary: Summary, size: int) -> str:
     """
     written = model.generate(seed=SEED, temperature=TEMPERATURE, length=LENGTH, engine="numpy")
     rows = figures(model, summary, size)
-    template = files("charrnn.export").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    template = files("charrnn.exporting").joinpath(TEMPLATE).read_text(encoding="utf-8")
     return template.format(
         cell=json.dumps(summary.cell),
         name=escaped(model.path.resolve().parent.name),
