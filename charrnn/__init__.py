@@ -55,7 +55,6 @@ _HOMES = {
 if not TYPE_CHECKING:  # a type checker reads the imports above
 
     def __getattr__(name: str) -> object:
-        """Import what is asked for, when it is asked for: `import charrnn` costs nothing."""
         if name not in _HOMES:
             raise AttributeError(f"module 'charrnn' has no attribute {name!r}")
         return getattr(import_module(_HOMES[name]), name)

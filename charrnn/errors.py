@@ -38,12 +38,10 @@ class CharrnnError(Exception):
 
     @property
     def setting(self) -> str | None:
-        """The name of the first setting at fault."""
         return next(iter(self.settings), None)
 
     @property
     def value(self) -> object:
-        """The value of the first setting at fault."""
         return next(iter(self.settings.values()), None)
 
     def __str__(self) -> str:

@@ -36,7 +36,6 @@ class Table(Mapping[str, Item]):
 
     @property
     def group(self) -> str:
-        """The group of entry points."""
         return f"charrnn.{self.kind}s"
 
     def add(self, name: str, item: Item) -> Item:
@@ -118,7 +117,6 @@ class Table(Mapping[str, Item]):
 
 
 def package_of(entry: "EntryPoint") -> str:
-    """The package that an entry point belongs to."""
     return str(entry.dist.name) if entry.dist else entry.value
 
 

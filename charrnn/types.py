@@ -101,7 +101,6 @@ class Score:
 
     @property
     def bits_per_char(self) -> float:
-        """The same in bits."""
         return self.nats_per_char / math.log(2)
 
     @property

@@ -52,5 +52,4 @@ class SCRN(Cell):
 
 
 def context(units: int) -> int:
-    """Context units among all units."""
     return -(-(units - 1) // CONTEXT_SHARE)

@@ -71,7 +71,6 @@ def line_of(error: CharrnnError) -> str:
 
 
 def tell(error: CharrnnError) -> None:
-    """Say what went wrong, where the command can continue all the same."""
     click.echo(f"charrnn: {line_of(error)}", err=True)
 
 

@@ -98,7 +98,6 @@ def help_text() -> str:
 
 
 def named(name: str, value: object) -> str:
-    """A setting with its value, as it is typed here."""
     return f"/{plain(name)}" if value is None else f"/{plain(name)} {shown(value)}"
 
 
@@ -108,7 +107,6 @@ def spoken(text: str) -> str:
 
 
 def worded(value: object) -> str:
-    """A setting's value in an answer."""
     if value is None:
         return "not set"
     return ("on" if value else "off") if isinstance(value, bool) else shown(value)
@@ -274,11 +272,9 @@ class Story:
 
     @property
     def text(self) -> str:
-        """All that is written."""
         return "".join(part for part, _ in self._parts)
 
     def show(self) -> None:
-        """Show the story as it stands, in place of what was shown of it."""
         self._screen.change(self.text)
         self._screen.end()
 

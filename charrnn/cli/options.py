@@ -87,7 +87,6 @@ class Rewriting:
         self.add(text[kept:])
 
     def add(self, text: str) -> None:
-        """Show more text behind what is there."""
         self._text += text
         click.echo(on_screen(text), err=True, nl=False)
 
@@ -113,13 +112,11 @@ class Rewriting:
 
 
 def common(one: str, other: str) -> int:
-    """How many characters at their beginning two texts have in common."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def rows(text: str, columns: int) -> int:
-    """How many rows a text takes on a terminal that is so many columns wide."""
     return sum(map(len, (wrapped(line, columns) for line in text.split("\n"))))
 
 
@@ -220,7 +217,6 @@ class SettingsCommand(click.Command):
         return setting_option(field, heading)
 
     def _added_to(self, group: type[Settings]) -> Iterable[Field]:
-        """What users have added: to the last group."""
         return self._added(False) if group is self._groups[-1] else ()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -315,7 +311,6 @@ def help_of(field: Field) -> str:
 
 
 def listed(field: Field) -> str:
-    """The choices that only the command line knows, for the help."""
     return f" One of: {', '.join(CHOICES[name_of(field)]())}." if name_of(field) in CHOICES else ""
 
 
@@ -332,7 +327,6 @@ def option_type(field: Field) -> object:
 
 
 def given(options: dict[str, object]) -> dict[str, typing.Any]:
-    """The options that the user gave."""
     return {name: value for name, value in options.items() if value not in (None, ())}
 
 

@@ -113,7 +113,6 @@ class Drawing:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write the text as it is."""
         if isinstance(self._stream, Screen):
             return io.TextIOWrapper.write(self._stream, text)
         return self._stream.write(text)
@@ -202,7 +201,6 @@ def width() -> int:
 
 
 def cut(text: str, size: int) -> str:
-    """A text of at most so many characters."""
     return text if len(text) <= size else text[: max(0, size - 3)] + "..."
 
 
@@ -231,7 +229,6 @@ def shape(summary: Summary) -> str:
 
 
 def corpus_name(summary: Summary) -> str:
-    """The name of the text, in a line."""
     name = summary.text_name
     return MISSING if name is None else in_a_line(name)
 
@@ -280,12 +277,10 @@ class Page:
             self._file.write(text.encode("latin-1" if self._raw else "utf-8", "surrogateescape"))
 
     def flush(self) -> None:
-        """Show what is written."""
         with placed(self._path or STANDARD_OUTPUT):
             (self._file or sys.stdout).flush()
 
     def in_its_characters(self, text: str) -> str:
-        """A text as `write` takes it: with `raw`, its bytes in UTF-8."""
         return text.encode("utf-8", "surrogateescape").decode("latin-1") if self._raw else text
 
     @property
@@ -295,7 +290,6 @@ class Page:
 
     @property
     def watched(self) -> bool:
-        """Whether somebody sees each character come."""
         return self._path is None and sys.stdout.isatty()
 
 

@@ -237,7 +237,6 @@ class SweepDisplay:
 
 
 def in_options(settings: Mapping[str, object]) -> str:
-    """Settings as a user types them."""
     return " ".join(option_with(name, value) for name, value in settings.items())
 
 

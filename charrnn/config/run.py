@@ -84,7 +84,6 @@ class Config:
         return cls(**{name: GROUPS[name](**own) for name, own in cls.grouped(settings).items()})
 
     def changed(self, settings: Mapping[str, object]) -> "Config":
-        """With other values of some settings."""
         grouped = self.grouped(settings).items()
         return Config(**{name: replace(getattr(self, name), **own) for name, own in grouped})
 
@@ -137,13 +136,11 @@ class Config:
 
     @staticmethod
     def fields() -> Iterator[tuple[str, Field]]:
-        """Every setting with the name of its group."""
         for group, settings in GROUPS.items():
             for each in fields(settings):
                 yield group, each
 
     def to_json(self) -> dict[str, dict[str, object]]:
-        """Plain data, a dictionary for each group."""
         return asdict(self)
 
     @classmethod

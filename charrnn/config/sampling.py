@@ -148,10 +148,8 @@ class SamplingConfig(Settings):
 
     @property
     def ends(self) -> bool:
-        """Whether something but the length ends a text."""
         return bool(self.stop or self.lines or self.words or self.match)
 
     @property
     def endless(self) -> bool:
-        """Whether nothing but a stop ends a text."""
         return self.length < 0

@@ -77,7 +77,6 @@ def default_of(setting: Field) -> object:
 
 
 def name_of(setting: Field) -> str:
-    """The name by which users know a setting."""
     return str(setting.metadata.get("called", setting.name))
 
 
@@ -271,18 +270,15 @@ def documented(
 
 
 def named(function: Callable[..., object]) -> list[Parameter]:
-    """The parameters of a function but for `**settings`."""
     each = signature(function).parameters.values()
     return [parameter for parameter in each if parameter.kind is not Parameter.VAR_KEYWORD]
 
 
 def keyword_only(parameter: Parameter) -> bool:
-    """Whether a parameter is given by name."""
     return parameter.kind is Parameter.KEYWORD_ONLY
 
 
 def public(group: type) -> Iterator[Field]:
-    """The settings of a group that users know."""
     return (each for each in fields(group) if not each.metadata.get("hidden"))
 
 

@@ -39,7 +39,6 @@ class Format:
     """What a user runs to use what was written to the path."""
 
     def holds(self, config: ModelConfig) -> bool:
-        """Whether a network can be written in the format."""
         return not list(self.obstacles(config))
 
 
@@ -130,7 +129,6 @@ def export_model(
 
 
 def chosen_format(name: str) -> Format:
-    """The format of that name; ConfigError where there is none."""
     if name not in FORMATS:
         raise ConfigError(f"must be one of {', '.join(FORMATS)}", {"to": name})
     return FORMATS[name]
@@ -188,6 +186,5 @@ print(text.strip())"""
 
 
 def program(reading: str) -> Callable[[Path], str]:
-    """A program from a format's lines, in which "PATH" is the file's name."""
     lines = f"{reading.strip()}\n\n\n{WRITING}"
     return lambda path: lines.replace('"PATH"', json.dumps(str(path)))

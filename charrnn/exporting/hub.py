@@ -76,7 +76,6 @@ def figures(model: LanguageModel, summary: Summary, size: int) -> Iterator[tuple
 
 
 def trainer(summary: Summary) -> str:
-    """What trained the model."""
     if summary.origin is None:
         return f"charrnn {__version__}"
     return f"{escaped(summary.origin.tool)} and imported by charrnn {__version__}"

@@ -101,7 +101,6 @@ def obstacles(config: ModelConfig) -> Iterator[str]:
 
 
 def layer_of(config: ModelConfig) -> str:
-    """The stock layer of a network's cell."""
     return STOCK.get(config.cell, config.cell)
 
 
@@ -130,7 +129,6 @@ def to_keras(model: LanguageModel) -> bytes:
 
 
 def without_nulls(settings: dict[str, object]) -> dict[str, object]:
-    """The settings that say something: older Keras refuses the names of newer settings."""
     return {name: value for name, value in settings.items() if value is not None}
 
 

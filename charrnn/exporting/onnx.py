@@ -206,7 +206,6 @@ class Graph:
         return (b, a) if a in self._numbers() else (a, b)
 
     def _numbers(self) -> set[str]:
-        """The names of the stored arrays that are single numbers."""
         return {each.name for each in self.constants if not each.dims}
 
     def indexed(self, x: str, places: Sequence[object]) -> str:
@@ -226,7 +225,6 @@ class Graph:
         return self.node("Unsqueeze", x, self._integers(new)) if new else x
 
     def node(self, operator: str, *inputs: str, **attributes: object) -> str:
-        """Add a node with one output, and return the output's name."""
         name = f"{COMPUTED}{len(self.nodes)}"
         self._add(operator, inputs, name, attributes)
         return name

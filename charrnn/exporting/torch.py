@@ -119,7 +119,6 @@ def layer_weights(cell: str, weights: Tensors) -> Tensors:
 
 
 def reordered(rows: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
-    """The gates' rows [G, …] in another order."""
     gates = np.split(rows, len(order))
     return np.concatenate([gates[place] for place in order])
 

@@ -117,7 +117,6 @@ class Foreign:
 
     @property
     def size(self) -> int:
-        """V, without our unknown symbol."""
         return int(self.logits_bias.size)
 
     def weights(self) -> Tensors:

@@ -72,7 +72,6 @@ class Imported(NamedTuple):
 
     @property
     def ciphered(self) -> bool:
-        """Whether that loss says that the characters have the wrong numbers: above ln V."""
         return (self.loss_nats or 0) > math.log(self.checkpoint.vocabulary.size)
 
 

@@ -215,7 +215,6 @@ def inputs_of_characters(layer: Tensors, size: int) -> tuple[Tensors, str]:
 
 
 def of_arrays(groups: Mapping[str, Tensors]) -> list[Layer]:
-    """The layers whose classes nothing tells, by their arrays, in the order of a network."""
     numbers = {name: [int(each) for each in re.findall(r"\d{1,9}", name)] for name in groups}
     layers = [guessed(name, groups[name]) for name in sorted(groups, key=lambda x: (numbers[x], x))]
     return sorted(layers, key=lambda each: (each.kind != "Embedding") + (each.kind == "Dense"))

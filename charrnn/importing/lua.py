@@ -244,7 +244,6 @@ def gru(new: Expressions, below: Expression, before: Expressions) -> Tensors:
 
 
 def rnn(new: Expressions, below: Expression, before: Expressions) -> Tensors:
-    """The weights of a simple recurrent layer."""
     if new[0].name not in ("tanh", "relu"):
         raise Unlike
     return weights_of(new, "h", below, before)

@@ -326,5 +326,4 @@ class RNN(keras.layers.Layer):
 
 
 def only(*masks: Any) -> "Tensor | None":
-    """The first mask there is."""
     return next((each for each in keras.tree.flatten(masks) if each is not None), None)

@@ -65,7 +65,6 @@ def halves_pay(size: "int | Tensor", units: int) -> "bool | Tensor":
 
 
 def batch_size(tensor: Tensor) -> "int | Tensor":
-    """B of a tensor [B, …]."""
     return tensor.shape[0] if tensor.shape[0] is not None else tf.shape(tensor)[0]
 
 
@@ -83,7 +82,6 @@ def halves_of(tensors: Any) -> list:
 
 
 def joined(one: Any, other: Any) -> Any:
-    """The opposite of `halves_of`."""
     return tf.nest.map_structure(lambda *both: tf.concat(both, 0), one, other)
 
 
@@ -121,7 +119,6 @@ class Inputs(NamedTuple):
     """The cell's weights by name."""
 
     def halves(self) -> "list[Inputs]":
-        """The same for each half of the batch."""
         cut = halves_of((self.x, self.mask, self.state))
         return [Inputs(x, mask, state, self.weights) for x, mask, state in cut]
 
@@ -210,7 +207,6 @@ def visible(plan: Plan, mask: Tensor) -> Tensor:
 
 
 def on_cudnn(plan: Plan) -> bool:
-    """Whether a layer's cell runs on cuDNN here."""
     fits = plan.cell.name in STOCK and plan.choices[1] in (None, "sigmoid")
     return fits and has_gpu()
 

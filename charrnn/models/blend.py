@@ -31,12 +31,10 @@ class Blend(TextModel):
 
     @property
     def name(self) -> str:
-        """The runs' folders."""
         return " + ".join(model.name for model in self._models)
 
     @property
     def backward(self) -> bool:
-        """Whether all the models were trained to read from the end."""
         return self._models[0].backward
 
     @property
@@ -45,7 +43,6 @@ class Blend(TextModel):
         return [model.identity for model in self._models]
 
     def engine(self, name: str, config: SamplingConfig) -> Engine:
-        """The models' engines, and the weighted mean of what they compute."""
         engines = [model.engine(name, config) for model in self._models]
         return BlendedEngine(engines, self._weights)
 
@@ -53,7 +50,6 @@ class Blend(TextModel):
         return [text for model in self._models for text in model.training_texts()]
 
     def __repr__(self) -> str:
-        """The models and their weights."""
         weights = [round(weight, 3) for weight in self._weights]
         return f"Blend({self._models!r}, weights={weights!r})"
 

@@ -55,7 +55,6 @@ class LanguageModel(TextModel):
 
     @property
     def name(self) -> str:
-        """The run's folder."""
         return str(self.path.parent)
 
     @property
@@ -70,7 +69,6 @@ class LanguageModel(TextModel):
 
     @property
     def backward(self) -> bool:
-        """Whether the model was trained to read from the end."""
         return self.checkpoint.config.model.direction == "backward"
 
     @property

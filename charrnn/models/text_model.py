@@ -168,7 +168,6 @@ class TextModel(ABC):
 
     @documented(SamplingConfig, like=write)
     def texts(self, prompt: str = "", *, scored: bool = True, **settings: Any) -> list[Text]:
-        """The texts with their log-probabilities; see `write`."""
         return list(self.finish(self.write(prompt, scored=scored, **settings), prompt))
 
     def finish(self, writing: Writing, prompt: str) -> Iterable[Text]:
@@ -193,7 +192,6 @@ class TextModel(ABC):
     def generate(
         self, prompt: str = "", *, count: int | None = None, **settings: Any
     ) -> str | list[str]:
-        """The new text, without the prompt; with a `count`, even of 1, a list. See `write`."""
         many = {} if count is None else {"count": count}
         texts = self.texts(prompt, scored=False, **many, **settings)
         return texts[0].text if count is None else [text.text for text in texts]

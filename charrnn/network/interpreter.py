@@ -30,7 +30,6 @@ class Interpreter:
         self._values = self.prepared
 
     def start(self, count: int) -> None:
-        """Put so many texts at the zero state."""
         widths = self._recording["states"].items()
         self.state = {name: np.zeros((count, width), np.float32) for name, width in widths}
 
@@ -43,7 +42,6 @@ class Interpreter:
         return self.value(self._recording["logits"])
 
     def value(self, number: int) -> np.ndarray:
-        """What the operation of that number computed for the character read last."""
         return self._values[number]
 
     def _run(

@@ -178,7 +178,6 @@ def build_page(
 
 
 def read(name: str) -> str:
-    """A file of this folder."""
     return files("charrnn.page").joinpath(name).read_text(encoding="utf-8")
 
 
@@ -201,7 +200,6 @@ def policy(style: str, script: str) -> str:
 
 
 def fingerprint(source: str) -> str:
-    """How a policy names a script or style."""
     return f"'sha256-{b64encode(sha256(source.encode()).digest()).decode()}'"
 
 

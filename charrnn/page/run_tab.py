@@ -96,7 +96,6 @@ def network_in_words(summary: Summary) -> str:
 
 
 def columns(curves: Curves) -> dict[str, Column]:
-    """The curves as the page draws them."""
     places = kept_places(curves)
     return {name: [rounded(getattr(curves, name)[place]) for place in places] for name in COLUMNS}
 

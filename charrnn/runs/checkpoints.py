@@ -101,7 +101,6 @@ class TensorFile:
 
 
 def write(path: Path, key: str, description: Mapping[str, object], tensors: Tensors) -> None:
-    """Write the file so that at any moment the old one or the new one is there."""
     write_atomically(path, pack_tensors(key, description, tensors))
 
 
@@ -155,7 +154,6 @@ def whole(file: BinaryIO) -> np.ndarray:
 
 
 def header_end(data: bytes) -> int:
-    """Where the header ends, as the file's first bytes say."""
     if len(data) < LENGTH:
         raise ValueError("it is cut short")
     return LENGTH + int.from_bytes(data[:LENGTH], "little")
@@ -189,13 +187,11 @@ def check_size(entry: Entry, name: str) -> None:
 
 
 def view(data: np.ndarray, entry: Entry) -> np.ndarray:
-    """A tensor's bytes as what its entry says that they are."""
     part = data[slice(*entry.data_offsets)]
     return np.asarray(part.view(DTYPES[entry.dtype])).reshape(entry.shape)
 
 
 def stated_sum(description: Mapping[str, object], name: str) -> str:
-    """A checksum as the description states it."""
     return str(typed(str, description.get(name), name))
 
 
@@ -245,7 +241,6 @@ class Checkpoint:
 
     @property
     def weights(self) -> Tensors:
-        """The model's weights by name."""
         return self.part("weights")
 
     @property
@@ -255,7 +250,6 @@ class Checkpoint:
 
     @property
     def parameters(self) -> int:
-        """How many numbers the model has learnt."""
         return sum(weight.size for weight in self.weights.values())
 
 
@@ -276,7 +270,6 @@ class Written:
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write the checkpoint so that at any moment the old file or the new one is there."""
     write_atomically(path, pack(checkpoint))
 
 
@@ -294,7 +287,6 @@ def pack(checkpoint: Checkpoint) -> bytes:
 
 
 def now() -> str:
-    """The time in UTC, as ISO 8601 writes it."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
@@ -411,7 +403,6 @@ def check_optimizer(path: Path, checkpoint: Checkpoint, layout: Layout) -> None:
 
 
 def stranger(path: Path) -> CheckpointError:
-    """The error for a file that is none of ours."""
     return CheckpointError(
         "not a charrnn checkpoint", where=path, way_out="name a run or its folder"
     )

@@ -55,7 +55,6 @@ class Evaluated:
 
     @property
     def val_bits_per_char(self) -> float | None:
-        """The validation loss in bits per character."""
         return None if self.val_loss_nats is None else self.val_loss_nats / math.log(2)
 
 

@@ -92,7 +92,6 @@ def row(evaluated: Evaluated, progress: Progress) -> dict[str, float | None]:
 
 
 def append(path: Path, row: Mapping[str, float | None]) -> None:
-    """Add a row, and the header where there is none yet."""
     is_new = not path.exists() or path.stat().st_size == 0
     lines = [COLUMNS] if is_new else []
     append_durably(path, encoded([*lines, [row[name] for name in COLUMNS]]))
@@ -151,7 +150,6 @@ def is_row(row: Sequence[str]) -> bool:
 
 
 def encoded(rows: Iterable[Sequence[object]]) -> bytes:
-    """The rows as they stand in the file."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode("utf-8", UNDECODED)

@@ -49,7 +49,6 @@ class Curves:
 
     @property
     def lowest(self) -> int | None:
-        """The place of the lowest validation loss; None where nothing was validated on."""
         losses = [(loss, n) for n, loss in enumerate(self.val_loss_nats) if loss is not None]
         return min(losses)[1] if losses else None
 
@@ -147,7 +146,6 @@ class Line(NamedTuple):
 
     @property
     def dashed(self) -> bool:
-        """Whether it is a training loss."""
         return not self.look.marker
 
 
@@ -299,13 +297,11 @@ def spread(values: Sequence[float], gap: float) -> list[float]:
 
 
 def time_unit(curves: Sequence[Curves]) -> tuple[int, str]:
-    """The seconds of a unit in which the longest run has a handy number, and its name."""
     longest = max((value or 0.0 for each in curves for value in each.elapsed_seconds), default=0.0)
     return next(unit for unit in TIME_UNITS if longest >= LEAST_UNITS * unit[0] or unit[0] == 1)
 
 
 def numbers(column: Column) -> list[float]:
-    """The column with NaN where a value is missing."""
     return [math.nan if value is None else value for value in column]
 
 

@@ -72,7 +72,6 @@ class Progress:
         return progress
 
     def falls_on(self, every: int) -> bool:
-        """Whether so many steps, or a multiple of them, are done since the plan began."""
         taken = self.step - self.start
         return taken > 0 and taken % every == 0
 

@@ -27,27 +27,22 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The folder's name."""
         return self.folder.name
 
     @property
     def best(self) -> Path:
-        """The checkpoint with the lowest validation loss."""
         return self.file("best")
 
     @property
     def last(self) -> Path:
-        """The newest checkpoint, from which training continues."""
         return self.file("last")
 
     @property
     def history(self) -> Path:
-        """A row for each evaluation."""
         return self.folder / "history.csv"
 
     @property
     def samples(self) -> Path:
-        """A line for each text that was written during training."""
         return self.folder / "samples.jsonl"
 
     @property
@@ -57,7 +52,6 @@ class Run:
 
     @property
     def exists(self) -> bool:
-        """Whether the folder holds a run."""
         return self.best.exists() or self.last.exists()
 
     def checkpoint(self, *which: str) -> Path:
@@ -141,7 +135,6 @@ def find_run(name: str | os.PathLike[str] | None, root: Path = DEFAULT_ROOT) -> 
 
 
 def places(name: str | os.PathLike[str], root: Path) -> tuple[Path, Path]:
-    """Where the folder of that name or path may be."""
     return root / name, Path(name)
 
 

@@ -35,7 +35,6 @@ def sample_of(sampled: Sampled, progress: Progress) -> Sample:
 
 
 def append(path: Path, sample: Sample) -> None:
-    """Add a line to the file, which is made where it is missing."""
     append_durably(path, encoded(sample))
 
 
@@ -61,7 +60,6 @@ def last_step(path: Path) -> int | None:
 
 
 def read(data: bytes) -> tuple[list[Sample], bool]:
-    """The samples in a file's bytes, and whether they are all that it holds."""
     lines, understood = parsed(data)
     return [sample_in(line) for line in lines], understood
 
@@ -91,14 +89,12 @@ def is_sample(line: bytes) -> bool:
 
 
 def sample_in(line: bytes) -> Sample:
-    """The sample in a line; ValueError where there is none."""
     sample = filled(Sample, parse(line.decode("utf-8")), "sample")
     at_least(0, {"step": sample.step, "epoch": sample.epoch})
     return sample
 
 
 def joined(lines: Sequence[bytes]) -> bytes:
-    """The lines as they stand in the file."""
     return b"".join(line.rstrip(b"\r") + b"\n" for line in lines)
 
 

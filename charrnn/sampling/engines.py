@@ -99,7 +99,6 @@ def make_engine(checkpoint: Checkpoint, name: str, count: int, length: int) -> E
 
 
 def graph_is_faster(count: int, length: int) -> bool:
-    """Whether the graph is done before NumPy, its start included (benchmarks/sample_speed.py)."""
     if NVIDIA.exists() and count >= GRAPH_TEXTS_ON_GPU:
         return True
     return count >= GRAPH_TEXTS and count * length >= GRAPH_CHARACTERS
@@ -117,7 +116,6 @@ COPIES = 6
 
 
 def bytes_of_a_text(engine: Engine, vocabulary_size: int, length: int) -> int:
-    """About how much memory a text takes while it is written, with its row in the engine."""
     state = sum(part.nbytes // max(1, len(part)) for part in engine.state)
     return OBJECT_BYTES + COPIES * (state + 8 * vocabulary_size) + 8 * max(0, length)
 
@@ -139,12 +137,10 @@ class BlendedEngine:
 
     @property
     def takes_any_size(self) -> bool:
-        """Whether all the engines do."""
         return all(engine.takes_any_size for engine in self._engines)
 
     @property
     def state(self) -> State:
-        """The engines' states, one after the other."""
         return tuple(part for engine in self._engines for part in engine.state)
 
     @state.setter

@@ -107,12 +107,10 @@ def sampling_config(settings: Mapping[str, object]) -> SamplingConfig:
 
 
 def is_setting(name: str) -> bool:
-    """Whether users know a setting of this name: one of ours, or that of an added filter."""
     return not OWN[name].metadata.get("hidden") if name in OWN else name in FILTERS
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Logarithms of the probabilities."""
     centred = centre(logits)
     normalised: np.ndarray = centred - np.log(np.exp(centred).sum(-1, keepdims=True))
     return normalised
@@ -224,7 +222,6 @@ def likeliest(logits: np.ndarray) -> np.ndarray:
 
 
 def keep(log_w: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """The log-weights where kept, elsewhere -inf."""
     return np.where(kept, log_w, NEVER)
 
 

@@ -22,7 +22,6 @@ class GraphEngine:
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> "GraphEngine":
-        """With a network of its own, from a checkpoint."""
         config = checkpoint.config.model
         return cls(build_network(config, checkpoint.vocabulary.size, checkpoint.weights), config)
 

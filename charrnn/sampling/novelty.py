@@ -102,7 +102,6 @@ class TrainingText:
         return best_start, best
 
     def _ids(self, text: str) -> np.ndarray:
-        """A text of the user's as ids."""
         return self._vocabulary.encode(self._vocabulary.from_user(text))
 
 

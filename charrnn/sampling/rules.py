@@ -140,7 +140,6 @@ class Rules:
         return lambda new: after(characters[new])
 
     def complete(self, text: str) -> bool:
-        """Whether nothing is missing from the text."""
         return self.matching is None or self.matching.complete(text)
 
     def wanted(self, text: str) -> str:
@@ -149,7 +148,6 @@ class Rules:
 
 
 def either(characters: str) -> str:
-    """Characters in words: 'a', 'b' or 'c'."""
     *first, last = map(repr, characters)
     return f"{', '.join(first)} or {last}" if first else last
 

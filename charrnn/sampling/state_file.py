@@ -47,7 +47,6 @@ def save_state(path: Path, writing: Writing, model: object) -> None:
 
 
 def stored_seed(path: Path) -> int:
-    """The seed of the text in the file."""
     return int(read(path)[0]["seed"])
 
 
@@ -143,5 +142,4 @@ def number_below(limit: int, value: object, name: str) -> int:
 
 
 def damaged(path: Path, error: ValueError) -> CheckpointError:
-    """The error for a file cut short or altered."""
     return CheckpointError(f"damaged state: {error}", where=path, way_out="save it again")

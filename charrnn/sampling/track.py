@@ -118,7 +118,6 @@ class TextFormat:
 
     @cached_property
     def rules(self) -> Rules:
-        """Which characters may be written, whatever their probability."""
         return Rules(self.config, self.vocabulary)
 
     @cached_property
@@ -127,7 +126,6 @@ class TextFormat:
         return not self.config.ends and (self.raw or not self.vocabulary.byte_level)
 
     def new_ending(self) -> Ending:
-        """The ending that one text of these settings comes to."""
         return Ending(self.config, self.backward)
 
     def new_decoder(self) -> Decoder:
@@ -135,7 +133,6 @@ class TextFormat:
         return Decoder(self.vocabulary, self.backward, errors)
 
     def given_out(self, characters: str) -> str:
-        """Decoded characters as the user gets them: with `raw` each byte is a character."""
         if not self.raw or characters.isascii():
             return characters
         return self.readable(self.vocabulary.from_user(self.readable(characters)))
@@ -182,7 +179,6 @@ class Track:
 
     @property
     def log_probability(self) -> float:
-        """The sum over the same ids, in nats."""
         return add_up(self._sum, self._log_ps)
 
     @property
@@ -192,7 +188,6 @@ class Track:
 
     @property
     def wanted(self) -> str:
-        """Characters that may not be written, without which the text ends incomplete."""
         return self._format.rules.wanted(self.drawn) if self.stuck else ""
 
     def stop_stuck(self) -> None:

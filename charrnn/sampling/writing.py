@@ -81,12 +81,10 @@ class Writing:
 
     @property
     def count(self) -> int:
-        """How many texts are held, which are written at once."""
         return len(self.tracks)
 
     @property
     def whole(self) -> bool:
-        """Whether all texts are held, not a group of them."""
         return self.count == len(self._all)
 
     def at_once(self) -> "Writing":
@@ -160,7 +158,6 @@ class Writing:
             yield rest
 
     def texts(self) -> list[Text]:
-        """The whole texts, in reading order."""
         return list(self.each())
 
     def each(self) -> Iterator[Text]:
@@ -183,7 +180,6 @@ class Writing:
         ]
 
     def complete(self, number: int = 0) -> bool:
-        """Whether a text, as it stands, fully matches the setting `match`, if there is one."""
         return self.tracks[number].complete
 
     def _draw(self, noise: Noise) -> tuple[np.ndarray, np.ndarray]:

@@ -48,13 +48,11 @@ class SweepPlan:
     fingerprint: str
 
     def to_json(self) -> dict[str, object]:
-        """Plain data, from which `from_json` makes the same."""
         own = {name: getattr(self, name) for name in NAMES}
         return {**own, "varied": ranges.to_json(self.varied)}
 
     @classmethod
     def from_json(cls, data: object) -> "SweepPlan":
-        """Back from `to_json`; ValueError or TypeError where it cannot be one."""
         given = record(data, NAMES, "the sweep")
         varied = ranges.from_json(table(given.pop("varied"), "varied"))
         return cls(varied=varied, **given)  # type: ignore[arg-type]
@@ -108,7 +106,6 @@ class SweepFolder:
 
     @property
     def exists(self) -> bool:
-        """Whether a sweep lies here."""
         return self.plan_file.is_file()
 
     def read(self) -> SweepPlan:

@@ -55,22 +55,18 @@ class Claim:
 
     @property
     def number(self) -> int:
-        """The trial's number, from 0."""
         return int(self.trial.number)
 
     @property
     def frozen(self) -> Any:
-        """The trial as it stands in the journal."""
         return self.study.get_trials(deepcopy=False)[self.number]
 
     @property
     def losses_nats(self) -> dict[int, float]:
-        """The lowest validation loss of each run that is carried out, by seed."""
         noted = self.frozen.user_attrs.get(LOSSES, {})
         return {int(seed): loss for seed, loss in noted.items()}
 
     def built(self, parameters: int) -> None:
-        """Note the size of the network."""
         self.trial.set_user_attr(PARAMETERS, parameters)
 
     def behind(self, share: float, loss_nats: float) -> bool:
@@ -88,21 +84,17 @@ class Claim:
         return bool(self.trial.should_prune())
 
     def keep(self, seed: int, loss_nats: float) -> None:
-        """Note what came of a run."""
         losses = {**self.losses_nats, seed: loss_nats}
         self.trial.set_user_attr(LOSSES, {str(each): loss for each, loss in losses.items()})
 
     def finish(self) -> None:
-        """The trial is carried out: its value is the mean over the seeds."""
         losses = self.losses_nats.values()
         self.study.tell(self.trial, sum(losses) / len(losses))
 
     def prune(self) -> None:
-        """The trial is behind others and not carried out."""
         self._end("PRUNED")
 
     def fail(self, why: str) -> None:
-        """The trial cannot be carried out."""
         self.trial.set_user_attr(WHY, why)
         self._end("FAIL")
 
@@ -224,7 +216,6 @@ class Journal:
                 return way
 
     def _again(self, number: int) -> Any:
-        """A trial that the journal has, to go on with."""
         study = self._storage.get_study_id_from_name(STUDY)
         trial_id = self._storage.get_trial_id_from_study_id_trial_number(study, number)
         return self._optuna.trial.Trial(self._study, trial_id)
@@ -234,7 +225,6 @@ class Journal:
         return Claim(self._study, trial, lock, settings, taken_up, self._first_seed)
 
     def _trials(self, *states: object) -> list[Any]:
-        """The trials in the journal, of some states or of all."""
         found: list[Any] = self._study.get_trials(deepcopy=False, states=states or None)
         return found
 
@@ -251,7 +241,6 @@ class Journal:
         return self._trials()[number].state
 
     def _way(self, trial: Any) -> dict[str, object]:
-        """The settings of a trial in the journal, as it is trained with them."""
         known = {name: each for name, each in self._varied.items() if name in trial.params}
         return {name: each.near(trial.params[name]) for name, each in known.items()}
 
@@ -267,7 +256,6 @@ class Journal:
             self._study.set_user_attr(CHOSEN, dict(settings))
 
     def results(self) -> list[Result]:
-        """What has come of each trial so far."""
         with held(self.place.lock_file):
             return [self.result(each) for each in self._begun()]
 
@@ -323,7 +311,6 @@ def mend(path: Path, lock: Any) -> None:
 
 
 def whole(data: bytes) -> bool:
-    """Whether the last line has its end."""
     return data.endswith(b"\n") or not data
 
 

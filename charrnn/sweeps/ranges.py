@@ -46,7 +46,6 @@ class Range:
 
     @property
     def values(self) -> tuple[object, ...] | None:
-        """All values, in order; None where there is no end of them."""
         return tuple(range(int(self.low), int(self.high) + 1, self.step)) if self.step else None
 
     def near(self, value: object) -> object:
@@ -67,7 +66,6 @@ class Choice:
         return ",".join(map(shown, self.values))
 
     def near(self, value: object) -> object:
-        """The value itself."""
         return value
 
 
@@ -96,7 +94,6 @@ def divide(settings: Mapping[str, object]) -> tuple[dict[str, Varied], dict[str,
 
 
 def size_field() -> Field:
-    """The recipe's size of the network, which is no setting of the run."""
     return next(each for each in fields(Plan) if each.name == "size")
 
 
@@ -148,7 +145,6 @@ def ranged(field: Field, low: object, high: object, given: str) -> object:
 
 
 def step_between(low: int, high: int) -> int:
-    """The largest step that leads from one end to the other, and is small beside the lower end."""
     most = max(1, low // FINE)
     return max(step for step in range(1, most + 1) if (high - low) % step == 0)
 
@@ -183,7 +179,6 @@ def convert(kind: type, text: str) -> object:
 
 
 def kind_of(field: Field) -> type:
-    """The type of one value: int of a setting that takes several numbers, or none."""
     return next(iter(get_args(field.type)), field.type)  # type: ignore[return-value]
 
 
@@ -239,7 +234,6 @@ def refuse_all(ways: Iterable[Mapping[str, object]]) -> None:
 
 
 def ends(varied: Varied) -> tuple[object, ...]:
-    """Every value of a choice, or both ends of a range."""
     if isinstance(varied, Choice):
         return varied.values
     return tuple(int(each) if varied.step else each for each in (varied.low, varied.high))

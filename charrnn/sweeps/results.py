@@ -39,7 +39,6 @@ class Result:
 
     @property
     def mean_nats(self) -> float | None:
-        """Mean over the seeds; None before the first evaluation."""
         return statistics.fmean(self.losses_nats.values()) if self.losses_nats else None
 
     @property
@@ -49,7 +48,6 @@ class Result:
 
     @property
     def bits_per_char(self) -> float | None:
-        """The mean in bits per character."""
         return None if self.mean_nats is None else self.mean_nats / math.log(2)
 
 
@@ -59,24 +57,20 @@ def trial_run_name(trial: int, seed: int) -> str:
 
 
 def ranked(results: Iterable[Result]) -> tuple[Result, ...]:
-    """Finished trials first, the best of them at the top; then the others in the same way."""
     return tuple(sorted(results, key=rank))
 
 
 def rank(result: Result) -> tuple[int, float, int]:
-    """What trials are sorted by."""
     mean = math.inf if result.mean_nats is None else result.mean_nats
     return ORDER.index(result.state), mean, result.trial
 
 
 def best_runs(results: Sequence[Result], most: int) -> list[str]:
-    """The names of the best run of each of the best trials, to be compared."""
     finished = [each for each in results if each.state == FINISHED][:most]
     return [trial_run_name(each.trial, lowest(each.losses_nats)) for each in finished]
 
 
 def lowest(losses_nats: Mapping[int, float]) -> int:
-    """The seed with the lowest loss."""
     return min(losses_nats, key=lambda seed: losses_nats[seed])
 
 
@@ -97,17 +91,14 @@ LATEX = {
 
 
 def table(results: Sequence[Result], form: str = "text") -> str:
-    """The results in one of `FORMS`, without a line break at the end."""
     return FORMS[form](results)
 
 
 def heading(results: Sequence[Result]) -> list[str]:
-    """The names of the columns."""
     return ["trial", *varied(results), "weights", "seeds", "nats", "bits", "state"]
 
 
 def varied(results: Sequence[Result]) -> list[str]:
-    """The settings that the trials have."""
     return list(dict.fromkeys(name for each in results for name in each.settings))
 
 
@@ -133,12 +124,10 @@ def loss(result: Result) -> str:
 
 
 def cells(results: Sequence[Result]) -> Rows:
-    """The heading, and a row for each trial."""
     return [heading(results), *(row(each, varied(results)) for each in results)]
 
 
 def as_text(results: Sequence[Result]) -> str:
-    """Columns for the screen."""
     rows = cells(results)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, each, widths)).rstrip() for each in rows)
@@ -160,18 +149,15 @@ def as_csv(results: Sequence[Result]) -> str:
 
 
 def as_markdown(results: Sequence[Result]) -> str:
-    """A table as GitHub and others show it."""
     first, *rest = ([marked(cell) for cell in each] for each in cells(results))
     return "\n".join(map(piped, [first, ["---"] * len(first), *rest]))
 
 
 def piped(row: Sequence[str]) -> str:
-    """A row of Markdown."""
     return f"| {' | '.join(row)} |"
 
 
 def marked(text: str) -> str:
-    """A text that Markdown shows as it is."""
     return MARKED.sub(r"\\\1", text.replace("\n", " "))
 
 
@@ -193,7 +179,6 @@ def as_latex(results: Sequence[Result]) -> str:
 
 
 def latex(text: str) -> str:
-    """A text that LaTeX sets as it is."""
     return "".join(LATEX.get(each, each) for each in text.replace("\n", " "))
 
 

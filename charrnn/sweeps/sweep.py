@@ -103,7 +103,6 @@ class Share:
         self.done = 0.0
 
     def follow(self, event: Event) -> None:
-        """Take from an event how far the run is."""
         if isinstance(event, (Started, Stepped)):
             self.done = event.step / event.end
 
@@ -154,18 +153,15 @@ def taken_over(work: Work, claim: Claim, seed: int) -> Mapping[str, object]:
 
 
 def open_sizes(plan: SweepPlan) -> list[str]:
-    """The settings of the network's size that the recipe chooses."""
     given = {**plan.fixed, **plan.varied}
     return [] if "size" in given else [name for name in SIZES if name not in given]
 
 
 def advised() -> list[str]:
-    """The settings that the recipe chooses, where they are not given."""
     return [each.name for _, each in Config.fields() if each.metadata.get("advised")]
 
 
 def chosen(run: Run, names: Iterable[str]) -> dict[str, object]:
-    """Settings of a run by name."""
     groups = summarize(run.checkpoint("last", "best")).config.values()
     return {name: group[name] for group in groups for name in names if name in group}
 
@@ -250,7 +246,6 @@ def divided(settings: Mapping[str, object]) -> tuple[dict[str, ranges.Varied], d
 
 
 def refuse_small(**numbers: int) -> None:
-    """Raise ConfigError where a number is below 1."""
     for name, number in numbers.items():
         if number < 1:
             raise ConfigError("must be at least 1", {name: number})
@@ -271,7 +266,6 @@ def fingerprint(corpus: Sequence[PathLike], place: SweepFolder, fixed: Mapping[s
 
 
 def first_seed(plan: SweepPlan) -> int:
-    """The seed of each trial's first run."""
     return int(str(plan.fixed.get("seed", 0)))
 
 

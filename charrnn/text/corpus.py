@@ -244,12 +244,10 @@ def translate(ids: np.ndarray, table: np.ndarray, unknown: int) -> tuple[int, in
 
 
 def stamps(sources: Iterable[Source]) -> tuple[tuple[int, int], ...]:
-    """Size and modification time of the sources: equal where nothing has changed."""
     return tuple(file_stamp(source.path) for source in sources if source.path is not None)
 
 
 def describe(sources: Iterable[Source]) -> str:
-    """The first source's name, and how many there are beside it."""
     names = [source.name for source in sources]
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
@@ -310,7 +308,6 @@ def decode(data: bytes) -> tuple[CorpusInfo, Vocabulary]:
 
 
 def record_checksum(given: dict[str, object]) -> int:
-    """CRC-32 of a record without its checksum."""
     return zlib.crc32(json.dumps(given).encode())
 
 

@@ -201,7 +201,6 @@ def matches(pattern: str, left_out: FolderTest) -> Iterable[Path]:
 
 
 def split_glob(pattern: str) -> tuple[Path, Sequence[str]]:
-    """A glob's folder, up to the first part with a wildcard, and the parts from there on."""
     parts = Path(pattern).parts
     fixed = tuple(takewhile(lambda part: not WILDCARD.search(part), parts))
     return Path(*fixed), parts[len(fixed) :]

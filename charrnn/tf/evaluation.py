@@ -31,7 +31,6 @@ class Evaluator:
         self._window_loss = compile_function(self._traced_window_loss, config)
 
     def streams(self, ids: np.ndarray) -> Streams:
-        """The ids cut for evaluation."""
         count = min(self._most_streams(WINDOW), max(1, (len(ids) - 1) // (2 * WARMUP)))
         return Streams(ids, count, WINDOW, WARMUP)
 

@@ -16,7 +16,6 @@ sharing = 1
 
 
 def cores() -> int:
-    """How many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return max(1, (os.cpu_count() or 1) // sharing)

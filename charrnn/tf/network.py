@@ -65,7 +65,6 @@ STOCK = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
 
 def on_cudnn(config: ModelConfig) -> bool:
-    """Whether the network's cell runs on cuDNN here, and is then not compiled with XLA."""
     fits = config.cell in STOCK and config.recurrent_activation in (None, "sigmoid")
     return fits and not config.recurrent_dropout and has_gpu()
 
@@ -187,7 +186,6 @@ class Clipped(keras.constraints.Constraint):
 
 
 def make_run(config: ModelConfig, vocabulary_size: int) -> Callable[[Mapping[str, Tensor]], Run]:
-    """What carries the layers over time here, from the weights of a call."""
     if on_cudnn(config):
         return StockLayers(config, vocabulary_size).run
     return lambda weights: run_scan
@@ -200,12 +198,10 @@ def run_scan(stack: Stack, place: int, read: Tensor, state: State) -> tuple[Tens
 
 
 def get_weights(model: keras.Model) -> Tensors:
-    """Copies of the model's weights by name."""
     return {weight.path: weight.numpy() for weight in model.weights}
 
 
 def set_weights(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
-    """Assign every weight of the model by name."""
     for weight in model.weights:
         weight.assign(weights[weight.path])
 
@@ -228,5 +224,4 @@ def compile_function(function: Callable, config: ModelConfig) -> Callable:
 
 
 def zero_state(config: ModelConfig, batch_size: int) -> tuple[Tensor, ...]:
-    """The state where a text starts."""
     return tuple(tf.zeros((batch_size, units)) for units in state_widths(config))

@@ -27,7 +27,6 @@ A part reads all of U for its few sequences. More than two cores have not been m
 
 
 def choose_parts(config: Config, cores: int) -> int:
-    """The number of parts that is fastest for these sizes on so many cores."""
     batch, widest = config.training.batch_size, max(config.model.layer_units)
     parts = min(cores, max(2, batch // LEAST_ROWS), batch, MOST_PARTS)
     return parts if batch * widest <= parts * PART_NUMBERS else 1

@@ -46,7 +46,6 @@ def linear_gradient(
 
 
 def choose_way(a: Tensor) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    """The faster of the two ways for a [T, B, U]."""
     return by_prefix_sums if a.shape[0] is not None and has_gpu() else step_by_step
 
 
@@ -110,7 +109,6 @@ class Masked(Step):
         return self.step.gradients(history, step_gradients, summed)
 
     def choose(self, t: Tensor, taken: State, kept: State) -> State:
-        """Each part where the step is taken at time t, and where it is not."""
         pairs = zip(taken, kept, strict=True)
         return tuple(tf.where(self.mask[t], one, other) for one, other in pairs)
 
@@ -201,13 +199,11 @@ def scan_backward(
 
 
 def make_step(cell: Cell, z: Tensor, weights: Weights, mask: "Tensor | None") -> Step:
-    """The step that the loops call."""
     step = choose_step(cell, z)(cell, z, weights)
     return step if mask is None else Masked(step, mask)
 
 
 def forward(step: Step, state: State) -> tuple[Tensor, State, Parts, Parts]:
-    """The outputs, the last state, every state and what the step saves."""
     history, saved, last = run_forward(step, transposed(step, state))
     return step.transpose(history[0])[1:], transposed(step, last), history, saved
 
@@ -314,7 +310,6 @@ def transposed(step: Step, tensors: Parts) -> Parts:
 
 
 def buffers(like: Parts, size: Tensor) -> list:
-    """For each tensor a TensorArray of `size` such tensors, each written once."""
     return [tf.TensorArray(each.dtype, size, element_shape=each.shape) for each in like]
 
 
@@ -324,7 +319,6 @@ def write(arrays: list, t: Tensor, values: Parts) -> list:
 
 
 def stack(arrays: list) -> Parts:
-    """The arrays' tensors, [T, …] each."""
     return tuple(array.stack() for array in arrays)
 
 

@@ -182,15 +182,12 @@ class ByHand(Step):
         return self.weights[name]
 
     def product(self, h: Tensor) -> Tensor:
-        """h U."""
         return tf.matmul(h, self._kernel)
 
     def product_back(self, d_u: Tensor) -> Tensor:
-        """d_u U^T, the gradient of h."""
         return tf.matmul(d_u, self._transposed)
 
     def join(self, gates: Parts) -> Tensor:
-        """An array for each gate, side by side."""
         return tf.concat(gates, -1)
 
 

@@ -156,7 +156,6 @@ def fitted(corpus: Corpus, config: Config, ranks: int = 1) -> Config:
 
 
 def refitted(corpus: Corpus, config: Config, settings: Mapping[str, object]) -> dict[str, object]:
-    """The settings given for a resumed run, with sizes shrunk as they were when it began."""
     sizes = {name: settings[name] for name in ("batch_size", "seq_length") if name in settings}
     fitting = fitted(corpus, config.changed(sizes)).training
     return {**settings, **{name: getattr(fitting, name) for name in sizes}}

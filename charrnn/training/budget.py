@@ -118,5 +118,4 @@ class Budget:
         return steps
 
     def is_off(self, steps: int) -> bool:
-        """Whether so many steps too many or too few are more than the plan tolerates."""
         return abs(steps) * self.step_seconds > TOLERANCE * self.left

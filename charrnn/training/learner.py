@@ -92,7 +92,6 @@ class Learner:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the next step."""
         return learning_rate(self.config.training, self.progress)
 
     def step(self) -> Stepped:

@@ -116,7 +116,6 @@ class Log:
             yield self._given_up(error)
 
     def close(self) -> None:
-        """Close the files. What matters is in them by the last evaluation."""
         if self._logger is not None:
             with suppress(Exception):
                 self._logger.close()
@@ -129,10 +128,8 @@ class Log:
 
 
 def known_to(run: Run) -> list[str]:
-    """The loggers that a run has a folder of."""
     return [name for name in LOGGERS if folder_of(run, name).is_dir()]
 
 
 def folder_of(run: Run, name: str) -> Path:
-    """Where a logger of this name writes."""
     return run.folder / name

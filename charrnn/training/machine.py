@@ -26,7 +26,6 @@ PROBE_SECONDS = 0.4
 
 
 def machine() -> str:
-    """The processor and the libraries, as a run's progress records them."""
     return f"{processor()}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
 
 

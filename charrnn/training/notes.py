@@ -176,13 +176,11 @@ def counted(number: int, thing: str) -> str:
 
 
 def describe_kept(path: Path, kept: Path | None) -> Iterator[Note]:
-    """Note where the old history or samples are kept, if not all of them could be read."""
     if kept is not None:
         yield Note(f"{path}: it could not be read completely; the old file is kept as {kept}")
 
 
 def describe_link(run: Run) -> Iterator[Note]:
-    """Note which run is replaced where the run's folder is a link to another."""
     if run.exists and run.folder.is_symlink():
         yield Note(f"{run.folder} is a link: replacing the run in {run.folder.resolve()}")
 
@@ -234,7 +232,6 @@ def by_heart(evaluations: Sequence[Evaluated]) -> str:
 
 
 def heads(evaluations: Sequence[Evaluated]) -> Iterator[Sequence[Evaluated]]:
-    """The evaluations as they were before the latest one, and before each earlier one."""
     return (evaluations[:end] for end in range(1, len(evaluations)))
 
 

@@ -39,7 +39,6 @@ def register(make: Make) -> Make:
 
 @register
 def adamw(keras: "ModuleType", config: TrainingConfig) -> "keras.optimizers.Optimizer":
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
     return keras.optimizers.AdamW(
         weight_decay=config.weight_decay, beta_1=config.beta_1, beta_2=BETA_2, name="adamw"
     )

@@ -52,12 +52,10 @@ def plan_steps(plan: Plan, windows: int) -> int:
 
 
 def seconds_of(plan: Plan) -> float:
-    """How long a plan by time is to take."""
     return (DEFAULT if plan.empty else plan).seconds or 0.0
 
 
 def evaluations_in(seconds: float, evaluation_seconds: float) -> int:
-    """How many evaluations a plan of so many seconds has: one at least, at its end."""
     affordable = EVALUATED_TIME * max(0.0, seconds) / max(evaluation_seconds, 1e-9)
     return max(1, min(EVALUATIONS, int(affordable)))
 

@@ -161,7 +161,6 @@ def in_folder(
 
 
 def logged_events(session: Session, loggers: Sequence[str]) -> Generator[Event, None, None]:
-    """Carry the plan out, and hand its events to the loggers."""
     step, weights = session.progress.step, session.learner.trainer.weights
     return logged(events(session), session.run, loggers, step, weights)
 

@@ -297,7 +297,6 @@ class MpiRanks(Ranks):
     def _failed(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
-        """An error that nobody has caught: print it, and end the other ranks."""
         self._hook(kind, error, trace)
         self.abort(f"has failed: {kind.__name__}")
 
@@ -448,7 +447,6 @@ def asked_for(settings: Mapping[str, object], plan: Plan) -> dict[str, str]:
 
 
 def written(value: object) -> str:
-    """Return a setting's value as the command line writes it."""
     return shown(tuple(value) if isinstance(value, list) else value)
 
 

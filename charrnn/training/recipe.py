@@ -54,7 +54,6 @@ def characters_per_second(config: Config, vocabulary_size: int, rate: float) -> 
 
 
 def recurrent_weights(config: Config) -> int:
-    """How many numbers there are in the recurrent kernels, U [U, G], of all layers."""
     weights = specify(config.model, vocabulary_size=1)
     shapes = (each.shape for name, each in weights.items() if name.endswith(RECURRENT_KERNEL))
     return sum(rows * columns for rows, columns in shapes)
@@ -129,7 +128,6 @@ class Task:
         return min(learnt, self.most_passes * self.characters)
 
     def passes(self, config: Config) -> float:
-        """How often it will have read the text."""
         return self.learnt(config) / max(1, self.characters)
 
     def exposure(self, config: Config) -> float:
@@ -166,7 +164,6 @@ def best_size(task: Task, given: Mapping[str, object]) -> str:
 
 
 def learns_enough(task: Task, name: str, config: Config) -> bool:
-    """Whether a network of that size comes to enough characters and passes in the time."""
     learnt, needed = task.learnt(config), ENOUGH_CHARACTERS[name]
     often = task.passes(config) >= ENOUGH_PASSES[name] or learnt >= AMPLE * needed
     return learnt >= needed and often

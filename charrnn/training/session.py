@@ -102,7 +102,6 @@ class Saver:
         return Saved(progress.step, path)
 
     def save_best(self) -> None:
-        """Write `best`: the weights as they are."""
         checkpoints.save(self._run.best, self._learner.weights_snapshot())
 
     def close(self) -> None:
@@ -157,7 +156,6 @@ class Validator:
         self._run, self._learner, self._saver = run, learner, saver
 
     def limit(self, characters: int) -> None:
-        """Validate on the first characters alone; 0: on all of them."""
         ids = self._validation[: characters or None]
         self.ids = directed(ids, self._direction)
         """Ids [N], the same characters in both directions; fewer than two validate nothing."""
@@ -187,7 +185,6 @@ class Validator:
             self._keep_best(evaluated)
 
     def loss_nats(self) -> float | None:
-        """Validation loss in nats per character; None where there is nothing to validate on."""
         return self.evaluator.score(self.ids).nats_per_char if len(self.ids) > 1 else None
 
     def _evaluated(self) -> Evaluated:
@@ -215,7 +212,6 @@ MOST_ROLLBACKS = 3
 
 
 def diverged(progress: Progress) -> bool:
-    """Whether the loss or gradient of the last `PATIENCE` steps was not finite."""
     return progress.skipped_in_a_row >= PATIENCE
 
 
@@ -274,7 +270,6 @@ class Session:
 
     @property
     def progress(self) -> Progress:
-        """How far the run has come."""
         return self.learner.progress
 
     @property
@@ -289,7 +284,6 @@ class Session:
         )
 
     def validate_on(self, characters: int) -> None:
-        """Validate on the first characters alone, in this run for good."""
         self.config = self.learner.config = self.config.changed({"eval_chars": characters})
         self.validator.limit(characters)
 
@@ -326,5 +320,4 @@ class Session:
         )
 
     def finished(self) -> Finished:
-        """The step and the best loss with which the plan ends."""
         return Finished(self.run.folder, self.progress.step, self.progress.best_loss_nats)

@@ -145,7 +145,6 @@ class Trainer:
         self.optimizer.apply(gradients, self.model.trainable_variables)
 
     def weights(self) -> Tensors:
-        """Copies of the network's weights by name."""
         return get_weights(self.model)
 
     def tensors(self, state: State) -> Tensors:
@@ -244,7 +243,6 @@ def part_seed(number: int) -> Tensor:
 
 
 def joined(states: list[State]) -> State:
-    """The parts' states as one, [B, U] each."""
     return tuple(tf.concat(parts, 0) for parts in zip(*states, strict=True))
 
 

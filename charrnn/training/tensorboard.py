@@ -54,7 +54,6 @@ class EventFiles:
             self._write(event, weights)
 
     def close(self) -> None:
-        """Write what is still to be written."""
         self._writer.close()
 
     @singledispatchmethod
@@ -90,7 +89,6 @@ class EventFiles:
 
 
 def is_due(event: events.Stepped) -> bool:
-    """Whether a step is one of those that are logged."""
     return not event.skipped and event.step % max(1, event.end // POINTS) == 0
 
 
@@ -107,7 +105,6 @@ def scalars(event: events.Evaluated) -> dict[str, float | None]:
 
 
 def scalar(name: str, value: float, step: int) -> None:
-    """Write a number."""
     tf.summary.write(name, np.float32(value), step, described("scalars", SCALAR))
 
 

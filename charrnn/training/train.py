@@ -90,7 +90,6 @@ def free_run(corpus: Sequence[PathLike], name: str | None, root: Path, overwrite
 
 
 def run_to_resume(corpus: Sequence[PathLike], name: str | None, root: Path) -> Run:
-    """The run that is to go on: the one named, or the corpus's, or the newest."""
     if name is not None and not name.strip():
         plain_name(name)
     return find_run(name or (known_name(corpus, root) if corpus else None), root)

@@ -235,7 +235,6 @@ def told_of_whole(config: SamplingConfig, as_json: bool, novelty: bool) -> bool:
 
 
 def refuse(option: str, given: object, others: str) -> None:
-    """A usage error for options that do not go together."""
     if given:
         raise click.UsageError(f"{option} does not go together with {others}")
 

@@ -71,7 +71,6 @@ class SweepCommand(SettingsCommand):
 
 
 def told(field: Field) -> Field:
-    """The field with what the help of a sweep says of it."""
     other = copy.copy(field)
     other.metadata = MappingProxyType({**field.metadata, **TOLD.get(name_of(field), {})})
     return other
