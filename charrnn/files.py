@@ -1,11 +1,14 @@
-"""Writing files so that a crash, a kill or a full disk never leaves half of one."""
+"""What must not be cut short: files written whole or not at all, and Ctrl-C that waits."""
 
 import errno
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -90,3 +93,28 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+@contextmanager
+def hold_interrupts() -> Iterator[None]:
+    """Raise KeyboardInterrupt after the block, not within it; a second Ctrl-C raises at once.
+
+    Another thread, or a program that handles SIGINT in its own way, keeps what it has.
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if received:
+        raise KeyboardInterrupt

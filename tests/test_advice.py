@@ -89,7 +89,7 @@ def test_patience_ends_a_plan_and_the_run_is_complete(
     train: Callable[..., list[Any]], corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = iter([2.0, 1.5, 1.6, 1.7, 1.4])
-    monkeypatch.setattr("charrnn.training.session.Validator.loss_nats", lambda self: next(losses))
+    monkeypatch.setattr("charrnn.training.duties.Validator.loss_nats", lambda self: next(losses))
     history = train(corpus, steps=20, eval_every=2, patience=2)
     evaluated = [event.step for event in history if isinstance(event, Evaluated)]
     assert evaluated == [2, 4, 6, 8]

@@ -14,12 +14,16 @@ from charrnn.runs.events import Evaluated, Note, Saved, Started, Stepped
 from charrnn.runs.run import Run
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.sources import select
-from charrnn.training import machine, planning
+from charrnn.training import machine, train
 from charrnn.training.begin import fitted
-from charrnn.training.budget import OUTSIDE_SECONDS, Budget
 from charrnn.training.learner import learner_of
-from charrnn.training.plan import evaluation_characters, evaluations_in, plan_steps
-from charrnn.training.planning import set_plan
+from charrnn.training.plan import (
+    OUTSIDE_SECONDS,
+    Budget,
+    evaluation_characters,
+    evaluations_in,
+    plan_steps,
+)
 from charrnn.training.ranks import ALONE
 from charrnn.training.session import Session
 from charrnn.training.step import Outcome
@@ -81,7 +85,7 @@ def simulated(
     monkeypatch.setattr(session.learner.trainer, "step", machine.step)
     monkeypatch.setattr(session.validator, "loss_nats", machine.loss_nats)
     monkeypatch.setattr(session.validator.evaluator, "probe", lambda ids: (machine.window, WINDOWS))
-    monkeypatch.setattr(planning, "operations_per_second", lambda: 1e9)
+    monkeypatch.setattr("charrnn.training.session.operations_per_second", lambda: 1e9)
     save = session.saver.save
 
     def slow_save(run=None):  # type: ignore[no-untyped-def]
@@ -94,13 +98,13 @@ def simulated(
 
 def carry_out(session: Session, plan: Plan) -> list[object]:
     """All events of a plan."""
-    return [*set_plan(session, plan, BEGIN), *planning.events(session)]
+    return [*session.set_plan(plan, BEGIN), *train.events(session)]
 
 
 def course_of(session: Session, seconds: float) -> Iterator[object]:
     """The events of a plan by time, one after the other."""
-    yield from set_plan(session, Plan(seconds=seconds), BEGIN)
-    yield from planning.events(session)
+    yield from session.set_plan(Plan(seconds=seconds), BEGIN)
+    yield from train.events(session)
 
 
 def steady(now: float) -> float:
@@ -173,9 +177,7 @@ def test_evaluations_and_what_else_is_done_come_out_of_the_time(
     monkeypatch.setattr(
         session.sampler, "sample", lambda: setattr(machine, "now", machine.now + WRITING)
     )
-    for event in itertools.chain(
-        set_plan(session, Plan(seconds=60), BEGIN), planning.events(session)
-    ):
+    for event in itertools.chain(session.set_plan(Plan(seconds=60), BEGIN), train.events(session)):
         machine.now += 0.004 * isinstance(event, Stepped)
     assert machine.now - BEGIN == pytest.approx(60, abs=1.8)
 
@@ -224,16 +226,14 @@ def test_a_resumed_run_decides_nothing_by_the_clock(
     """It ends at the step, and with the rates, that its checkpoint has recorded."""
     machine = Machine(slower)
     session = simulated(tmp_path, monkeypatch, machine)
-    for event in itertools.chain(
-        set_plan(session, Plan(seconds=120), BEGIN), planning.events(session)
-    ):
+    for event in itertools.chain(session.set_plan(Plan(seconds=120), BEGIN), train.events(session)):
         if isinstance(event, Saved) and event.step > 2500:
             break
     saved = checkpoints.load(session.run.last)
     again = simulated(tmp_path, monkeypatch, Machine(lambda now: 5.0))
     again.learner.restore(saved)
     rate = again.learner.learning_rate
-    list(planning.events(again))
+    list(train.events(again))
     assert again.progress.end == saved.progress.end == again.progress.step
     assert 0 < rate < again.config.training.learning_rate
 
@@ -250,7 +250,7 @@ def test_a_plan_shorter_than_its_start_takes_a_step(
 def test_without_a_plan_a_small_text_is_not_read_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "DEFAULT_EPOCHS", 0.5)
+    monkeypatch.setattr("charrnn.training.session.DEFAULT_EPOCHS", 0.5)
     session = simulated(tmp_path, monkeypatch, Machine(lambda now: 0.001))
     carry_out(session, Plan())
     assert session.progress.end == round(0.5 * session.progress.windows)

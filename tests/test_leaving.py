@@ -13,11 +13,11 @@ from apart import run_apart
 from conftest import SMALL
 
 import charrnn
+from charrnn.files import hold_interrupts
 from charrnn.runs import checkpoints
 from charrnn.runs.events import Evaluated, Finished, Started, Stepped
 from charrnn.runs.run import Run
-from charrnn.training.learner import held_back
-from charrnn.training.session import Validator
+from charrnn.training.duties import Validator
 from charrnn.training.step import Trainer
 from charrnn.training.train import Training
 
@@ -180,8 +180,8 @@ def test_a_training_in_one_loop_yields_every_event(corpus):
 AT_EXIT = """
 import sys
 import charrnn
-from charrnn.tf.backend import tf
-from charrnn.training.events import Stepped
+from charrnn.tf.start import tf
+from charrnn.runs.events import Stepped
 tf.config.run_functions_eagerly(True)
 events = charrnn.train("corpus.txt", **eval(sys.argv[1]))
 while not isinstance(next(events), Stepped):
@@ -200,7 +200,7 @@ def test_the_end_of_the_program_saves(corpus):
 
 def press(times: int, done: list[int]) -> None:
     """Press Ctrl-C in a block that holds it back, and note it where the block comes to its end."""
-    with held_back():
+    with hold_interrupts():
         for _ in range(times):
             signal.raise_signal(signal.SIGINT)
         done.append(times)
@@ -226,7 +226,7 @@ def test_a_program_s_own_handling_of_ctrl_c_stays():
     received = []
     before = signal.signal(signal.SIGINT, lambda *_: received.append("own"))
     try:
-        with held_back():
+        with hold_interrupts():
             signal.raise_signal(signal.SIGINT)
             assert received == ["own"]
     finally:

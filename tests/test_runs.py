@@ -184,7 +184,7 @@ def test_each_step_of_settling_is_on_disk_before_the_next(monkeypatch: pytest.Mo
 
 HOLDER = """
 import sys, pathlib
-from charrnn.runs import Run
+from charrnn.runs.run import Run
 with Run(pathlib.Path(sys.argv[1])).locked():
     print("locked", flush=True)
     sys.stdin.read()

@@ -22,15 +22,9 @@ from charrnn.text.batches import Stretches
 from charrnn.text.corpus import encode_corpus, log_frequencies
 from charrnn.text.sources import select
 from charrnn.training.begin import build
+from charrnn.training.duties import MOST_ROLLBACKS, PATIENCE, improves, roll_back
 from charrnn.training.learner import Learner, streams_of
-from charrnn.training.session import (
-    MOST_ROLLBACKS,
-    PATIENCE,
-    Session,
-    diverged,
-    improves,
-    roll_back,
-)
+from charrnn.training.session import Session
 from charrnn.training.step import Trainer
 
 pytestmark = pytest.mark.usefixtures("eagerly")
@@ -261,7 +255,7 @@ def test_a_session_rolls_back_once_it_has_diverged(session: Session) -> None:
     assert all(isinstance(outcome, Stepped) for outcome in outcomes[:-1])
     assert isinstance(outcomes[-1], RolledBack)
     assert session.progress.step == outcomes[-1].step == 1
-    assert not diverged(session.progress)
+    assert session.progress.skipped_in_a_row < PATIENCE
 
 
 def test_a_rollback_restores_the_weights_and_keeps_what_it_does_not_undo(session: Session) -> None:

@@ -444,8 +444,8 @@ KILLED = """
 import os
 import sys
 import charrnn
-from charrnn.tf.backend import tf
-from charrnn.training.events import Stepped
+from charrnn.tf.start import tf
+from charrnn.runs.events import Stepped
 
 tf.config.run_functions_eagerly(True)
 for event in charrnn.sweep("corpus.txt", **eval(sys.argv[1])):

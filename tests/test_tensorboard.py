@@ -118,7 +118,7 @@ def test_a_run_stopped_and_resumed_logs_nothing_twice_and_loses_nothing(
 
 KILLED = """
 import os, signal, sys, charrnn
-from charrnn.training.events import Stepped
+from charrnn.runs.events import Stepped
 from graphs import without_xla
 with without_xla():
     for event in charrnn.train(sys.argv[1], checkpoints="checkpoints", **eval(sys.argv[2])):

@@ -22,7 +22,7 @@ from charrnn.runs import checkpoints, events, sample_file
 from charrnn.runs.progress import Progress
 from charrnn.runs.run import Run
 from charrnn.training import machine
-from charrnn.training.session import MOST_ROLLBACKS, PATIENCE
+from charrnn.training.duties import MOST_ROLLBACKS, PATIENCE
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -95,7 +95,7 @@ def test_stopped_and_resumed_equals_uninterrupted(train, corpus, tmp_path, unint
 
 KILLED = """
 import os, signal, sys, charrnn
-from charrnn.training.events import Stepped
+from charrnn.runs.events import Stepped
 from graphs import without_xla
 with without_xla():
     for event in charrnn.train(sys.argv[1], checkpoints=sys.argv[2], **eval(sys.argv[3])):
@@ -239,8 +239,8 @@ def test_the_parts_of_a_run_cannot_change(train, corpus):
 
 AS_USERS_RUN_IT = """
 import sys, charrnn
-from charrnn.tf import by_hand
-by_hand.COLUMNS_FROM = by_hand.LANES = 1
+from charrnn.tf import steps
+steps.COLUMNS_FROM = steps.LANES = 1
 corpus, options = sys.argv[1], eval(sys.argv[2])
 for event in charrnn.train(corpus, checkpoints="whole", **options):
     pass

@@ -7,12 +7,10 @@ and the scan over time.
 """
 
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 
 import numpy as np
 
-from charrnn.cells import RECURRENT_KERNEL, Weight, arrays
-from charrnn.cells.trial import try_cell
+from charrnn.cells import RECURRENT_KERNEL, Weight
 from charrnn.config import MOST_LAYERS, ModelConfig
 from charrnn.network.stack import TABLE_CHARACTERS, Drop, Run, Stack
 from charrnn.network.weights import below, recurrent, specify, state_widths
@@ -117,7 +115,6 @@ class Network(keras.Model):
 
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
         super().__init__(name="network")
-        try_layers(config, vocabulary_size)
         self.config, self.vocabulary_size = config, vocabulary_size
         specified = specify(config, vocabulary_size)
         names = dict.fromkeys(name.split("/")[0] for name in specified)
@@ -150,18 +147,6 @@ class Network(keras.Model):
         drop = output_dropout(self.config, seed) if training else None
         features, after = stack.features(ids, tuple(state), self._make_run(weights), drop)
         return stack.logits(features), after
-
-
-def try_layers(config: ModelConfig, vocabulary_size: int) -> None:
-    """A time step of each layer's cell as a trial: in NumPy, for the sampler, and in TensorFlow.
-
-    An error in a cell is found here, where it is told in a line; inside of Keras it would
-    come with Keras's own story.
-    """
-    widths = (config.embedding or vocabulary_size, *config.layer_units)
-    for inputs, units in dict.fromkeys(pairwise(widths)):
-        try_cell(config.make_cell(), inputs, units, "NumPy", arrays)
-        try_cell(config.make_cell(), inputs, units, "TensorFlow", TensorOps(), tf.constant)
 
 
 class Group(keras.layers.Layer):

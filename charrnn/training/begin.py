@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from charrnn.config import Config, Plan, TextConfig
-from charrnn.errors import ConfigError, CorpusError, RankError, RunError
+from charrnn.errors import ConfigError, CorpusError, RunError
 from charrnn.network.weights import (
     LOGITS_BIAS,
     LOGITS_KERNEL,
@@ -35,6 +35,7 @@ from charrnn.text.sources import Selection, select
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.tf.limits import cores
 from charrnn.tf.parts import choose_parts
+from charrnn.training.duties import recall
 from charrnn.training.learner import learner_of
 from charrnn.training.machine import machine, moved, operations_per_second, use_threads
 from charrnn.training.notes import (
@@ -51,11 +52,10 @@ from charrnn.training.notes import (
     describe_restart,
 )
 from charrnn.training.plan import DEFAULT_EPOCHS, seconds_of
-from charrnn.training.planning import set_cadence, set_plan
-from charrnn.training.ranks import ALONE, Ranks, compare, text_facts
+from charrnn.training.ranks import ALONE, Ranks, refuse_differences, text_facts
 from charrnn.training.recipe import Task, advise
 from charrnn.training.run_folder import settle, staging
-from charrnn.training.session import Session, recall
+from charrnn.training.session import Session
 from charrnn.types import PathLike, Tensors
 
 
@@ -111,35 +111,20 @@ def warm_start(old: Checkpoint, vocabulary: Vocabulary, fresh: Tensors) -> Tenso
             "one of the two models reads bytes, the other characters; give both the same `bytes`",
             {"init_from": None},
         )
-    kept = shared_ids(old.vocabulary, vocabulary)
+    places = {character: place for place, character in enumerate(old.vocabulary.characters)}
+    known = [(i, places[c]) for i, c in enumerate(vocabulary.characters) if c in places]
+    new_ids, old_ids = map(
+        list, zip(*known, (vocabulary.unknown, old.vocabulary.unknown), strict=True)
+    )
     weights = dict(old.weights)
     for name, axis in character_axes(old.config.model).items():
         start = fresh[name]
         if old.origin is not None and name in (LOGITS_KERNEL, LOGITS_BIAS):
             start = start + old.weights[name].mean(axis, keepdims=True)
-        weights[name] = transplant(old.weights[name], start, kept, axis)
+        grown = np.moveaxis(start.copy(), axis, 0)
+        grown[new_ids] = np.moveaxis(old.weights[name], axis, 0)[old_ids]
+        weights[name] = np.ascontiguousarray(np.moveaxis(grown, 0, axis))
     return weights
-
-
-def shared_ids(old: Vocabulary, new: Vocabulary) -> list[tuple[int, int]]:
-    """Pairs (new id, old id) of the symbols that both know."""
-    places = {character: place for place, character in enumerate(old.characters)}
-    pairs = [
-        (place, places[character])
-        for place, character in enumerate(new.characters)
-        if character in places
-    ]
-    return [*pairs, (new.unknown, old.unknown)]
-
-
-def transplant(
-    old: np.ndarray, fresh: np.ndarray, kept: list[tuple[int, int]], axis: int
-) -> np.ndarray:
-    """`fresh` with the kept entries along the axis taken from `old`."""
-    grown = np.moveaxis(fresh.copy(), axis, 0)
-    new_ids, old_ids = map(list, zip(*kept, strict=True))
-    grown[new_ids] = np.moveaxis(old, axis, 0)[old_ids]
-    return np.ascontiguousarray(np.moveaxis(grown, 0, axis))
 
 
 def fitted(corpus: Corpus, config: Config, ranks: int = 1) -> Config:
@@ -180,7 +165,7 @@ def new(
     with staging(run) if ranks.first else nullcontext(run.folder) as staged:
         encoded = encode_corpus(selection.sources, config.text, staged) if ranks.first else None
         corpus = shared_corpus(ranks, encoded, staged, selection.sources, config.text)
-        refuse_another_text(ranks, corpus.info)
+        refuse_differences(ranks, text_facts(corpus.info))
         yield from describe(corpus, config)
         yield from use_threads(config.training.threads, ranks)
         advice = yield from advised(corpus, settings, plan, begin, ranks.size)
@@ -190,7 +175,7 @@ def new(
         yield from describe_cores(config, ranks.size)
         session = build(run, corpus, config, old, ranks)
         session.progress.machine = machine()
-        yield from set_plan(session, plan, begin)
+        yield from session.set_plan(plan, begin)
         session.share_progress()
         session.saver.save(Run(staged))
         if ranks.first:
@@ -231,16 +216,6 @@ def shared_corpus(
         return encode_corpus(sources, config, Path(scratch))  # it stays mapped when it is deleted
 
 
-def refuse_another_text(ranks: Ranks, info: CorpusInfo) -> None:
-    """Raise RankError, on all ranks, where one has another text than rank 0."""
-    told = ranks.gather(text_facts(info))
-    try:
-        compare(told)
-    except RankError:
-        ranks.end()  # all ranks raise it: none depends on another
-        raise
-
-
 def advised(
     corpus: Corpus, settings: Mapping[str, object], plan: Plan, begin: float, ranks: int
 ) -> Generator[Note, None, Config]:
@@ -266,14 +241,20 @@ def resumed(
 ) -> Beginning:
     """Continue from the `last` checkpoint; a plan, where there is one, is for further steps."""
     begin = time.perf_counter() - spent
-    opened = open_run(run, paths, settings) if ranks.first else None
-    encoded, checkpoint, config = opened or (None, None, None)
-    checkpoint, config = ranks.broadcast(lambda: (checkpoint, config))
-    assert checkpoint is not None
-    assert config is not None
+    encoded: list[Corpus] = []  # on rank 0
+
+    def opened() -> tuple[Checkpoint, Config]:
+        checkpoint, corpus = load_last(run), open_corpus(run.folder)
+        config = checkpoint.config.resumed(refitted(corpus, checkpoint.config, settings))
+        refuse_changed(run, corpus, config.text, paths)
+        refuse_another(run, corpus, checkpoint)
+        encoded.append(corpus)
+        return checkpoint, config
+
+    checkpoint, config = ranks.broadcast(opened)
     named = select(paths, config.text, runs_left_out(run.folder.parent)).sources if paths else ()
-    corpus = shared_corpus(ranks, encoded, run.folder, named, config.text)
-    refuse_another_text(ranks, corpus.info)
+    corpus = shared_corpus(ranks, encoded[0] if encoded else None, run.folder, named, config.text)
+    refuse_differences(ranks, text_facts(corpus.info))
     if checkpoint.progress.complete and plan.empty:
         yield from already_finished(run, checkpoint)
         return None
@@ -285,22 +266,11 @@ def resumed(
     yield from describe_change(checkpoint.config, config)
     if not plan.empty:
         yield from describe_restart(plan, config)
-        yield from set_plan(session, plan, begin)
-    set_cadence(session)
+        yield from session.set_plan(plan, begin)
+    session.set_cadence()
     session.share_progress()
     session.saver.save()
     return session
-
-
-def open_run(
-    run: Run, paths: Sequence[PathLike], settings: Mapping[str, object]
-) -> tuple[Corpus, Checkpoint, Config]:
-    """Open a run that is resumed, with the settings that it goes on with."""
-    checkpoint, corpus = load_last(run), open_corpus(run.folder)
-    config = checkpoint.config.resumed(refitted(corpus, checkpoint.config, settings))
-    refuse_changed(run, corpus, config.text, paths)
-    refuse_another(run, corpus, checkpoint)
-    return corpus, checkpoint, config
 
 
 def load_last(run: Run) -> Checkpoint:

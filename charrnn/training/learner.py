@@ -1,18 +1,16 @@
 """The learner: everything that a training step changes."""
 
-import signal
-import threading
 import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from types import FrameType
 
 import numpy as np
 
 from charrnn.config import Config, TrainingConfig
 from charrnn.errors import ConfigError, RankError
+from charrnn.files import hold_interrupts
 from charrnn.network.weights import prefixed
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.events import Stepped
@@ -24,37 +22,6 @@ from charrnn.training.plan import learning_rate
 from charrnn.training.ranks import ALONE, MpiRanks, Ranks
 from charrnn.training.step import Outcome, RankTrainer, Trainer
 from charrnn.types import State, Tensors
-
-
-@contextmanager
-def held_back() -> Iterator[None]:
-    """Raise KeyboardInterrupt after the block, not within it; a second Ctrl-C raises at once.
-
-    A program that handles SIGINT in its own way continues to do so.
-    """
-    if not raises_here():
-        yield
-        return
-    received: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    if received:
-        raise KeyboardInterrupt
-
-
-def raises_here() -> bool:
-    """Whether Ctrl-C raises KeyboardInterrupt in this thread, as Python has it by default."""
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    return in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
 
 RESETS = 1
 """Keeps the random numbers of the resets apart from others of the same seed and step."""
@@ -85,7 +52,7 @@ class Learner:
     @contextmanager
     def changing(self) -> Iterator[None]:
         """A change that must not be cut short: Ctrl-C waits for its end."""
-        with held_back():
+        with hold_interrupts():
             self.whole = False
             yield
             self.whole = True

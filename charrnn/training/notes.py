@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from charrnn.config import Config, Plan
 from charrnn.runs.checkpoints import Checkpoint
@@ -13,10 +12,6 @@ from charrnn.text.sources import UNDECODABLE, Selection
 from charrnn.tf.limits import cores
 from charrnn.training.plan import seconds_of
 from charrnn.training.recipe import Task
-
-if TYPE_CHECKING:
-    from charrnn.training.session import Session
-
 
 SHOWN = 3
 """Names of files that are shown, unless the user asked which they are."""
@@ -269,19 +264,6 @@ def learns_for_others(evaluated: Evaluated) -> bool:
     """Whether the network knows other texts nearly as well as the one that it learns from."""
     train = evaluated.train_loss_nats
     return train is not None and validation(evaluated) <= (1 + GAP) * train
-
-
-def stopped_early(session: "Session") -> Iterator[Note]:
-    """End the plan here where the user's patience is over."""
-    progress, patience = session.progress, session.config.training.patience
-    if patience is None or progress.finished or progress.stale_evaluations < patience:
-        return
-    with session.learner.changing():
-        progress.end = progress.step
-    yield Note(
-        f"stopped early: the last {patience} evaluations were not below the lowest validation"
-        f" loss, that of step {progress.best_step:,} (`patience`)"
-    )
 
 
 def validation(evaluated: Evaluated) -> float:

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from functools import cache
@@ -406,10 +406,12 @@ Facts = dict[str, str]
 def facts(settings: Mapping[str, object], plan: Plan, **given: object) -> Facts:
     """Return what this rank is, and what it was asked to train."""
     asked = asked_for(settings, plan) | {name: str(value) for name, value in given.items()}
+    flags = sorted(told_by_system().get("flags", "").split())
+    vectors = [each for each in flags if each in FEATURES or each.startswith(WIDER_FEATURES)]
     return (
         {"charrnn": __version__}
         | {name: installed(package) for name, package in PACKAGES.items()}
-        | {"processor": f"{platform.machine()} {features()}".strip()}
+        | {"processor": " ".join([platform.machine(), *vectors])}
         | {f"`{name}`": value for name, value in asked.items()}
     )
 
@@ -419,13 +421,14 @@ def text_facts(info: CorpusInfo) -> Facts:
     return {TEXT: f"{info.fingerprint[:12]} and {info.train_end:,} characters for training"}
 
 
-def compare(of_ranks: Sequence[Facts]) -> None:
-    """Raise RankError, on every rank, where one has something else than rank 0."""
-    ours = of_ranks[0]
-    for rank, theirs in enumerate(of_ranks):
+def refuse_differences(ranks: Ranks, own: Facts) -> None:
+    """Raise RankError, on every rank, where one has other facts than rank 0."""
+    ours, *others = ranks.gather(own)
+    for rank, theirs in enumerate(others, start=1):
         for name in dict.fromkeys([*ours, *theirs]):
             here, there = ours.get(name, NOTHING), theirs.get(name, NOTHING)
             if here != there:
+                ranks.end()  # all ranks raise it: none depends on another
                 same = "settings" if name.startswith("`") else "versions, on like processors"
                 same = "files, in the same order" if name == TEXT else same
                 raise RankError(
@@ -437,6 +440,10 @@ def compare(of_ranks: Sequence[Facts]) -> None:
 
 def asked_for(settings: Mapping[str, object], plan: Plan) -> dict[str, str]:
     """Return the settings that were given, and the plan, by name and in one form."""
+
+    def written(value: object) -> str:
+        return shown(tuple(value) if isinstance(value, list) else value)
+
     known = {each.name: each for _, each in Config.fields()}
     given = {name: written(parsed(known[name], value)) for name, value in settings.items()}
     return given | {
@@ -446,19 +453,9 @@ def asked_for(settings: Mapping[str, object], plan: Plan) -> dict[str, str]:
     }
 
 
-def written(value: object) -> str:
-    return shown(tuple(value) if isinstance(value, list) else value)
-
-
 def installed(package: str) -> str:
     """Return a package's version."""
     try:
         return version(package)
     except PackageNotFoundError:  # there under another name, as tensorflow-cpu
         return NOTHING
-
-
-def features() -> str:
-    """Return the processor's vector instructions, as far as the system tells them."""
-    flags = told_by_system().get("flags", "").split()
-    return " ".join(sorted(f for f in flags if f in FEATURES or f.startswith(WIDER_FEATURES)))

@@ -1,251 +1,35 @@
-"""A run in training, put together from its parts."""
+"""A run in training: its learner, its plan, and what is done beside the steps."""
 
 import math
 from collections.abc import Iterator
 from contextlib import nullcontext
 
-from charrnn.config import Config, SamplingConfig
-from charrnn.errors import CheckpointError, DivergedError
-from charrnn.network.instant import InstantNetwork
-from charrnn.runs import checkpoints, history, sample_file
-from charrnn.runs.checkpoints import open_weights
-from charrnn.runs.events import (
-    Evaluated,
-    Finished,
-    Note,
-    RolledBack,
-    Sampled,
-    Saved,
-    Started,
-    Stepped,
-)
+from charrnn.config import Config, Plan, TrainingConfig
+from charrnn.runs.events import Evaluated, Note, RolledBack, Started, Stepped
 from charrnn.runs.progress import Progress
 from charrnn.runs.run import Run
-from charrnn.sampling.writing import Writing
-from charrnn.text.batches import directed
 from charrnn.text.corpus import Corpus
-from charrnn.tf.evaluation import Evaluator
-from charrnn.training.budget import Budget
-from charrnn.training.learner import Learner, held_back
-from charrnn.training.plan import Workload
+from charrnn.training.duties import PATIENCE, Sampler, Saver, Validator, roll_back
+from charrnn.training.learner import Learner
+from charrnn.training.machine import operations_per_second
+from charrnn.training.notes import describe_part, describe_plan
+from charrnn.training.plan import (
+    DEFAULT_EPOCHS,
+    Budget,
+    Workload,
+    evaluation_characters,
+    evaluations_in,
+    move_end,
+    plan_steps,
+    seconds_of,
+)
+from charrnn.training.recipe import characters_per_second
 
-SAMPLE = SamplingConfig(length=200, temperature=0.8)
-
-
-class Sampler:
-    """Writes texts with the learner's weights at regular steps, and keeps them in the run."""
-
-    def __init__(self, run: Run, learner: Learner) -> None:
-        self._run, self._learner = run, learner
-
-    @property
-    def due(self) -> bool:
-        """Whether to sample now: every `sample_every` steps of a plan, and each step once."""
-        progress = self._learner.progress
-        on_time = progress.sample_every > 0 and progress.falls_on(progress.sample_every)
-        # A run is saved before it samples: where it resumes, its last sample may be of this step.
-        return on_time and sample_file.last_step(self._run.samples) != progress.step
-
-    def sample(self) -> Sampled:
-        """Write a text, and a line of the run's samples."""
-        sampled = self._sampled()
-        with held_back():
-            line = sample_file.sample_of(sampled, self._learner.progress)
-            sample_file.append(self._run.samples, line)
-        return sampled
-
-    def _sampled(self) -> Sampled:
-        """A text from the weights as they are; the step is its seed."""
-        learner, step = self._learner, self._learner.progress.step
-        config = learner.config.model
-        engine = InstantNetwork(config, learner.trainer.weights())
-        backward = config.direction == "backward"
-        writing = Writing(engine, learner.vocabulary, SAMPLE, step, backward=backward)
-        try:
-            return Sampled(step, writing.begin().texts()[0].text)
-        except CheckpointError:  # it diverges: the next steps find out, and the run goes back
-            return Sampled(step, "")
-
-
-class Saver:
-    """Writes the learner's checkpoints into the run's folder."""
-
-    def __init__(self, run: Run, learner: Learner) -> None:
-        self._run, self._learner = run, learner
-        self._saved: tuple[int, int] | None = None
-
-    @property
-    def saved(self) -> bool:
-        """Whether `last` holds this step, with its evaluation if there was one."""
-        progress = self._learner.progress
-        return self._saved == (progress.step, progress.evaluated_step)
-
-    @property
-    def due(self) -> bool:
-        """Whether to write `last` now: every `checkpoint_every` steps and at the end of the plan.
-
-        A skipped step is not saved: if the run is diverging, `last` must stay at a step before
-        that. A step that is saved already is not saved again.
-        """
-        progress = self._learner.progress
-        on_time = progress.finished or progress.falls_on(progress.checkpoint_every)
-        return on_time and not progress.skipped_in_a_row and not self.saved
-
-    def save(self, run: Run | None = None) -> Saved:
-        """Write `last` into the run's folder, or into that of another run; rank 0 writes."""
-        progress, path = self._learner.progress, (run or self._run).last
-        self._learner.count_time()
-        checkpoint = self._learner.snapshot()
-        if self._learner.ranks.first:
-            checkpoints.save(path, checkpoint)
-        self._saved = progress.step, progress.evaluated_step
-        return Saved(progress.step, path)
-
-    def save_best(self) -> None:
-        checkpoints.save(self._run.best, self._learner.weights_snapshot())
-
-    def close(self) -> None:
-        """Write `last` when training is stopped, unless it is saved or its step was skipped.
-
-        A learner that is not whole is not saved either: an error or a second Ctrl-C cut its
-        step short.
-        """
-        skipped = self._learner.progress.skipped_in_a_row
-        if self._learner.whole and not skipped and not self.saved:
-            with held_back():
-                self.save()
-
-
-def improves(loss_nats: float | None, progress: Progress) -> bool:
-    """Whether the weights at this step are better than the best ones so far.
-
-    They are if their validation loss is lower; one that is not finite is never best. Without a
-    validation text the newest weights count as the best.
-    """
-    if loss_nats is None:
-        return progress.best_step is None or progress.step > progress.best_step
-    best = progress.best_loss_nats
-    return loss_nats < (math.inf if best is None or math.isnan(best) else best)
-
-
-def recall(run: Run, progress: Progress) -> Iterator[Note]:
-    """Put into the progress of a resumed run what `best` holds, which may be newer than `last`.
-
-    A run that was killed repeats its steps since `last`; an evaluation among them is not to
-    replace weights that were better. Where `best` is gone or damaged, it is written anew.
-    """
-    progress.best_loss_nats = progress.best_step = None
-    if not run.best.exists():
-        return
-    try:
-        best = open_weights(run.best).progress
-    except CheckpointError as error:
-        yield Note(f"{error.where}: {error.why}; the next evaluation replaces it")
-        return
-    progress.best_loss_nats, progress.best_step = best.best_loss_nats, best.best_step
-
-
-class Validator:
-    """Evaluates the learner regularly, and saves the weights with the lowest validation loss."""
-
-    def __init__(self, run: Run, corpus: Corpus, learner: Learner, saver: Saver) -> None:
-        config = learner.config
-        self._validation, self._direction = corpus.validation, config.model.direction
-        self.limit(config.training.eval_chars)
-        self.evaluator = Evaluator(learner.trainer.model, config.model, corpus.vocabulary.size)
-        self._run, self._learner, self._saver = run, learner, saver
-
-    def limit(self, characters: int) -> None:
-        ids = self._validation[: characters or None]
-        self.ids = directed(ids, self._direction)
-        """Ids [N], the same characters in both directions; fewer than two validate nothing."""
-
-    @property
-    def due(self) -> bool:
-        """Whether to evaluate now: every `eval_every` steps and at the plan's end, once."""
-        progress = self._learner.progress
-        on_time = progress.finished or progress.falls_on(progress.eval_every)
-        return on_time and progress.step != progress.evaluated_step
-
-    def evaluate(self) -> Evaluated:
-        """Score the validation text, write a row of the history, and save the weights if best."""
-        evaluated = self._evaluated()
-        with self._learner.changing():
-            self._record(evaluated)
-        return evaluated
-
-    def _record(self, evaluated: Evaluated) -> None:
-        self._learner.count_time()
-        history.append(self._run.history, history.row(evaluated, self._learner.progress))
-        self._learner.reset_sums()
-        progress = self._learner.progress
-        progress.evaluated_step = evaluated.step
-        progress.stale_evaluations = 0 if evaluated.is_best else progress.stale_evaluations + 1
-        if evaluated.is_best:
-            self._keep_best(evaluated)
-
-    def loss_nats(self) -> float | None:
-        return self.evaluator.score(self.ids).nats_per_char if len(self.ids) > 1 else None
-
-    def _evaluated(self) -> Evaluated:
-        progress, loss = self._learner.progress, self.loss_nats()
-        return Evaluated(
-            step=progress.step,
-            epoch=progress.epoch,
-            train_loss_nats=progress.train_loss_nats,
-            val_loss_nats=loss,
-            learning_rate=self._learner.learning_rate,
-            is_best=improves(loss, progress),
-            gradient_norm=progress.gradient_norm,
-        )
-
-    def _keep_best(self, evaluated: Evaluated) -> None:
-        progress = self._learner.progress
-        progress.best_loss_nats, progress.best_step = evaluated.val_loss_nats, evaluated.step
-        self._saver.save_best()
-
-
-PATIENCE = 5
-"""After this many skipped steps in a row a run has diverged."""
-MOST_ROLLBACKS = 3
-"""A run that diverges once more after this many rollbacks is given up."""
-
-
-def diverged(progress: Progress) -> bool:
-    return progress.skipped_in_a_row >= PATIENCE
-
-
-def roll_back(run: Run, learner: Learner, saver: Saver) -> RolledBack:
-    """Take the learner back to the run's `last` checkpoint, and halve its learning rate.
-
-    The result is saved at once, so that a run interrupted here resumes at the lower rate.
-    """
-    abandoned = learner.progress
-    if abandoned.rollbacks == MOST_ROLLBACKS:
-        raise DivergedError(
-            f"training diverged {abandoned.rollbacks + 1} times, at ever lower learning rates",
-            where=run.folder,
-            way_out="start again with a lower `learning_rate` or `clip_norm`",
-        )
-    with learner.changing():
-        learner.restore(learner.ranks.broadcast(lambda: checkpoints.load(run.last)))
-        carry_over(abandoned, learner.progress)
-        if learner.ranks.first:
-            history.truncate(run.history, learner.progress.step)
-            sample_file.truncate(run.samples, learner.progress.step)
-        saver.save()
-    return RolledBack(learner.progress.step, learner.learning_rate)
-
-
-def carry_over(abandoned: Progress, restored: Progress) -> None:
-    """Put into the restored progress what a rollback does not undo, and count the rollback."""
-    restored.best_loss_nats = abandoned.best_loss_nats  # `best` is still on disk
-    restored.best_step = abandoned.best_step
-    restored.elapsed_seconds = abandoned.elapsed_seconds
-    restored.skipped_steps = abandoned.skipped_steps
-    restored.skipped_in_a_row = 0
-    restored.rollbacks = abandoned.rollbacks + 1
-    restored.rate_scale /= 2
+SAMPLES = 4
+"""Samples shown in a plan, where the user asks for no other number."""
+LAST_INTERVAL = 0.5
+"""A plan by time ends so far from its last evaluation but one, in intervals of the others: where
+the machine becomes a little faster or slower, the two do not meet."""
 
 
 class Session:
@@ -291,9 +75,16 @@ class Session:
         """Learn from the next window; if the run has diverged by then, roll it back."""
         with self.budget.step() if self.budget else nullcontext():
             stepped = self.learner.step()
-        if diverged(self.progress):
+        if self.progress.skipped_in_a_row >= PATIENCE:
             return roll_back(self.run, self.learner, self.saver)
         return stepped
+
+    def review(self) -> Iterator[Note]:
+        """Review a plan by time where rank 0's budget says that it is due."""
+        if self.ranks.agreed(self.budget is not None and self.budget.due):
+            notes = list(self._review(self.budget)) if self.budget and self.ranks.first else []
+            self.share_progress()
+            yield from notes
 
     def evaluate(self) -> Evaluated:
         """Score the validation text; see `Validator`."""
@@ -319,5 +110,90 @@ class Session:
             seconds=None if self.budget is None else self.budget.seconds,
         )
 
-    def finished(self) -> Finished:
-        return Finished(self.run.folder, self.progress.step, self.progress.best_loss_nats)
+    def set_plan(self, plan: Plan, begin: float) -> Iterator[Note]:
+        """Set how many steps the session is to take, counted from the present one.
+
+        A plan by time begins with a guess, which `review` replaces once steps have been timed.
+        """
+        progress, workload = self.progress, self.workload
+        progress.start, progress.windows = progress.step, workload.windows
+        progress.rate_scale, progress.rollbacks = plan.warm_restart or 1.0, 0
+        progress.decay_from, progress.decayed, progress.stale_evaluations = None, 0.0, 0
+        if plan.needs_speed:
+            self.budget = Budget(seconds_of(plan), begin)
+            self.most_steps = round(DEFAULT_EPOCHS * workload.windows) if plan.empty else None
+            size, rate = self.corpus.vocabulary.size, operations_per_second() * progress.ranks
+            characters = characters_per_second(self.config, size, rate) * self.budget.left
+            steps = max(1, round(characters / workload.step_characters))
+        else:
+            steps = plan_steps(plan, workload.windows)
+            yield from describe_plan(steps, workload.windows)
+        progress.end = progress.step + steps
+        self.set_cadence(-(-steps // workload.evaluations(steps)))
+
+    def set_cadence(self, eval_every: int | None = None) -> None:
+        """Set how often to evaluate, sample and save: as the settings say, or evenly over the plan.
+
+        Without a number of steps, evaluations stay as far apart as they are.
+        """
+        options, progress = self.config.training, self.progress
+        steps = progress.end - progress.start
+        progress.eval_every = options.eval_every or eval_every or progress.eval_every
+        every = options.sample_every
+        progress.sample_every = max(1, -(-steps // SAMPLES)) if every is None else every
+        progress.checkpoint_every = options.checkpoint_every or progress.eval_every
+
+    def _review(self, budget: Budget) -> Iterator[Note]:
+        """Move the end of a plan by time to where its time is over, if it is not there.
+
+        The first review also decides how often to evaluate: that stays.
+        """
+        progress, first = self.progress, not budget.step_seconds
+        budget.review()
+        if first:
+            yield from self._prepare_evaluations(budget)
+        taken = progress.step - progress.start
+        steps = max(0 if taken else 1, budget.steps_to_the_end(taken, progress.eval_every))
+        if self.most_steps is not None:
+            steps = min(steps, self.most_steps - taken)
+        end = progress.step + steps
+        if first or budget.is_off(end - progress.end):
+            with self.learner.changing():
+                move_end(self.config.training, progress, end)
+                self.set_cadence()
+        if first:
+            yield from describe_plan(progress.end - progress.start, progress.windows, "about ")
+
+    def _prepare_evaluations(self, budget: Budget) -> Iterator[Note]:
+        """Set how often a plan by time evaluates, and how many characters.
+
+        A run that has been evaluated keeps its characters, so that its losses can be compared; a
+        number that the user asked for stays too.
+        """
+        progress = self.progress
+        with budget.aside():
+            each = self.validator.seconds_each()
+        asked_for = self.config.training.eval_chars != TrainingConfig.eval_chars
+        if not asked_for and not progress.evaluated_step:
+            characters = len(self.validator.ids)
+            part = evaluation_characters(characters, each, budget.left)
+            if part < characters:
+                self.validate_on(part)
+                yield from describe_part(part, characters)
+        budget.evaluation_seconds = each * len(self.validator.ids)
+        evaluations = evaluations_in(budget.left, budget.evaluation_seconds)
+        steps = progress.step - progress.start + budget.steps_left(evaluations)
+        with self.learner.changing():
+            self.set_cadence(math.ceil(steps / (evaluations - LAST_INTERVAL)))
+
+    def stop_early(self) -> Iterator[Note]:
+        """End the plan here where the user's patience is over."""
+        progress, patience = self.progress, self.config.training.patience
+        if patience is None or progress.finished or progress.stale_evaluations < patience:
+            return
+        with self.learner.changing():
+            progress.end = progress.step
+        yield Note(
+            f"stopped early: the last {patience} evaluations were not below the lowest validation"
+            f" loss, that of step {progress.best_step:,} (`patience`)"
+        )

@@ -1,38 +1,48 @@
-"""`train`: a new run or a resumed one, as a stream of events.
+"""`train`, from top to bottom: check the arguments, find or begin the run, step, finish.
 
-What is wrong with the arguments is said here, before TensorFlow is imported.
+    arguments → run → text → network and plan (`begin`) → steps, each with what is due → finished
+
+What is wrong with the arguments is said before TensorFlow is imported.
 """
 
 import os
 import weakref
+from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from inspect import signature
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from charrnn.config import GROUPS, Config, Plan
 from charrnn.config.settings import documented, refuse_unknown
 from charrnn.errors import ConfigError, CorpusError, RunError
+from charrnn.files import hold_interrupts
 from charrnn.runs.checkpoints import load
-from charrnn.runs.events import Event
+from charrnn.runs.events import Event, Finished, Stopped
 from charrnn.runs.run import DEFAULT_ROOT, Run, find_checkpoint, find_run, plain_name, runs_left_out
 from charrnn.text.sources import Selection, run_name, select
-from charrnn.training.loggers import refuse_unknown_loggers
+from charrnn.training.loggers import logged, refuse_unknown_loggers
+from charrnn.training.notes import over_fitting, still_falling
 from charrnn.training.optimizers import find_optimizer
-from charrnn.training.ranks import Ranks, compare, facts, ranks_of_launcher
+from charrnn.training.ranks import MpiRanks, Ranks, facts, ranks_of_launcher, refuse_differences
+from charrnn.training.run_folder import locked_folder
 from charrnn.types import PathLike
+
+if TYPE_CHECKING:
+    from charrnn.training.session import Session
 
 Item = TypeVar("Item")
 Own = TypeVar("Own", bound="Closing")
 
 
 class Closing(Generic[Item]):
-    """An iterator that ends what it does however it is left, as `Training` does.
+    """An iterator that always closes its generator.
 
-    Args:
-        events: Does it, and ends it when it is closed.
+    A `for` loop over it closes it when the loop ends, be it by `break`, by an exception in its
+    body, or by Ctrl-C. So do a `with` block, the end of the program, and forgetting the object.
     """
 
     def __init__(self, events: Generator[Item, None, None]) -> None:
@@ -59,66 +69,16 @@ class Closing(Generic[Item]):
         self.close()
 
     def close(self) -> None:
-        """Save, and give the run's folder free; there are no events after that."""
+        """End the work and save it. No events follow."""
         self._close()
 
 
 class Training(Closing[Event]):
-    """An iterator of events, which saves however it is left.
+    """Training in progress: an iterator of events, which saves when it is closed.
 
-    A `for` loop over it closes it when the loop ends, be it by `break`, by an exception in its
-    body, or by Ctrl-C in the body or within a step. So do a `with` block, the end of the program,
-    and forgetting the object. To continue after that, resume the run. With `next`, training goes
-    on step by step, and stays open.
-
-    Args:
-        events: Carries the training out, and saves when it is closed.
+    With `next`, training goes on step by step, and stays open. To continue after it is closed,
+    resume the run.
     """
-
-
-def free_run(corpus: Sequence[PathLike], name: str | None, root: Path, overwrite: bool) -> Run:
-    """The run that is to begin; RunError where there is one already that must not be replaced."""
-    run = Run(root / plain_name(run_name(corpus) if name is None else name))
-    if run.exists and not overwrite:
-        raise RunError(
-            "there is already a run in this folder",
-            where=run.folder,
-            way_out="continue it with `resume`, choose another `name`, or delete it with"
-            " `overwrite`",
-        )
-    return run
-
-
-def run_to_resume(corpus: Sequence[PathLike], name: str | None, root: Path) -> Run:
-    if name is not None and not name.strip():
-        plain_name(name)
-    return find_run(name or (known_name(corpus, root) if corpus else None), root)
-
-
-def known_name(corpus: Sequence[PathLike], root: Path) -> str:
-    """The name of a corpus's run, or what was given where that is a run's name."""
-    names = (run_name(corpus), *map(os.fsdecode, corpus[:1]))
-    return next((name for name in names if Run(root / name).exists), names[0])
-
-
-def names_run(corpus: Sequence[PathLike], run: Run) -> bool:
-    """Whether, in place of a corpus, the run is named, as the other commands take it."""
-    named = [os.fsdecode(each) for each in corpus]
-    if len(named) != 1:
-        return False
-    by_name = named[0] == run.name and not Path(run.name).exists()
-    return by_name or os.path.realpath(named[0]) == os.path.realpath(run.folder)
-
-
-def refuse_runs(corpus: Sequence[PathLike]) -> None:
-    """Raise CorpusError where the user named the folder of a run as a text."""
-    for argument in corpus:
-        if Run(Path(os.fsdecode(argument))).exists:
-            raise CorpusError(
-                "is a run, not a text",
-                where=os.fsdecode(argument),
-                way_out="continue it with `resume`, or name its files one by one",
-            )
 
 
 @documented(*GROUPS.values())
@@ -137,7 +97,7 @@ def train(
     log: str | Sequence[str] = (),
     **settings: object,
 ) -> Training:
-    """Train a model on files, folders or globs, and tell what happens as it happens.
+    """Train a model on files, folders or globs, and yield an event for all that happens.
 
     Leave the loop over it whenever you like: by `break`, an exception, or Ctrl-C. That saves.
     Started several times by MPI's launcher (`mpiexec -n 4 python train.py`), all processes train
@@ -170,7 +130,7 @@ def train(
     ranks = ranks_of_launcher()  # first, since nobody waits for a rank that fails before
     root, loggers = Path(checkpoints), (log,) if isinstance(log, str) else tuple(log)
 
-    def checked() -> Plan:
+    def checked_plan() -> Plan:
         names = [each.name for _, each in Config.fields()]
         refuse_unknown(settings, names, others=signature(train).parameters)
         refuse_unknown_loggers(loggers)
@@ -181,14 +141,20 @@ def train(
             epochs=epochs, steps=steps, seconds=time, warm_restart=warm_restart, size=size
         )
 
-    plan = ranks.agree(checked)
+    plan = ranks.agree(checked_plan)
     if ranks.size > 1:
         given = {"resume": resume, "init_from": init_from, "overwrite": overwrite}
-        compare(ranks.gather(ranks.agree(lambda: facts(settings, plan, **given))))
+        refuse_differences(ranks, ranks.agree(lambda: facts(settings, plan, **given)))
     if resume:
-        return resume_run(corpus, name, root, settings, plan, loggers, ranks)
-    run = ranks.broadcast(lambda: free_run(corpus, name, root, overwrite))
-    return new_run(corpus, run, init_from, settings, plan, loggers, ranks)
+        begin = resume_run(corpus, name, root, settings, plan, ranks)
+    else:
+        run = ranks.broadcast(lambda: free_run(corpus, name, root, overwrite))
+        begin = new_run(corpus, run, init_from, settings, plan, ranks)
+    return Training(carry_out(*begin, loggers, ranks))
+
+
+Beginning = Generator[Event, None, "Session | None"]
+"""Yields notes, and returns the session; None where there is nothing to train."""
 
 
 def new_run(
@@ -197,46 +163,39 @@ def new_run(
     init_from: PathLike | None,
     settings: Mapping[str, object],
     plan: Plan,
-    loggers: Sequence[str],
     ranks: Ranks,
-) -> Training:
-    """Training of a run that begins, perhaps from an old run's weights."""
+) -> tuple[Run, Beginning]:
+    """Check what a new run is to learn and how, perhaps from an old run's weights."""
     asked, root = perf_counter(), run.folder.parent
     if plan.warm_restart is not None:
         why = "is only for a run that is resumed"
         way_out = "give `resume`, or a lower `learning_rate`"
         raise ConfigError(why, {"warm_restart": plan.warm_restart}, way_out=way_out)
-    if init_from is not None and not corpus:
-        raise ConfigError("name the text of the new run", {"init_from": None})
     old = None
     if init_from is not None:
+        if not corpus:
+            raise ConfigError("name the text of the new run", {"init_from": None})
         old = ranks.broadcast(lambda: load(find_checkpoint(init_from, root)))
-    if old is not None:
         settings = old.config.inherited(settings)
-    selection = ranks.agree(lambda: selected(corpus, settings, root, ranks))
-    from charrnn.training import begin, planning
+
+    def selected() -> Selection:
+        config = Config.of(**settings)
+        find_optimizer(config.training)
+        selection = select(corpus, config.text, runs_left_out(root))
+        refuse_runs(corpus)
+        if ranks.size > 1 and any(source.path is None for source in selection.sources):
+            raise CorpusError(
+                "it reaches one rank alone, and MPICH's mpiexec ends where it is read too slowly",
+                where="standard input",
+                way_out="write it into a file that all machines have, and name the file",
+            )
+        return selection
+
+    selection = ranks.agree(selected)
+    from charrnn.training import begin  # TensorFlow, which no error is to wait for
 
     ranks.begin()
-    spent = perf_counter() - asked
-    beginning = begin.new(run, selection, settings, plan, old, spent, ranks)
-    return Training(planning.in_folder(run, beginning, loggers, ranks))
-
-
-def selected(
-    corpus: Sequence[PathLike], settings: Mapping[str, object], root: Path, ranks: Ranks
-) -> Selection:
-    """The files of a new run; what is wrong with the settings is refused before they are read."""
-    config = Config.of(**settings)
-    find_optimizer(config.training)
-    selection = select(corpus, config.text, runs_left_out(root))
-    refuse_runs(corpus)
-    if ranks.size > 1 and any(source.path is None for source in selection.sources):
-        raise CorpusError(
-            "it reaches one rank alone, and MPICH's mpiexec ends where it is read too slowly",
-            where="standard input",
-            way_out="write it into a file that all machines have, and name the file",
-        )
-    return selection
+    return run, begin.new(run, selection, settings, plan, old, perf_counter() - asked, ranks)
 
 
 def resume_run(
@@ -245,9 +204,9 @@ def resume_run(
     root: Path,
     settings: Mapping[str, object],
     plan: Plan,
-    loggers: Sequence[str],
     ranks: Ranks,
-) -> Training:
+) -> tuple[Run, Beginning]:
+    """Find the run that is to go on: the one named, or the corpus's, or the newest."""
     asked = perf_counter()
     run = ranks.broadcast(lambda: run_to_resume(corpus, name, root))
     if plan.size is not None:
@@ -257,9 +216,135 @@ def resume_run(
         why, way_out = "is only for a new plan", "say how long: `time 5m`, `epochs` or `steps`"
         raise ConfigError(why, {"warm_restart": plan.warm_restart}, way_out=way_out)
     paths = () if names_run(corpus, run) else corpus
-    from charrnn.training import begin, planning
+    from charrnn.training import begin
 
     ranks.begin()
-    spent = perf_counter() - asked
-    beginning = begin.resumed(run, paths, settings, plan, spent, ranks)
-    return Training(planning.in_folder(run, beginning, loggers, ranks))
+    return run, begin.resumed(run, paths, settings, plan, perf_counter() - asked, ranks)
+
+
+def free_run(corpus: Sequence[PathLike], name: str | None, root: Path, overwrite: bool) -> Run:
+    """The run that is to begin; RunError where there is one that must not be replaced."""
+    run = Run(root / plain_name(run_name(corpus) if name is None else name))
+    if run.exists and not overwrite:
+        raise RunError(
+            "there is already a run in this folder",
+            where=run.folder,
+            way_out="continue it with `resume`, choose another `name`, or delete it with"
+            " `overwrite`",
+        )
+    return run
+
+
+def run_to_resume(corpus: Sequence[PathLike], name: str | None, root: Path) -> Run:
+    if name is not None and not name.strip():
+        plain_name(name)
+    if not name and corpus:  # a text, or in its place the name of a run
+        names = (run_name(corpus), *map(os.fsdecode, corpus[:1]))
+        name = next((each for each in names if Run(root / each).exists), names[0])
+    return find_run(name or None, root)
+
+
+def refuse_runs(corpus: Sequence[PathLike]) -> None:
+    """Raise CorpusError where the folder of a run is named as a text."""
+    for argument in corpus:
+        if Run(Path(os.fsdecode(argument))).exists:
+            raise CorpusError(
+                "is a run, not a text",
+                where=os.fsdecode(argument),
+                way_out="continue it with `resume`, or name its files one by one",
+            )
+
+
+def names_run(corpus: Sequence[PathLike], run: Run) -> bool:
+    """Whether the run is named in place of a corpus, as the other commands take it."""
+    named = [os.fsdecode(each) for each in corpus]
+    if len(named) != 1:
+        return False
+    by_name = named[0] == run.name and not Path(run.name).exists()
+    return by_name or os.path.realpath(named[0]) == os.path.realpath(run.folder)
+
+
+def carry_out(
+    run: Run, beginning: Beginning, loggers: Sequence[str], ranks: Ranks
+) -> Generator[Event, None, None]:
+    """Begin a session and carry out its plan; rank 0 holds the run's folder all the while."""
+    try:
+        with locked_folder(run) if ranks.first else nullcontext():
+            session = yield from beginning
+            if session is not None and ranks.first:
+                step, weights = session.progress.step, session.learner.trainer.weights
+                yield from logged(events(session), run, loggers, step, weights)
+            elif session is not None:
+                yield from events(session)
+            ranks.end()
+    except BaseException:
+        ranks.fail()
+        raise
+
+
+def events(session: "Session") -> Generator[Event, None, None]:
+    """Carry the plan out; where the loop is left or interrupted, save the learner as it is then."""
+    ranks, running = session.ranks, steps(session)
+    if isinstance(ranks, MpiRanks):
+        yield from in_agreement(running, ranks)
+        return
+    try:
+        yield from running
+    except (GeneratorExit, KeyboardInterrupt, SystemExit):
+        session.saver.close()
+        raise
+
+
+def in_agreement(
+    running: Generator[Event, None, None], ranks: MpiRanks
+) -> Generator[Event, None, None]:
+    """Pass the events on; where the loop is left on this rank, stop together with the others.
+
+    They are on their way into the next step and depend on this rank for it. So it takes one more
+    step with them, which tells them, and after that all save and stop.
+    """
+    ranks.stepping = True
+    try:
+        while True:
+            with hold_interrupts():
+                event = next(running, None)
+            if event is None:
+                return
+            yield event
+    except (GeneratorExit, KeyboardInterrupt, SystemExit):
+        with hold_interrupts():
+            ranks.stop()
+            deque(running, maxlen=0)
+            ranks.end()
+        raise
+
+
+def steps(session: "Session") -> Generator[Event, None, None]:
+    """Step until the plan is carried out or all ranks stop, and after each step do what is due."""
+    yield session.started()
+    yield from what_is_due(session)
+    while not (session.progress.finished or session.ranks.stopped):
+        yield session.step()
+        yield from what_is_due(session)
+    if not session.progress.finished:
+        session.saver.close()
+        yield Stopped(session.progress.step)
+        return
+    yield from still_falling(session.evaluations)
+    yield Finished(session.run.folder, session.progress.step, session.progress.best_loss_nats)
+
+
+def what_is_due(session: "Session") -> Iterator[Event]:
+    """Evaluate, save and sample, each if it is due; what is saved includes the evaluation.
+
+    Before that, a plan by time is reviewed, and after an evaluation it may end early.
+    """
+    yield from session.review()
+    if session.validator.due:
+        yield session.evaluate()
+        yield from over_fitting(session.evaluations, session.config.training.patience)
+        yield from session.stop_early()
+    if session.saver.due:
+        yield session.saver.save()
+    if session.sampler.due and session.ranks.first:
+        yield session.sampler.sample()
