@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from charrnn.checked_json import filled
 from charrnn.errors import CorpusError
 from charrnn.network.weights import below
 from charrnn.runs.checkpoints import (
@@ -16,7 +17,6 @@ from charrnn.runs.checkpoints import (
     Written,
     check_format,
     damaged,
-    origin_in,
     read_tensors,
     stranger,
     verify,
@@ -82,7 +82,7 @@ def summarize(path: Path) -> Summary:
         description, parameters = read_head(path)
         written = Written.of(description)
         model = description["config"]["model"]
-        units = model["units"]
+        units, origin = model["units"], description["origin"]
         corpus, started = corpus_beside(path)
         return Summary(
             checkpoint=path,
@@ -99,7 +99,7 @@ def summarize(path: Path) -> Summary:
             characters=corpus.length if corpus else None,
             fingerprint=corpus.fingerprint if corpus else None,
             started=started,
-            origin=origin_in(description),
+            origin=filled(Origin, origin, "origin") if origin else None,
         )
     except StrangerError:
         raise stranger(path) from None
@@ -126,5 +126,4 @@ def corpus_beside(path: Path) -> tuple[CorpusInfo | None, datetime | None]:
 
 
 def modified(path: Path) -> datetime:
-    """When a file was written last, in UTC."""
     return datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
