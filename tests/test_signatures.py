@@ -26,7 +26,7 @@ def test_help_lists_every_setting_with_its_default(function, groups):
     parameters = inspect.signature(function).parameters
     help = " ".join(inspect.getdoc(function).split())
     for setting in (each for group in groups for each in fields(group)):
-        if setting.metadata.get("hidden"):
+        if setting.metadata.get("internal"):
             assert setting.name not in parameters
             continue
         advised = setting.metadata.get("advised", False)

@@ -9,7 +9,7 @@ from commands import charrnn, untrained
 from charrnn.cli.usage import nearest
 
 GROUPS = {
-    "train": ["Run", "Text", "Plan", "Network", "Optimizer", "Machine", "Reporting", "Other"],
+    "train": ["Run", "Text", "Plan", "Network", "Optimizer", "Reporting", "Other"],
     "sample": ["Model", "Start", "Choice", "End", "Search", "Output", "Other"],
 }
 

@@ -51,7 +51,7 @@ class SamplingConfig(Settings):
         64, "Number of characters that count as recent.", low=1, high=1 << 20
     )
     filters: Mapping | None = setting(
-        None, "Values of the filters that a user has added, by name.", hidden=True
+        None, "Values of the filters that a user has added, by name.", hidden=True, internal=True
     )
     allow: str | None = setting(None, "Use only these characters.")
     forbid: str = setting("", "Never use these characters.")

@@ -38,6 +38,7 @@ def setting(default: Value, help: str | Late[str], **limits: object) -> Value:
         shape: Whether a run that starts from another's weights takes it over.
         called: The name by which users know the setting, where it is not the field's.
         hidden: Whether it is no option of the command line.
+        internal: Whether it is no keyword in Python either.
         group: The heading of the help under which it stands, where it is not its class's.
         advised: Whether training chooses its default for the text and the time.
         logarithmic: Whether a sweep searches a range of it by factors, not by distances.
@@ -279,7 +280,7 @@ def keyword_only(parameter: Parameter) -> bool:
 
 
 def public(group: type) -> Iterator[Field]:
-    return (each for each in fields(group) if not each.metadata.get("hidden"))
+    return (each for each in fields(group) if not each.metadata.get("internal"))
 
 
 def keyword(setting: Field) -> Parameter:

@@ -87,17 +87,18 @@ class TrainingConfig(Settings):
     optimizer: str = setting("adamw", "Optimizer.", metavar="NAME")
     beta_1: float = setting(
         0.9,
-        "Adam's memory: the share of the old mean of the gradients that is kept at each step.",
+        "Adam's beta_1.",
         low=0,
         below=1,
         advised=True,
+        hidden=True,
     )
     state_resets: float = setting(
         0.0,
-        "Share of the windows before which a stream's state is set to zero, as where a text"
-        " starts.",
+        "Probability of resetting a stream's state before a window.",
         low=0,
         high=1,
+        hidden=True,
     )
     stretch: int = setting(
         0,
@@ -106,6 +107,7 @@ class TrainingConfig(Settings):
         low=0,
         high=1 << 40,
         advised=True,
+        hidden=True,
     )
     parts: int | None = setting(
         None,
@@ -114,6 +116,7 @@ class TrainingConfig(Settings):
         shown="chosen from the sizes and the cores",
         low=1,
         high=MOST_PARTS,
+        hidden=True,
     )
     threads: int | None = setting(
         None,
@@ -125,6 +128,7 @@ class TrainingConfig(Settings):
         high=1024,
         resumable=True,
         inexact=True,
+        hidden=True,
     )
     seed: int = setting(
         0,

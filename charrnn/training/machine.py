@@ -55,7 +55,7 @@ def use_threads(wanted: int | None, ranks: Ranks) -> Iterator[Note]:
         if used != wanted:
             yield Note(
                 f"this process computes with {counted(used, 'thread')} already, not with the run's"
-                f" {wanted} (`threads`): sums may be rounded differently"
+                f" {wanted}: sums may be rounded differently"
             )
     start()
 
@@ -66,8 +66,7 @@ def moved(progress: Progress, config: Config) -> Iterator[Note]:
     if threads != cores():
         yield Note(
             f"the run keeps to {counted(threads or 0, 'thread')}, to be exact; there"
-            f" {'is' if cores() == 1 else 'are'} {counted(cores(), 'core')} here, which"
-            f" `threads {cores()}` would use"
+            f" {'is' if cores() == 1 else 'are'} {counted(cores(), 'core')} here"
         )
     if progress.machine not in ("", here):
         yield Note(

@@ -102,16 +102,12 @@ def describe_fit(corpus: Corpus, config: Config, asked: Config) -> Iterator[Note
 
 
 def describe_cores(config: Config, ranks: int) -> Iterator[Note]:
-    """Note how many ranks and cores there are, and how the work is dealt to them."""
-    options, threads = config.training, config.training.threads or cores()
-    used, parts = min(cores(), threads), counted(options.parts or 1, "part")
-    what, where = ("each batch", f"computing on {counted(used, 'core')} of {cores()}")
+    """Note how many ranks and cores there are."""
+    used = min(cores(), config.training.threads or cores())
     if ranks > 1:
-        what, where = "its share of a batch", f"{ranks} ranks, each on {counted(used, 'core')}"
-    yield Note(
-        f"{where}: {what} in {parts} (`parts`), products on {counted(threads, 'thread')}"
-        " (`threads`)"
-    )
+        yield Note(f"{ranks} ranks, each on {counted(used, 'core')}")
+    else:
+        yield Note(f"using {used} of {counted(cores(), 'core')}")
 
 
 def describe_ranks(before: int, now: int) -> Iterator[Note]:

@@ -38,7 +38,6 @@ SECTIONS = {
     "Plan": (),
     "Network": (),
     "Optimizer": (),
-    "Machine": (),
     "Reporting": (),
 }
 """The headings of the help, with the options that are not settings."""

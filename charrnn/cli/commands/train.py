@@ -25,7 +25,6 @@ SECTIONS = {
     "Plan": (),
     "Network": (),
     "Optimizer": (),
-    "Machine": (),
     "Reporting": ("log",),
 }
 """The headings of the help, with the options that are not settings."""
