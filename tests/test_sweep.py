@@ -141,7 +141,7 @@ def drawn(ways, trials):
     """The settings of so many trials, all of which fail: the sampler draws at random then."""
     journal, found = opened(ways), []
     for _ in range(trials):
-        with journal.claimed(trials) as claim:
+        with journal.claim(trials) as claim:
             if claim is not None:
                 found.append(claim.settings)
                 claim.fail("")
@@ -162,7 +162,7 @@ def test_what_is_drawn_is_within_its_limits_and_of_its_kind():
 
 
 def test_a_number_with_few_digits_stays_within_the_range():
-    assert Range(0.0012345, 0.0012349).near(0.0012346) == 0.0012345
+    assert Range(0.0012345, 0.0012349).shorten(0.0012346) == 0.0012345
 
 
 @pytest.mark.parametrize("trials", [20, 5])
@@ -183,10 +183,10 @@ print("ready", flush=True)
 sys.stdin.readline()
 done = True
 while done:
-    with journal.claimed(20) as claim:
+    with journal.claim(20) as claim:
         done = claim is not None
         if done:
-            claim.keep(0, 1.0 + claim.settings["learning_rate"])
+            claim.note_loss(0, 1.0 + claim.settings["learning_rate"])
             claim.finish()
             print(claim.number)
 """
@@ -212,20 +212,20 @@ def test_processes_side_by_side_carry_each_trial_out_once():
 
 def test_a_trial_in_the_hands_of_a_process_is_not_taken_up():
     journal, other = opened(RATE), opened(RATE)
-    with journal.claimed(2) as first, other.claimed(2) as second:
+    with journal.claim(2) as first, other.claim(2) as second:
         assert (first.number, second.number) == (0, 1)
-        with other.claimed(2) as third:
+        with other.claim(2) as third:
             assert third is None
         assert [each.state for each in other.results()] == [TRAINING] * 2
     assert [each.state for each in other.results()] == [STOPPED] * 2
-    with other.claimed(2) as again:
+    with other.claim(2) as again:
         assert (again.number, again.settings) == (0, first.settings)
 
 
 def test_half_a_line_that_a_kill_has_left_is_no_harm():
     journal = opened(RATE)
-    with journal.claimed(1) as claim:
-        claim.keep(0, 1.5)
+    with journal.claim(1) as claim:
+        claim.note_loss(0, 1.5)
     with journal.place.journal.open("ab") as file:
         file.write(b'{"op_code":')
     (result,) = opened(RATE).results()
@@ -235,27 +235,27 @@ def test_half_a_line_that_a_kill_has_left_is_no_harm():
 def test_a_trial_that_is_behind_is_pruned_and_one_that_is_ahead_is_not():
     journal = opened(RATE)
     for loss in (2.0, 2.1, 2.2):
-        with journal.claimed(9) as claim:
-            claim.behind(0.2, loss)
-            claim.keep(0, loss - 1)
+        with journal.claim(9) as claim:
+            claim.should_prune(0.2, loss)
+            claim.note_loss(0, loss - 1)
             claim.finish()
-    with journal.claimed(9) as claim:
-        assert not claim.behind(0.05, 9.0)  # too soon to tell
-        assert claim.behind(0.2, 2.05)
+    with journal.claim(9) as claim:
+        assert not claim.should_prune(0.05, 9.0)  # too soon to tell
+        assert claim.should_prune(0.2, 2.05)
         claim.prune()
-    with journal.claimed(9) as claim:
-        assert not claim.behind(0.2, 1.9)
-        assert not claim.behind(1.0, 9.0)  # nothing is saved by pruning at the end
-        claim.keep(0, 0.5)
+    with journal.claim(9) as claim:
+        assert not claim.should_prune(0.2, 1.9)
+        assert not claim.should_prune(1.0, 9.0)  # nothing is saved by pruning at the end
+        claim.note_loss(0, 0.5)
         claim.finish()
     assert [each.state for each in journal.results()] == [FINISHED] * 3 + [PRUNED, FINISHED]
 
 
 def test_a_pruned_trial_has_its_lowest_loss_by_then():
     journal = opened(RATE)
-    with journal.claimed(1) as claim:
+    with journal.claim(1) as claim:
         for share, loss in ((0.1, 3.0), (0.15, 2.5), (0.2, 2.75)):
-            claim.behind(share, loss)
+            claim.should_prune(share, loss)
         claim.prune()
     (result,) = journal.results()
     assert (result.state, result.losses_nats) == (PRUNED, {0: 2.5})
@@ -433,7 +433,7 @@ def test_a_run_is_not_taken_for_a_sweep(corpus):
 
 @pytest.mark.usefixtures("eagerly")
 def test_a_pruned_trial_has_no_other_seeds(corpus, monkeypatch):
-    monkeypatch.setattr(journal.Claim, "behind", lambda claim, share, loss: claim.number == 0)
+    monkeypatch.setattr(journal.Claim, "should_prune", lambda claim, share, loss: claim.number == 0)
     events = list(sweep(corpus, **SWEPT))
     started = [(each.trial, each.seed) for each in events if isinstance(each, TrialStarted)]
     assert started == [(0, 0), (1, 0), (1, 1)]

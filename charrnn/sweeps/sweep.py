@@ -1,7 +1,4 @@
-"""`sweep`: many ways to train on one text, as a stream of events.
-
-What is wrong with the arguments is said here, before TensorFlow is imported.
-"""
+"""`sweep`: many ways to train on one text, as a stream of events."""
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,9 +19,9 @@ from charrnn.sweeps.folder import (
     SweepFolder,
     SweepPlan,
     find_sweep,
-    place_of,
+    folder_of,
 )
-from charrnn.sweeps.journal import EXTRA, Claim, Journal, held
+from charrnn.sweeps.journal import EXTRA, Claim, Journal, hold
 from charrnn.sweeps.ranges import SIZES
 from charrnn.sweeps.results import Result, ranked, trial_run_name
 from charrnn.text import corpus as corpora
@@ -67,103 +64,6 @@ class SweepEnded:
 
 
 SweepEvent = Event | TrialStarted | TrialEnded | SweepEnded
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a process needs to train the runs of a sweep."""
-
-    corpus: Sequence[PathLike]
-    place: SweepFolder
-    plan: SweepPlan
-    journal: Journal
-
-    def run(self, trial: int, seed: int) -> Run:
-        return Run(self.place.folder / trial_run_name(trial, seed))
-
-
-def train_run(work: Work, claim: Claim, seed: int) -> Generator[SweepEvent, None, bool]:
-    """Carry a run out, or take it to where it is pruned; whether it was, is returned."""
-    run, share = work.run(claim.number, seed), Share()
-    yield TrialStarted(claim.number, run.folder, seed, claim.settings, run.exists)
-    with training(work, claim, seed) as events:
-        for event in events:
-            yield event
-            share.follow(event)
-            note(work, claim, seed, event)
-            if isinstance(event, Evaluated) and is_behind(claim, seed, share.done, event):
-                return True
-    return False
-
-
-class Share:
-    """How much of a run's plan is done."""
-
-    def __init__(self) -> None:
-        self.done = 0.0
-
-    def follow(self, event: Event) -> None:
-        if isinstance(event, (Started, Stepped)):
-            self.done = event.step / event.end
-
-
-def note(work: Work, claim: Claim, seed: int, event: Event) -> None:
-    """Write into the journal what an event tells of the trial."""
-    if isinstance(event, Started):
-        claim.built(event.parameters)
-        work.journal.choose(chosen(Run(event.run), open_sizes(work.plan)))
-        work.place.share_text(Run(event.run))
-    if isinstance(event, Finished):
-        if event.best_loss_nats is None:
-            raise CorpusError(
-                "nothing was validated on, and a sweep compares validation losses",
-                where=event.run,
-                way_out="give a longer text, or a larger `val_fraction`",
-            )
-        claim.keep(seed, event.best_loss_nats)
-
-
-def is_behind(claim: Claim, seed: int, share: float, evaluated: Evaluated) -> bool:
-    """Whether the trial is pruned: the validation curve of its first run decides."""
-    loss = evaluated.val_loss_nats
-    return seed == claim.first_seed and loss is not None and claim.behind(share, loss)
-
-
-def training(work: Work, claim: Claim, seed: int) -> Training:
-    """The run's training, as far as it is not done yet."""
-    run = work.run(claim.number, seed)
-    where: dict[str, Any] = {"name": run.name, "checkpoints": work.place.folder}
-    if run.exists:
-        return train(resume=True, **where)
-    given = {**taken_over(work, claim, seed), **work.plan.fixed, **claim.settings, "seed": seed}
-    settings: dict[str, Any] = {**given, **work.plan.length}
-    return train(*work.corpus, **where, **settings)
-
-
-def taken_over(work: Work, claim: Claim, seed: int) -> Mapping[str, object]:
-    """What other runs have of what the recipe chooses.
-
-    All runs of a trial have the same settings but for the seed, and all trials the same size of
-    network, even if the machine is busier at one time than at another.
-    """
-    first = work.run(claim.number, claim.first_seed)
-    if seed != claim.first_seed and first.exists:
-        return chosen(first, advised())
-    return work.journal.chosen
-
-
-def open_sizes(plan: SweepPlan) -> list[str]:
-    given = {**plan.fixed, **plan.varied}
-    return [] if "size" in given else [name for name in SIZES if name not in given]
-
-
-def advised() -> list[str]:
-    return [each.name for _, each in Config.fields() if each.metadata.get("advised")]
-
-
-def chosen(run: Run, names: Iterable[str]) -> dict[str, object]:
-    groups = summarize(run.checkpoint("last", "best")).config.values()
-    return {name: group[name] for group in groups for name in names if name in group}
 
 
 SUFFIX = "-sweep"
@@ -210,51 +110,49 @@ def sweep(
     if launched()[1] > 1 or ranks_if_joined() is not None:
         why = "a launcher has started several processes, and a sweep trains each run in one"
         raise ConfigError(why, way_out="start it without mpiexec, in as many terminals as you like")
-    varied, fixed = divided(settings)
-    refuse_small(trials=trials, seeds=seeds)
+    varied, fixed = divide(settings)
+    for setting, number in {"trials": trials, "seeds": seeds}.items():
+        if number < 1:
+            raise ConfigError("must be at least 1", {setting: number})
     length = Plan.of(epochs=epochs, steps=steps, seconds=time).lengths
     need("optuna", EXTRA)
-    place = place_of(f"{run_name(corpus)}{SUFFIX}" if name is None else name, Path(checkpoints))
-    plan = SweepPlan(varied, fixed, length, seeds, fingerprint(corpus, place, fixed))
-    return Sweeping(course(corpus, place, plan, trials))
+    folder = folder_of(f"{run_name(corpus)}{SUFFIX}" if name is None else name, Path(checkpoints))
+    plan = SweepPlan(varied, fixed, length, seeds, fingerprint(corpus, folder, fixed))
+    return Sweeping(run_trials(corpus, folder, plan, trials))
 
 
 def sweep_results(name: PathLike, checkpoints: PathLike = DEFAULT_ROOT) -> tuple[Result, ...]:
-    """What has come of a sweep's trials so far, the best first.
+    """Return the results of a sweep's trials so far, the best first.
 
     Raises:
         RunError: There is no such sweep.
         MissingPackageError: Optuna is not installed.
     """
-    place = find_sweep(name, Path(checkpoints))
-    plan = place.read()
-    return ranked(Journal(place, plan.varied, first_seed(plan)).results())
+    folder = find_sweep(name, Path(checkpoints))
+    plan = folder.read()
+    return ranked(Journal(folder, plan.varied, plan.first_seed).results())
 
 
-def divided(settings: Mapping[str, object]) -> tuple[dict[str, ranges.Varied], dict[str, object]]:
-    """What is varied and what is fixed; ConfigError where that cannot be a sweep."""
+def divide(settings: Mapping[str, object]) -> tuple[dict[str, ranges.Varied], dict[str, object]]:
+    """Return what is varied and what is fixed; ConfigError where that cannot be a sweep."""
     varied, fixed = ranges.divide(settings)
     if not varied:
         way_out = "give a setting a range, as `units 128..512`, or values, as `cell lstm,gru`"
         raise ConfigError("nothing is varied", way_out=way_out)
     ranges.check_each(varied, fixed)
-    for optimizer in ranges.ends(varied["optimizer"]) if "optimizer" in varied else ():
+    for optimizer in varied["optimizer"].ends if "optimizer" in varied else ():
         find_optimizer(Config.of(optimizer=optimizer).training)
     if fixed.get("val_fraction") == 0:
         raise ConfigError("a sweep compares validation losses", {"val_fraction": 0.0})
     return varied, {"eval_chars": EVAL_CHARS, **fixed}
 
 
-def refuse_small(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if number < 1:
-            raise ConfigError("must be at least 1", {name: number})
-
-
-def fingerprint(corpus: Sequence[PathLike], place: SweepFolder, fixed: Mapping[str, object]) -> str:
-    """The fingerprint of the text, by which processes know that they have the same."""
+def fingerprint(
+    corpus: Sequence[PathLike], folder: SweepFolder, fixed: Mapping[str, object]
+) -> str:
+    """Return the fingerprint of the text, by which processes know that they have the same."""
     text = Config.of(**{name: each for name, each in fixed.items() if name != "size"}).text
-    sources = select(corpus, text, runs_left_out(place.folder)).sources
+    sources = select(corpus, text, runs_left_out(folder.folder)).sources
     refuse_runs(corpus)
     if any(source.path is None for source in sources):
         raise CorpusError(
@@ -265,44 +163,104 @@ def fingerprint(corpus: Sequence[PathLike], place: SweepFolder, fixed: Mapping[s
     return corpora.fingerprint(sources, text)
 
 
-def first_seed(plan: SweepPlan) -> int:
-    return int(str(plan.fixed.get("seed", 0)))
-
-
-def course(
-    corpus: Sequence[PathLike], place: SweepFolder, plan: SweepPlan, trials: int
+def run_trials(
+    corpus: Sequence[PathLike], folder: SweepFolder, plan: SweepPlan, trials: int
 ) -> Generator[SweepEvent, None, None]:
     """Take trial after trial, until there is none left."""
-    place.folder.mkdir(parents=True, exist_ok=True)
-    with held(place.lock_file):
-        place.settle(plan)
-        journal = Journal(place, plan.varied, first_seed(plan))
-    work = Work(corpus, place, plan, journal)
+    folder.folder.mkdir(parents=True, exist_ok=True)
+    with hold(folder.lock_file):
+        folder.write(plan)
+        journal = Journal(folder, plan.varied, plan.first_seed)
     while True:
-        with journal.claimed(trials) as claim:
+        with journal.claim(trials) as claim:
             if claim is None:
                 break
-            yield from carry_out(work, claim)
-    yield SweepEnded(place.folder, ranked(journal.results()))
+            yield from Trial(corpus, folder, plan, journal, claim).run()
+    yield SweepEnded(folder.folder, ranked(journal.results()))
 
 
-def carry_out(work: Work, claim: Claim) -> Generator[SweepEvent, None, None]:
-    """Train a trial's runs that are not done yet, one after the other.
+@dataclass(frozen=True)
+class Trial:
+    """A trial that this process trains: one way to train, with several seeds."""
 
-    A trial whose settings do not go together, or that diverges, has failed; any other error
-    ends the sweep, and the trial is taken up when that is mended.
-    """
-    try:
-        yield from train_all(work, claim)
-    except (ConfigError, DivergedError) as error:
-        claim.fail(str(error))
-    yield TrialEnded(work.journal.result(claim.frozen))
+    corpus: Sequence[PathLike]
+    folder: SweepFolder
+    plan: SweepPlan
+    journal: Journal
+    claim: Claim
+
+    def run(self) -> Generator[SweepEvent, None, None]:
+        """Train the runs that are not done yet, unless the first one is behind other trials'.
+
+        A trial whose settings do not go together, or that diverges, has failed; any other error
+        ends the sweep, and the trial is taken up when that is mended.
+        """
+        first = self.plan.first_seed
+        try:
+            for seed in range(first, first + self.plan.seeds):
+                if seed not in self.claim.losses_nats and (yield from self._train_run(seed)):
+                    self.claim.prune()
+                    break
+            else:
+                self.claim.finish()
+        except (ConfigError, DivergedError) as error:
+            self.claim.fail(str(error))
+        yield TrialEnded(self.journal.result(self.claim.frozen))
+
+    def _run_of(self, seed: int) -> Run:
+        return Run(self.folder.folder / trial_run_name(self.claim.number, seed))
+
+    def _train_run(self, seed: int) -> Generator[SweepEvent, None, bool]:
+        """Train a run to its end, or until the trial is pruned; return whether it is."""
+        run, claim, share = self._run_of(seed), self.claim, 0.0
+        yield TrialStarted(claim.number, run.folder, seed, claim.settings, run.exists)
+        with self._training(run, seed) as events:
+            for event in events:
+                yield event
+                if isinstance(event, (Started, Stepped)):
+                    share = event.step / event.end
+                if isinstance(event, Started):
+                    claim.note_parameters(event.parameters)
+                    self.journal.choose(settings_of(run, self._open_sizes()))
+                    self.folder.share_text(run)
+                elif isinstance(event, Finished):
+                    if event.best_loss_nats is None:
+                        raise CorpusError(
+                            "nothing was validated on, and a sweep compares validation losses",
+                            where=event.run,
+                            way_out="give a longer text, or a larger `val_fraction`",
+                        )
+                    claim.note_loss(seed, event.best_loss_nats)
+                elif isinstance(event, Evaluated) and seed == self.plan.first_seed:
+                    loss = event.val_loss_nats
+                    if loss is not None and claim.should_prune(share, loss):
+                        return True
+        return False
+
+    def _training(self, run: Run, seed: int) -> Training:
+        """Train a run from where it stands.
+
+        All runs of a trial have the same settings but for the seed, and all trials the same size
+        of network, even if the machine is busier at one time than at another.
+        """
+        where: dict[str, Any] = {"name": run.name, "checkpoints": self.folder.folder}
+        if run.exists:
+            return train(resume=True, **where)
+        first = self._run_of(self.plan.first_seed)
+        chosen = settings_of(first, advised()) if first.exists else self.journal.chosen
+        settings = {**chosen, **self.plan.fixed, **self.claim.settings, "seed": seed}
+        return train(*self.corpus, **{**settings, **self.plan.length, **where})
+
+    def _open_sizes(self) -> list[str]:
+        """Return the settings of the network's size that are left to the first run."""
+        settled = {**self.plan.fixed, **self.plan.varied}
+        return [] if "size" in settled else [name for name in SIZES if name not in settled]
 
 
-def train_all(work: Work, claim: Claim) -> Generator[SweepEvent, None, None]:
-    """Train the runs, unless the first one is behind those of other trials."""
-    for seed in range(claim.first_seed, claim.first_seed + work.plan.seeds):
-        if seed not in claim.losses_nats and (yield from train_run(work, claim, seed)):
-            claim.prune()
-            return
-    claim.finish()
+def advised() -> list[str]:
+    return [each.name for _, each in Config.fields() if each.metadata.get("advised")]
+
+
+def settings_of(run: Run, names: Iterable[str]) -> dict[str, object]:
+    groups = summarize(run.checkpoint("last", "best")).config.values()
+    return {name: group[name] for group in groups for name in names if name in group}
