@@ -1,4 +1,4 @@
-"""What the page tells of how its models were trained."""
+"""`describe_runs`: what a page tells of how its models were trained."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,18 +16,18 @@ from charrnn.training.notes import by_heart, rising
 
 MOST_EVALUATIONS = 1000
 MOST_SAMPLES = 100
-"""So many of a run are in the page, at equal distances; a screen shows no more."""
+"""A page has at most so many of a run, at equal distances; a screen shows no more."""
 DIGITS = 5
-"""Digits of a number in a curve."""
+"""Significant digits of a number in a curve."""
 Item = TypeVar("Item")
 Facts = dict[str, object]
 
 
 def describe_runs(checkpoints: Sequence[Path]) -> list[Facts]:
-    """The facts, curves and samples of each run; of its text, the name and the size alone.
+    """Return the facts, curves and samples of each run; of its text, the name and size alone.
 
     Args:
-        checkpoints: A checkpoint of each run. What does not lie beside it, is left out: the
+        checkpoints: A checkpoint of each run. Files that are missing beside it are left out: the
             curves are None then, and there are no samples.
 
     Raises:
@@ -40,9 +40,17 @@ def describe_runs(checkpoints: Sequence[Path]) -> list[Facts]:
 
 
 def describe_run(checkpoint: Path, name: str) -> Facts:
-    """All that the page tells of a run."""
     run = Run(checkpoint.parent)
-    summary, curves, samples = summarize(newest(run, checkpoint)), curves_of(run), samples_of(run)
+    # The last checkpoint tells how far the run has come.
+    newest = run.last if checkpoint == run.best and run.last.exists() else checkpoint
+    summary = summarize(newest)
+    samples: list[Sample] = []
+    if run.samples.is_file():
+        samples, _ = sample_file.read(run.samples.read_bytes())
+    try:
+        curves = read_curves(run)
+    except RunError:  # it has no history
+        curves = None
     return {
         "name": name,
         "network": network_in_words(summary),
@@ -63,29 +71,7 @@ def describe_run(checkpoint: Path, name: str) -> Facts:
     }
 
 
-def newest(run: Run, checkpoint: Path) -> Path:
-    """The run's last checkpoint, which tells how far it has come, or else the one that is shown."""
-    return run.last if checkpoint == run.best and run.last.exists() else checkpoint
-
-
-def curves_of(run: Run) -> Curves | None:
-    """The run's curves; None where it has no history."""
-    try:
-        return read_curves(run)
-    except RunError:
-        return None
-
-
-def samples_of(run: Run) -> list[Sample]:
-    """What the run wrote as training went on."""
-    if not run.samples.is_file():
-        return []
-    samples, _ = sample_file.read(run.samples.read_bytes())
-    return samples
-
-
 def network_in_words(summary: Summary) -> str:
-    """The network's shape and size, and how much of it was dropped in training."""
     units, dropout = summary.units, float(summary.config["model"]["dropout"])
     layers = f"{summary.layers} layer{'s' if summary.layers > 1 else ''}"
     if isinstance(units, tuple):
@@ -96,33 +82,28 @@ def network_in_words(summary: Summary) -> str:
 
 
 def columns(curves: Curves) -> dict[str, Column]:
-    places = kept_places(curves)
-    return {name: [rounded(getattr(curves, name)[place]) for place in places] for name in COLUMNS}
-
-
-def kept_places(curves: Curves) -> list[int]:
-    """The evaluations that are shown: the lowest is always one of them."""
-    places = thinned(range(len(curves.step)), MOST_EVALUATIONS)
+    """Return the curves at the evaluations that are shown, the lowest among them."""
     lowest = [] if curves.lowest is None else [curves.lowest]
-    return sorted({*places, *lowest})
+    rows = sorted({*thinned(range(len(curves.step)), MOST_EVALUATIONS), *lowest})
+    return {name: [rounded(getattr(curves, name)[row]) for row in rows] for name in COLUMNS}
 
 
 def thinned(items: Sequence[Item], most: int) -> list[Item]:
-    """At most so many of the items at equal distances, the first and the last included."""
+    """Return at most so many of the items, at equal distances, with the first and the last."""
     if len(items) <= most:
         return list(items)
     return [items[round(place * (len(items) - 1) / (most - 1))] for place in range(most)]
 
 
 def rounded(value: float | None) -> float | None:
-    """A number with as many digits as the page shows; a whole one stays as it is."""
+    """Return a number with the digits that the page shows; whole ones keep all."""
     if value is None or value == int(value):
         return value if value is None else int(value)
     return float(f"{value:.{DIGITS}g}")
 
 
 def advice(curves: Curves) -> str | None:
-    """The warning that a network over-fits, where its curves show that."""
+    """Return a warning where the curves show over-fitting."""
     each = zip(curves.step, curves.epoch, curves.train_loss_nats, curves.val_loss_nats, strict=True)
     evaluations = [
         Evaluated(int(step or 0), epoch or 0.0, train, val, 0.0, False)
