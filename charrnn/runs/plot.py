@@ -1,6 +1,6 @@
 """Training curves drawn by matplotlib, for print: against time, and against passes over the text.
 
-Nothing is told by colour alone: runs differ in their markers too, training is dashed, and every
+Colour alone distinguishes nothing: runs differ in their markers too, training is dashed, and every
 curve has its name at its end. The colours are those of Okabe and Ito (2008), which colour-blind
 people can tell apart.
 """
@@ -57,7 +57,7 @@ COLUMNS = tuple(name for name in Curves.__annotations__ if name in history.COLUM
 
 
 def read_curves(run: Run) -> Curves:
-    """The curves of a run; RunError where it has not been evaluated yet."""
+    """Return the curves of a run; RunError where it has not been evaluated yet."""
     if not run.history.is_file():
         raise RunError(
             "missing: the run has not been evaluated yet",
@@ -76,13 +76,10 @@ def read_curves(run: Run) -> Curves:
 
 
 def labels(runs: Sequence[Run]) -> list[str]:
-    """A name for each run by which it can be told from the others."""
+    """Return a different name for each run: its own, or its folder where two have one name."""
     names = [run.name for run in runs]
-    told = [
-        name if names.count(name) == 1 else str(run.folder)
-        for name, run in zip(names, runs, strict=True)
-    ]
-    return [name.encode("utf-8", "replace").decode() for name in told]  # it may be other bytes
+    unique = [run.name if names.count(run.name) == 1 else str(run.folder) for run in runs]
+    return [name.encode("utf-8", "replace").decode() for name in unique]  # it may be other bytes
 
 
 FORMATS = ("svg", "png", "pdf")
@@ -91,62 +88,40 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 """Nine, so that sixty-three runs differ in colour or marker."""
 GREY, INK = "#555555", "#222222"
 MOST_MARKERS = 12
-"""About so many markers stand on a curve."""
+"""On a curve, about."""
 LONGEST_NAME = 28
 SIZE = (9.0, 3.9)
 """In inches, without the names at the right."""
 NAMES_AT = 1.05
-"""Where the names begin, as a share of the axes' width."""
+"""Left end of the curves' names, as a share of the axes' width."""
 LINE_HEIGHT = 0.062
-"""How far labels keep apart, as a share of the axis."""
+"""Distance between names, as a share of the axes' height."""
 DASHES = (0, (4, 2))
 TIME_UNITS = ((3600, "hours"), (60, "minutes"), (1, "seconds"))
 LEAST_UNITS = 3
-"""A unit of time is taken where the longest run has so many of them."""
+"""The longest run has at least so many of the unit of time."""
 STYLE = {
     "font.size": 9.5,
     "font.family": "sans-serif",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "xtick.color": GREY,
-    "ytick.color": GREY,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "axes.grid": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-    "lines.linewidth": 1.7,
-    "lines.markersize": 4.5,
-    "text.parse_math": False,
-    "figure.constrained_layout.use": True,
-    "figure.constrained_layout.wspace": 0.06,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "charrnn",
-    "savefig.dpi": 200,
+    **dict.fromkeys(["axes.spines.top", "axes.spines.right", "text.parse_math"], False),
+    **dict.fromkeys(["axes.edgecolor", "xtick.color", "ytick.color"], GREY),
+    **dict.fromkeys(["axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"], INK),
+    **{"axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.6},
+    **{"lines.linewidth": 1.7, "lines.markersize": 4.5},
+    **{"figure.constrained_layout.use": True, "figure.constrained_layout.wspace": 0.06},
+    **{"svg.fonttype": "none", "svg.hashsalt": "charrnn", "savefig.dpi": 200},
 }
 """For matplotlib. Text stays text in an SVG, and the same curves always make the same file."""
 
 
-class Look(NamedTuple):
-    """The colour and the marker of a curve; without a marker it is dashed."""
-
-    colour: str
-    marker: str
-
-
 class Line(NamedTuple):
-    """A curve of losses, named at its end; "" where another curve's name serves."""
+    """A curve of losses. `name` stands at its end, if it has one; without a marker it is dashed."""
 
     curves: Curves
     losses: Column
     name: str
-    look: Look
-
-    @property
-    def dashed(self) -> bool:
-        return not self.look.marker
+    colour: str
+    marker: str
 
 
 def plot(curves: Sequence[Curves], output: Path) -> None:
@@ -166,25 +141,21 @@ def plot(curves: Sequence[Curves], output: Path) -> None:
         why = "must end in " + ", ".join(f".{each}" for each in FORMATS)
         raise ConfigError(why, {"output": str(output)})
     check_output(output)
-    write_output(output, drawn(curves, kind))
-
-
-def drawn(curves: Sequence[Curves], kind: str) -> bytes:
-    """The plot as a file of that kind has it."""
     matplotlib = need("matplotlib", "plot")
     data = BytesIO()
-    undated = {"Date": None} if kind == "svg" else {"CreationDate": None} if kind == "pdf" else {}
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a name in another script
         figure(curves).savefig(data, format=kind, bbox_inches="tight", metadata=undated)
-    return data.getvalue()
+    write_output(output, data.getvalue())
 
 
 def figure(curves: Sequence[Curves]) -> "Figure":
-    """Two panels side by side that share their vertical axis."""
+    """Return two panels side by side that share their vertical axis."""
     made: Figure = need("matplotlib.figure", "plot").Figure(SIZE)
     by_time, by_epoch = made.subplots(1, 2, sharey=True)
-    seconds, unit = time_unit(curves)
+    longest = max((value or 0.0 for each in curves for value in each.elapsed_seconds), default=0.0)
+    seconds, unit = next(u for u in TIME_UNITS if longest >= LEAST_UNITS * u[0] or u[0] == 1)
     by_time.set(xlabel=f"{unit} of training", ylabel="loss, nats per character")
     by_epoch.set(xlabel="passes over the text")
     drawn = lines(curves)
@@ -194,101 +165,77 @@ def figure(curves: Sequence[Curves]) -> "Figure":
         draw(by_epoch, line.curves.epoch, line)
     for axes in (by_time, by_epoch):
         axes.set_xlim(left=0)
-    name_lines(by_epoch, drawn)
-    if len(curves) > 1:
-        tell_dashes(by_time)
+    name_lines(by_epoch, [line for line in drawn if line.name])
+    if len(curves) > 1:  # a colour is a run, and the legend says what is dashed
+        for name, style in (("validation", "-"), ("training", DASHES)):
+            by_time.plot([], [], color=GREY, linestyle=style, label=name)
+        by_time.legend(frameon=False, loc="upper right")
     return made
 
 
 def lines(curves: Sequence[Curves]) -> list[Line]:
-    """The curves of all runs: of each, training before validation, which is drawn over it."""
-    if len(curves) == 1:
-        training, validation = (Look(COLOURS[1], ""), Look(COLOURS[0], MARKERS[0]))
-        return lines_of(curves[0], {"training": training, "validation": validation})
+    """Return the curves of all runs: of each, training before validation, which covers it."""
+    drawn = []
     names = labels([each.run for each in curves])
-    drawn: list[Line] = []
-    for number, (each, name) in enumerate(zip(curves, names, strict=True)):
+    for number, (each, run_name) in enumerate(zip(curves, names, strict=True)):
+        name, training_name = shortened(run_name), ""
         colour, marker = (cycle[number % len(cycle)] for cycle in (COLOURS, MARKERS))
-        looks = {"": Look(colour, ""), shortened(name): Look(colour, marker)}
-        drawn += lines_of(each, looks)
+        training_colour = colour
+        if len(curves) == 1:
+            name, training_name, training_colour = "validation", "training", COLOURS[1]
+        if each.lowest is None:  # nothing was validated on
+            training_name = training_name or name
+        training = Line(each, each.train_loss_nats, training_name, training_colour, "")
+        drawn.append(training)
+        if each.lowest is not None:
+            name = f"{name}, lowest {each.val_loss_nats[each.lowest] or 0.0:.3f}"
+            drawn.append(Line(each, each.val_loss_nats, name, colour, marker))
     return drawn
-
-
-def lines_of(curves: Curves, looks: dict[str, Look]) -> list[Line]:
-    """The training and the validation curve of a run, named and drawn like this."""
-    (below, training), (name, validation) = looks.items()
-    lowest = curves.lowest
-    if lowest is None:  # nothing was validated on
-        return [Line(curves, curves.train_loss_nats, below or name, training)]
-    loss = curves.val_loss_nats[lowest] or 0.0
-    told = f"{name}, lowest {loss:.3f}"
-    return [
-        Line(curves, curves.train_loss_nats, below, training),
-        Line(curves, curves.val_loss_nats, told, validation),
-    ]
 
 
 def draw(axes: "Axes", places: Column, line: Line) -> None:
     """Draw a curve, which has a gap where a value is missing; a ring marks the lowest loss."""
-    xs, ys = numbers(places), numbers(line.losses)
+    xs, ys = (
+        [math.nan if value is None else value for value in column]
+        for column in (places, line.losses)
+    )
     axes.plot(
         xs,
         ys,
-        color=line.look.colour,
-        marker=line.look.marker or ("x" if len(xs) == 1 else ""),
+        color=line.colour,
+        marker=line.marker or ("x" if len(xs) == 1 else ""),
         markevery=max(1, len(xs) // MOST_MARKERS),
-        linestyle=DASHES if line.dashed else "-",
-        linewidth=1.2 if line.dashed else None,
+        linestyle="-" if line.marker else DASHES,
+        linewidth=None if line.marker else 1.2,
     )
     lowest = line.curves.lowest
-    if not line.dashed and lowest is not None:
-        ring: dict[str, Any] = {
-            "markersize": 10,
-            "markerfacecolor": "none",
-            "markeredgecolor": line.look.colour,
-        }
-        axes.plot(xs[lowest], ys[lowest], marker="o", **ring)
+    if line.marker and lowest is not None:
+        axes.plot(xs[lowest], ys[lowest], "o", ms=10, mfc="none", mec=line.colour)
 
 
-def name_lines(axes: "Axes", drawn: Sequence[Line]) -> None:
-    """Write each curve's name to the right of the axes, at the height where it ends."""
-    named = [(last(line.losses), line) for line in drawn if line.name]
-    ends = sorted(named, key=lambda end_and_line: end_and_line[0])
+def name_lines(axes: "Axes", named: Sequence[Line]) -> None:
+    """Write each curve's name right of the axes, joined by a stroke to the curve's end."""
+    ends = sorted(((last(line.losses), line) for line in named), key=lambda end: end[0])
     low, high = axes.get_ylim()
     heights = spread([end for end, _ in ends], LINE_HEIGHT * (high - low))
     for (end, line), height in zip(ends, heights, strict=True):
-        at = (height - low) / (high - low)
-        name_line(axes, line, (last(line.curves.epoch), end), at)
-
-
-def name_line(axes: "Axes", line: Line, end: tuple[float, float], height: float) -> None:
-    """Write one name, after a stroke from the curve's end and the curve's marker.
-
-    Args:
-        end: Where the curve ends, in the units of the axes.
-        height: Where the name stands, as a share of the axes' height.
-    """
-    colour, marker = line.look
-    stroke = {"arrowstyle": "-", "color": colour, "lw": 0.7, "shrinkA": 0, "shrinkB": 6}
-    beside: dict[str, Any] = {
-        "xycoords": "data",
-        "textcoords": "axes fraction",
-        "annotation_clip": False,
-    }
-    axes.annotate("", end, (NAMES_AT, height), arrowprops=stroke, **beside)
-    axes.plot(NAMES_AT, height, marker, color=colour, transform=axes.transAxes, clip_on=False)
-    axes.text(NAMES_AT + 0.03, height, line.name, color=INK, va="center", transform=axes.transAxes)
-
-
-def tell_dashes(axes: "Axes") -> None:
-    """Say which curves are of validation and which of training, where runs have one colour each."""
-    for name, style in (("validation", "-"), ("training", DASHES)):
-        axes.plot([], [], color=GREY, linestyle=style, label=name)
-    axes.legend(frameon=False, loc="upper right")
+        at, colour = (height - low) / (high - low), line.colour
+        axes.annotate(
+            "",
+            (last(line.curves.epoch), end),
+            (NAMES_AT, at),
+            xycoords="data",
+            textcoords="axes fraction",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.7, "shrinkA": 0, "shrinkB": 6},
+        )
+        in_axes: dict[str, Any] = {"transform": axes.transAxes}
+        axes.plot(NAMES_AT, at, line.marker, color=colour, clip_on=False, **in_axes)
+        axes.text(NAMES_AT + 0.03, at, line.name, color=INK, va="center", **in_axes)
 
 
 def spread(values: Sequence[float], gap: float) -> list[float]:
-    """Ascending values moved apart, so that none is nearer to the next one than the gap."""
+    """Move ascending values apart, until each is at least the gap above the one before."""
     places = list(values)
     for n in range(1, len(places)):
         places[n] = max(places[n], places[n - 1] + gap)
@@ -296,22 +243,13 @@ def spread(values: Sequence[float], gap: float) -> list[float]:
     return [place - moved / len(places) for place in places]
 
 
-def time_unit(curves: Sequence[Curves]) -> tuple[int, str]:
-    longest = max((value or 0.0 for each in curves for value in each.elapsed_seconds), default=0.0)
-    return next(unit for unit in TIME_UNITS if longest >= LEAST_UNITS * unit[0] or unit[0] == 1)
-
-
-def numbers(column: Column) -> list[float]:
-    return [math.nan if value is None else value for value in column]
-
-
 def last(column: Column) -> float:
-    """The last value that there is, or 0."""
+    """Return the last value that is not None, or 0."""
     return next((value for value in reversed(column) if value is not None), 0.0)
 
 
 def shortened(name: str) -> str:
-    """A name of bearable length, cut in its middle."""
+    """Cut a long name in its middle."""
     if len(name) <= LONGEST_NAME:
         return name
     half = (LONGEST_NAME - 1) // 2
