@@ -38,7 +38,7 @@ def evaluated(name: str = "fox", losses: tuple = (2.5, 1.5, 1.75), root: Path = 
     for number, loss in enumerate(losses, 1):
         row: dict[str, float | None] = dict.fromkeys(history.COLUMNS, 0.5)
         row |= {"step": 10 * number, "epoch": number / 4, "elapsed_seconds": 60.0 * number}
-        history.append(run.history, row | {"train_loss_nats": 2 / number, "val_loss_nats": loss})
+        history.write_row(run.history, row | {"train_loss_nats": 2 / number, "val_loss_nats": loss})
     return run
 
 

@@ -1,11 +1,10 @@
 """Event files for TensorBoard, written by TensorFlow's own summary writer.
 
-TensorBoard shows the folder of one run, or that of all runs. A session that goes back to
-an earlier step, because it resumes or has diverged, first removes what was logged after that step:
-each file is written again without it.
+TensorBoard shows the folder of one run, or that of all runs. Where a session goes back to an
+earlier step, because it resumes or has diverged, TensorBoard drops what was logged after it.
 """
 
-import warnings
+import time
 from collections.abc import Callable
 from functools import singledispatchmethod
 from pathlib import Path
@@ -13,10 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.files import sync_file, sync_folder
 from charrnn.runs import events
 from charrnn.runs.events import Event
-from charrnn.runs.history import put_aside
 from charrnn.tf.start import tf
 from charrnn.types import Tensors
 
@@ -35,7 +32,7 @@ class EventFiles:
 
     Args:
         folder: It is made where it is missing.
-        step: What was logged after this step is removed.
+        step: What was logged after this step does not count.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
@@ -43,7 +40,7 @@ class EventFiles:
         self._open(step)
 
     def _open(self, step: int) -> None:
-        remove_after(self._folder, step)
+        mark_restart(self._folder, step)
         self._writer = tf.summary.create_file_writer(str(self._folder))
 
     def log(self, event: Event, weights: CopyWeights) -> None:
@@ -130,41 +127,16 @@ def described(plugin: str, kind: int) -> Any:
     return metadata(plugin_data=metadata.PluginData(plugin_name=plugin), data_class=kind)
 
 
-def remove_after(folder: Path, step: int) -> None:
-    """Write the event files in a folder again without what is later than a step.
+def mark_restart(folder: Path, step: int) -> None:
+    """Tell TensorBoard to drop what was logged after a step, since that is logged again.
 
-    A file that is damaged, or ends within a record because its process was killed, is kept under
-    another name, which TensorBoard does not read.
+    TensorBoard reads files in the order of their names: this one's is next after the last.
     """
-    for path in sorted(folder.glob(PATTERN)):
-        kept, whole = records(path)
-        if whole and all(step_of(record) <= step for record in kept):
-            continue
-        rewritten = path.with_name(".rewritten.part")
-        with tf.io.TFRecordWriter(str(rewritten)) as writer:
-            for record in kept:
-                if step_of(record) <= step:
-                    writer.write(record)
-        sync_file(rewritten)
-        if not whole:
-            put_aside(path, "damaged")
-        rewritten.replace(path)
-        sync_folder(folder)
-
-
-def records(path: Path) -> tuple[list[bytes], bool]:
-    """The records of a file up to the first that cannot be read, and whether these are all."""
-    read: list[bytes] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # where functions are to run eagerly
-        stored = iter(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
-    try:
-        read.extend(stored)
-    except tf.errors.DataLossError:
-        return read, False
-    return read, True
-
-
-def step_of(record: bytes) -> int:
-    event: Any = tf.compat.v1.Event.FromString(record)
-    return int(event.step)
+    last = max((path.name for path in folder.glob(PATTERN)), default=None)
+    if last is None:
+        return
+    log = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
+    with tf.io.TFRecordWriter(str(folder / f"{last}.restart")) as writer:
+        for event in ({"file_version": "brain.Event:2"}, {"session_log": log, "step": step + 1}):
+            made = tf.compat.v1.Event(wall_time=time.time(), **event)
+            writer.write(made.SerializeToString())
