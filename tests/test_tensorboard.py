@@ -35,11 +35,9 @@ def logged(folder: Path = FOLDER) -> dict[str, list[tuple[int, Any]]]:
     for path in sorted(folder.glob("*tfevents*")):
         for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
             event = tf.compat.v1.Event.FromString(record)
-            if event.HasField("session_log"):  # TensorBoard drops what it has from this step on
-                for tag, points in found.items():
-                    found[tag] = [each for each in points if each[0] < event.step]
-            for value in event.summary.value:
-                found[value.tag].append((event.step, plain(tf.make_ndarray(value.tensor))))
+            for value in event.summary.value:  # its server drops what stands from a step on
+                points = [each for each in found[value.tag] if each[0] < event.step]
+                found[value.tag] = [*points, (event.step, plain(tf.make_ndarray(value.tensor)))]
     return dict(found)
 
 

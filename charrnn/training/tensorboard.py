@@ -1,10 +1,10 @@
 """Event files for TensorBoard, written by TensorFlow's own summary writer.
 
 TensorBoard shows the folder of one run, or that of all runs. Where a session goes back to an
-earlier step, because it resumes or has diverged, TensorBoard drops what was logged after it.
+earlier step, because it resumes or has diverged, TensorBoard's server drops what was logged from
+there on; its Python reader keeps both (findings/tensorboard_session_start.sh).
 """
 
-import time
 from collections.abc import Callable
 from functools import singledispatchmethod
 from pathlib import Path
@@ -24,7 +24,6 @@ loss would take as long as a small network's steps themselves."""
 BUCKETS = 30
 SCALAR, TENSOR = 1, 2
 """Kinds of data, as TensorBoard counts them."""
-PATTERN = "*.tfevents.*"
 
 
 class EventFiles:
@@ -32,16 +31,11 @@ class EventFiles:
 
     Args:
         folder: It is made where it is missing.
-        step: What was logged after this step does not count.
+        step: Where the session begins.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        self._folder = folder
-        self._open(step)
-
-    def _open(self, step: int) -> None:
-        mark_restart(self._folder, step)
-        self._writer = tf.summary.create_file_writer(str(self._folder))
+        self._writer = tf.summary.create_file_writer(str(folder))
 
     def log(self, event: Event, weights: CopyWeights) -> None:
         """Write an event. All that was logged is in the file by the time of each evaluation."""
@@ -78,11 +72,6 @@ class EventFiles:
     @_write.register
     def _(self, event: events.Saved, weights: CopyWeights) -> None:
         self._writer.flush()
-
-    @_write.register
-    def _(self, event: events.RolledBack, weights: CopyWeights) -> None:
-        self._writer.close()
-        self._open(event.step)
 
 
 def is_due(event: events.Stepped) -> bool:
@@ -125,18 +114,3 @@ def described(plugin: str, kind: int) -> Any:
     """
     metadata = tf.compat.v1.SummaryMetadata
     return metadata(plugin_data=metadata.PluginData(plugin_name=plugin), data_class=kind)
-
-
-def mark_restart(folder: Path, step: int) -> None:
-    """Tell TensorBoard to drop what was logged after a step, since that is logged again.
-
-    TensorBoard reads files in the order of their names: this one's is next after the last.
-    """
-    last = max((path.name for path in folder.glob(PATTERN)), default=None)
-    if last is None:
-        return
-    log = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
-    with tf.io.TFRecordWriter(str(folder / f"{last}.restart")) as writer:
-        for event in ({"file_version": "brain.Event:2"}, {"session_log": log, "step": step + 1}):
-            made = tf.compat.v1.Event(wall_time=time.time(), **event)
-            writer.write(made.SerializeToString())
