@@ -93,7 +93,7 @@ def versions() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     found = []
-    for name in ("charrnn", "tensorflow", "keras", "numpy", "torch"):
+    for name in ("charrnn-keras", "tensorflow", "keras", "numpy", "torch"):
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:

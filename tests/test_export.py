@@ -535,7 +535,7 @@ def test_without_the_package_onnx_a_line_says_how_to_get_it(monkeypatch):
     assert outcome.status == 1
     assert outcome.err == (
         "charrnn: this needs the package onnx, which is not installed;"
-        " install it with: pip install 'charrnn[onnx]'\n"
+        ' install it with: pip install "onnx>=1.18"\n'
     )
 
 
