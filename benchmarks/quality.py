@@ -1,4 +1,4 @@
-"""The lowest validation loss for a time: the table of the README, from the command line.
+"""The lowest validation loss for a time: the table of docs/speed.md, from the command line.
 
     pip install '.[bench]'
     python benchmarks/quality.py run RESULTS.json tinyshakespeare.txt --time 2m --seeds 3
