@@ -21,7 +21,7 @@ from charrnn.cli.usage import COMMANDS
 from charrnn.exporting.exporting import FORMATS
 from charrnn.models.language_model import load
 from charrnn.sampling.filters import FILTERS, log_softmax
-from charrnn.tf.backend import tf
+from charrnn.tf.start import tf
 from charrnn.training.optimizers import OPTIMIZERS
 
 RUNS = ("shakespeare", "tinyshakespeare", "names", "tunes", "c", "tang_poems_zh", "corpus")
