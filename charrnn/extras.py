@@ -1,16 +1,19 @@
-"""Packages that only a part of charrnn needs: an extra of charrnn installs them."""
+"""Packages that only a part of charrnn needs."""
 
 from importlib import import_module
 from types import ModuleType
 
 from charrnn.errors import MissingPackageError
 
+REQUIREMENTS = {"onnx": "onnx>=1.18", "plot": "matplotlib>=3.10.8", "sweep": "optuna>=5.0"}
+"""What the extras of setup.cfg install, by their names."""
+
 
 def need(module: str, extra: str) -> ModuleType:
-    """Import a module that an extra installs.
+    """Import a module of a package that an extra installs.
 
     Raises:
-        MissingPackageError: It is not installed.
+        MissingPackageError: The package is not installed.
     """
     try:
         return import_module(module)
@@ -20,5 +23,5 @@ def need(module: str, extra: str) -> ModuleType:
             raise
         raise MissingPackageError(
             f"this needs the package {package}, which is not installed",
-            way_out=f"install it with: pip install 'charrnn[{extra}]'",
+            way_out=f'install it with: pip install "{REQUIREMENTS[extra]}"',
         ) from None

@@ -125,7 +125,7 @@ def test_without_matplotlib_one_line_says_how_to_install_it(
     assert (outcome.status, outcome.out) == (1, "")
     assert outcome.err == (
         "charrnn: this needs the package matplotlib, which is not installed;"
-        " install it with: pip install 'charrnn[plot]'\n"
+        ' install it with: pip install "matplotlib>=3.10.8"\n'
     )
 
 

@@ -277,7 +277,7 @@ def check_format(path: Path, description: Mapping[str, object]) -> None:
         raise CheckpointError(
             f"format {version}, written by a newer charrnn (this one reads up to {FORMAT})",
             where=path,
-            way_out="upgrade with: pip install --upgrade charrnn",
+            way_out="upgrade charrnn: pip install . in a newer copy of its folder",
         )
     if version != FORMAT:
         raise ValueError(f"there is no format {version}")

@@ -136,7 +136,8 @@ def sweep_command(
     as in --cell lstm,gru; with one value it is the same in all runs. Every way is trained with
     several seeds; what is behind others is pruned. Run the same command in other terminals, or on
     other machines that share the folder: they work on one sweep, each on trials of its own. Ctrl-C
-    stops and saves, and the same command goes on. This needs Optuna: pip install 'charrnn[sweep]'.
+    stops and saves, and the same command goes on. This needs Optuna: pip install '.[sweep]' in
+    charrnn's folder.
     """
     if show is not None:
         show_table(show, checkpoints, form, corpus)
