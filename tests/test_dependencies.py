@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.extras import REQUIREMENTS
+from charrnn.plugins import REQUIREMENTS
 
 ROOT = Path(__file__).parent.parent
 

@@ -12,7 +12,7 @@ import pytest
 from commands import charrnn, tree
 
 from charrnn.errors import MissingPackageError, RunError
-from charrnn.extras import need
+from charrnn.plugins import need
 from charrnn.runs import history
 from charrnn.runs.plot import (
     FORMATS,

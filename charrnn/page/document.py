@@ -13,6 +13,7 @@ from typing import TypedDict
 
 import numpy as np
 
+from charrnn import __version__
 from charrnn.errors import ConfigError
 from charrnn.models.language_model import LanguageModel
 from charrnn.network.recording import Recording, record
@@ -20,7 +21,6 @@ from charrnn.page.look import look_inside
 from charrnn.page.run_tab import describe_runs
 from charrnn.runs.summary import summarize
 from charrnn.sampling.engines import damaged
-from charrnn.version import __version__
 
 
 class Contents(TypedDict):

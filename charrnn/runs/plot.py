@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from charrnn.errors import ConfigError, RunError
-from charrnn.extras import need
+from charrnn.plugins import need
 from charrnn.runs.history import COLUMNS as HISTORY_COLUMNS
 from charrnn.runs.history import read_history
 from charrnn.runs.outputs import check_output, write_output
