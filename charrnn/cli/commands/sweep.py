@@ -29,7 +29,7 @@ from charrnn.sweeps.ranges import variable
 from charrnn.sweeps.results import FORMS
 
 if TYPE_CHECKING:
-    from charrnn.cli.sweep_progress import SweepDisplay
+    from charrnn.cli.sweep_display import SweepDisplay
     from charrnn.sweeps.sweep import SweepEvent
 
 SECTIONS = {
@@ -143,7 +143,7 @@ def sweep_command(
         show_table(show, checkpoints, form, corpus)
         return
     keep_memory()
-    from charrnn.cli.sweep_progress import SweepDisplay
+    from charrnn.cli.sweep_display import SweepDisplay
     from charrnn.sweeps.sweep import sweep
 
     with (
@@ -185,7 +185,7 @@ def show_all(
 
 def show_table(name: str, checkpoints: Path, form: str, corpus: tuple[str, ...]) -> None:
     """Print the table of a sweep."""
-    from charrnn.cli.sweep_progress import print_results
+    from charrnn.cli.sweep_display import print_results
     from charrnn.sweeps.folder import find_sweep
     from charrnn.sweeps.sweep import sweep_results
 

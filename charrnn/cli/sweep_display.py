@@ -10,9 +10,9 @@ from types import TracebackType
 import click
 from tqdm import tqdm
 
+from charrnn.cli.display import nats
 from charrnn.cli.options import option_with, spoken
 from charrnn.cli.output import Drawing, visible
-from charrnn.cli.progress import nats
 from charrnn.runs.events import Evaluated, RolledBack, Started, Stepped
 from charrnn.runs.run import DEFAULT_ROOT
 from charrnn.sweeps.results import (
