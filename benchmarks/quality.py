@@ -1,4 +1,4 @@
-"""The lowest validation loss for a time: the table of the README, from the command line.
+"""The lowest validation loss for a time: the table of docs/speed.md, from the command line.
 
     pip install '.[bench]'
     python benchmarks/quality.py run RESULTS.json tinyshakespeare.txt --time 2m --seeds 3
@@ -93,7 +93,7 @@ def versions() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     found = []
-    for name in ("charrnn", "tensorflow", "keras", "numpy", "torch"):
+    for name in ("charrnn-keras", "tensorflow", "keras", "numpy", "torch"):
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:

@@ -313,12 +313,9 @@ def foreign(call: str, work: Path) -> bool:
 def damage(files: int, seed: int) -> None:
     """A damaged file is refused with one line, and never overlooked.
 
-    The checks are those of test_damage.py, test_history.py and test_sample_file.py in tests/, with
-    other damage.
+    The checks are those of test_damage.py in tests/, with other damage.
     """
     import test_damage as checks
-    import test_history
-    import test_sample_file
     from damage import blind, tensors_file
 
     tried, failed = Counter[str](), list[str]()
@@ -336,8 +333,6 @@ def damage(files: int, seed: int) -> None:
             model, tensors_file(checks.state_bytes(model), chance)
         ),
         "corpus.json, checksums recomputed": checks.hostile_record,
-        "history.csv, blind": lambda chance: test_history.hold_the_law(chance, times=1),
-        "samples.jsonl, blind": lambda chance: test_sample_file.hold_the_law(chance, times=1),
     }
     with working_folder():
         for number in range(files):

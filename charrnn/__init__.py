@@ -10,7 +10,8 @@ print(charrnn.load("corpus").generate("ROMEO:", temperature=0.8))
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from charrnn.version import __version__
+__version__ = "1.0.0"
+
 
 if TYPE_CHECKING:
     from charrnn.errors import CharrnnError

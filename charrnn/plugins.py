@@ -9,12 +9,15 @@ that name, or for the help:
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
-from charrnn.errors import ConfigError, PluginError
+from charrnn.errors import ConfigError, MissingPackageError, PluginError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
 
 Item = TypeVar("Item")
 
@@ -133,3 +136,25 @@ def definition(item: object) -> object:
     """The class or function that an item was made from: that of a filter, command or format."""
     made_from = (getattr(item, name, None) for name in ("apply", "callback", "make"))
     return next(filter(None, made_from), item)
+
+
+REQUIREMENTS = {"onnx": "onnx>=1.18", "plot": "matplotlib>=3.10.8", "sweep": "optuna>=5.0"}
+"""What the extras of setup.cfg install, by their names."""
+
+
+def need(module: str, extra: str) -> ModuleType:
+    """Import a module of a package that an extra installs.
+
+    Raises:
+        MissingPackageError: The package is not installed.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        package = module.partition(".")[0]
+        if error.name is None or error.name.partition(".")[0] != package:
+            raise
+        raise MissingPackageError(
+            f"this needs the package {package}, which is not installed",
+            way_out=f'install it with: pip install "{REQUIREMENTS[extra]}"',
+        ) from None

@@ -24,7 +24,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With `-n`, one process runs all tests of a file: what they share is made once."""
     from xdist.scheduler import LoadFileScheduling
 
+    config.option.loadscopereorder = False  # the order of `SLOWEST` stays
     return LoadFileScheduling(config, log) if config.option.dist == "load" else None
+
+
+SLOWEST = ("ranks", "training", "step", "sweep", "export", "page_look", "layers", "page", "leaving")
+"""Files by name that begin first, so that no process ends long after the other."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def order(item: pytest.Item) -> int:
+        name = item.path.stem.removeprefix("test_")
+        return SLOWEST.index(name) if name in SLOWEST else len(SLOWEST)
+
+    items.sort(key=order)
 
 
 @pytest.fixture

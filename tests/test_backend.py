@@ -14,7 +14,7 @@ from charrnn import tf as tf_room
 from charrnn.cli.process import quiet, quiet_start
 from charrnn.cli.usage import COMMANDS
 from charrnn.errors import ConfigError
-from charrnn.tf import starting
+from charrnn.tf import limits
 
 BACKEND = "charrnn.tf.start"
 CHATTER = b"chatter\n"
@@ -88,7 +88,7 @@ def test_every_command_starts_it_so(monkeypatch, capfd):
     monkeypatch.setattr(COMMANDS, "_items", COMMANDS.present | {"load": command})
     assert charrnn("load").status == 0
     assert capfd.readouterr().err == ""
-    assert starting.around is nullcontext
+    assert limits.around is nullcontext
 
 
 def test_what_is_held_back_is_shown_where_the_block_fails(capfd):

@@ -444,7 +444,7 @@ def test_a_checkpoint_of_a_newer_format(
     assert line.startswith(
         f"{run.best}: format {checkpoints.FORMAT + 1}, written by a newer charrnn "
     )
-    assert "pip install --upgrade" in line
+    assert "upgrade charrnn" in line
 
 
 # -- The system says no ------------------------------------------------------------------

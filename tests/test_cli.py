@@ -16,10 +16,10 @@ from commands import ROOT, Outcome, charrnn, options, tree
 from conftest import SMALL, TEXT
 from graphs import without_xla
 
+from charrnn.cli.display import Display
 from charrnn.cli.options import option, spoken
 from charrnn.cli.output import Page
 from charrnn.cli.process import requests
-from charrnn.cli.progress import Display
 from charrnn.config import GROUPS, Plan, SamplingConfig
 from charrnn.config.settings import looked_up, name_of
 from charrnn.models.language_model import LanguageModel

@@ -4,14 +4,21 @@ import re
 from configparser import ConfigParser
 from pathlib import Path
 
+import pytest
+
+from charrnn.plugins import REQUIREMENTS
+
 ROOT = Path(__file__).parent.parent
+
+
+SETUP = ConfigParser()
+SETUP.read(ROOT / "setup.cfg", encoding="utf-8")
+EXTRAS = SETUP["options.extras_require"]
 
 
 def allowed():
     """Lower bound of each package that running and testing need, and the upper one or ()."""
-    setup = ConfigParser()
-    setup.read(ROOT / "setup.cfg", encoding="utf-8")
-    needed = setup["options"]["install_requires"] + setup["options.extras_require"]["test"]
+    needed = SETUP["options"]["install_requires"] + EXTRAS["test"]
     bounds = {}
     for line in filter(None, needed.splitlines()):
         name, low, high = re.fullmatch(r"([\w-]+) >= ([\d.]+)(?:, < ([\d.]+))?", line).groups("")
@@ -43,3 +50,8 @@ def test_the_newest_versions_are_allowed():
     for name, (low, high) in allowed().items():
         assert low <= newest[name]
         assert not high or newest[name] < high
+
+
+@pytest.mark.parametrize("extra", REQUIREMENTS)
+def test_a_message_asks_for_what_the_extra_installs(extra):
+    assert EXTRAS[extra].replace(" ", "").split() == [REQUIREMENTS[extra]]

@@ -78,8 +78,7 @@ def test_an_error_survives_being_sent_to_another_process():
 def test_the_library_speaks_of_no_options(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            text = node.value.replace("pip install --upgrade", "")
-            assert not re.search(r"(?<![\w-])--[a-z]", text), text
+            assert not re.search(r"(?<![\w-])--[a-z]", node.value), node.value
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -52,6 +52,7 @@ def test_who_looks_up_gives_the_answer_of_the_most_similar_sum():
 
 @pytest.mark.filterwarnings("ignore:Even though")  # eagerly: but for what reads the data
 @pytest.mark.usefixtures("eagerly")
+@pytest.mark.nightly
 def test_it_runs():
     shown = run_example("addition", *TINY)
     assert "Share of 8 held-out sums whose every character is right\n" in shown

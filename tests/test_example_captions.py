@@ -83,6 +83,7 @@ def test_words_are_counted_at_their_places():
 
 @pytest.mark.filterwarnings("ignore:Even though")  # eagerly: but for what reads the data
 @pytest.mark.usefixtures("eagerly")
+@pytest.mark.nightly
 def test_it_runs(monkeypatch):
     monkeypatch.setattr(captions, "TESTED", 8)
     shown = run_example("captions", "--pictures", "32", "--units", "4", "--epochs", "1")

@@ -90,6 +90,7 @@ def test_the_edit_distance_counts_insertions_deletions_and_replacements(a, b, ed
     assert ctc.distance(a, b) == ctc.distance(b, a) == edits
 
 
+@pytest.mark.nightly
 def test_it_runs_and_prints_its_figures():
     tiny = ("--recordings", "4", "--held-out", "4", "--epochs", "1", "--units", "4")
     printed = run_example("ctc", *tiny)

@@ -106,6 +106,7 @@ def test_units_are_even():
 
 @pytest.mark.filterwarnings("ignore:Even though")  # eagerly: but for what reads the data
 @pytest.mark.usefixtures("eagerly")
+@pytest.mark.nightly
 def test_it_runs_and_draws(tmp_path, monkeypatch):
     monkeypatch.setattr(dates, "FORMATS", ("{d}.{m}.{y}",))
     shown = run_example("dates", *TINY, "--picture", "map.png")

@@ -68,6 +68,7 @@ def test_a_missing_file_is_refused():
 
 
 @pytest.mark.usefixtures("eagerly")
+@pytest.mark.nightly
 def test_it_runs_and_prints_its_figures():
     shown = run_example("digits_by_rows", *TINY, "--images", "100")
     assert "Accuracy on 20 digits that were held out" in shown
@@ -76,6 +77,7 @@ def test_it_runs_and_prints_its_figures():
 
 
 @pytest.mark.usefixtures("eagerly")
+@pytest.mark.nightly
 def test_it_runs_on_mnist():
     save_mnist("mnist.npz")
     shown = run_example("digits_by_rows", *TINY, "--mnist", "mnist.npz")

@@ -36,6 +36,7 @@ def test_all_digits_are_tested():
 
 
 @pytest.mark.usefixtures("eagerly")
+@pytest.mark.nightly
 def test_it_runs_and_prints_its_figures():
     shown = run_example("digits_dense", "--epochs", "1", "--units", "4", "--images", "100")
     assert "Accuracy on 20 digits that were held out" in shown

@@ -92,6 +92,7 @@ def test_a_folder_of_the_wrong_form_is_refused_in_one_line(tmp_path):
 
 
 @pytest.mark.usefixtures("eagerly")
+@pytest.mark.nightly
 def test_it_runs_and_prints_its_figures(tmp_path):
     write_folder(tmp_path / "own")
     shown = run_example("names_by_language", *TINY, "--folder", str(tmp_path / "own"))

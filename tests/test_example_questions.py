@@ -115,6 +115,7 @@ def test_every_weight_is_trained(networks):
     assert all(gradient is not None for gradient in gradients)
 
 
+@pytest.mark.nightly
 def test_it_runs_and_draws_where_it_looked(tmp_path):
     printed = run_example("questions", *TINY, "--picture", str(tmp_path / "looks.png"))
     for name in ("most frequent", "LSTM ", "1 hop", "3 hops", "published"):

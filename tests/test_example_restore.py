@@ -76,12 +76,14 @@ def test_the_networks_have_about_as_many_weights():
     assert models[0].count_params() == pytest.approx(models[1].count_params(), rel=0.1)
 
 
+@pytest.mark.nightly
 def test_it_runs_on_the_text_of_pythons_help():
     printed = run_example("restore", *TINY)
     for name in ("most frequent", "forward only", "forward and backward", "lost", "true"):
         assert name in printed
 
 
+@pytest.mark.nightly
 def test_it_runs_on_the_files_that_are_named(tmp_path):
     path = tmp_path / "école.txt"
     path.write_text("Nous irons à l'école. Où es-tu, Élodie ? " * 15, encoding="utf-8")

@@ -91,6 +91,7 @@ def test_a_text_with_unknown_characters_is_not_rewritten():
 
 @pytest.mark.filterwarnings("ignore:Even though")  # eagerly: but for what reads the data
 @pytest.mark.usefixtures("eagerly")
+@pytest.mark.nightly
 def test_it_runs_on_english_verbs(monkeypatch):
     monkeypatch.setattr(rewrite, "RHYMES", "ip")
     monkeypatch.setattr(rewrite, "EXCEPTIONS", [("sing", "sang"), ("go", "went")])
@@ -103,6 +104,7 @@ def test_it_runs_on_english_verbs(monkeypatch):
 
 @pytest.mark.filterwarnings("ignore:Even though")  # eagerly: but for what reads the data
 @pytest.mark.usefixtures("eagerly")
+@pytest.mark.nightly
 def test_it_runs_on_the_pairs_of_a_file():
     pairs = [(f"{a}our{b}", f"{a}or{b}") for a in "bcdfgh" for b in "stwz"] + [("o", "o")]
     Path("pairs.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in pairs), encoding="utf-8")

@@ -88,6 +88,7 @@ def write_reviews(path):
 
 
 @pytest.mark.usefixtures("eagerly")
+@pytest.mark.nightly
 def test_a_file_of_one_s_own_keeps_each_label_with_its_text(tmp_path):
     path = tmp_path / "reviews.tsv"
     write_reviews(path)
@@ -117,6 +118,7 @@ def test_a_file_of_the_wrong_form_is_refused_in_one_line(content, said, tmp_path
 
 
 @pytest.mark.usefixtures("eagerly")
+@pytest.mark.nightly
 def test_it_runs_and_prints_its_figures():
     shown = run_example("sentiment", *TINY, "--reviews", "60")
     assert "Accuracy on 12 reviews that were held out" in shown

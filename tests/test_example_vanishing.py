@@ -30,6 +30,7 @@ def test_clipped_descent_reaches_the_valley_and_the_other_is_thrown_out_of_it():
     assert error[0.2] < 0.01 < 0.05 < error[None]
 
 
+@pytest.mark.nightly
 def test_a_short_gain_makes_the_gradient_vanish():
     vanishing.fix_seed(1)
     norms = vanishing.gradient_norms(vanishing.rnn(4, 0.5), 20, 4)
@@ -53,6 +54,7 @@ def test_only_the_first_symbol_tells_the_answer():
 
 
 @pytest.mark.parametrize("name", ["picture.png", "picture.svg"])
+@pytest.mark.nightly
 def test_it_draws_its_picture_and_prints_its_figures(name, tmp_path):
     shown = run_example("vanishing", name, *TINY)
     assert (tmp_path / name).stat().st_size > 10_000

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from examples_in_hand import load_example
+from pages import PAGES
 
 import charrnn
 
@@ -60,10 +61,10 @@ def test_what_the_notebook_shortens_is_there(notebook):
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
-def test_every_program_says_what_to_expect_has_a_test_and_stands_in_the_readme(path):
+def test_every_program_says_what_to_expect_has_a_test_and_a_row_on_its_page(path):
     assert "What to expect: " in ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     assert (Path(__file__).parent / f"test_example_{path.stem}.py").exists()
-    assert f"](examples/{path.name}) |" in (EXAMPLES.parent / "README.md").read_text("utf-8")
+    assert f"](../examples/{path.name}) |" in PAGES["examples.md"]
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)

@@ -17,8 +17,8 @@ import onnxruntime
 import pytest
 from commands import CHARRNN, ROOT, charrnn, environment, tree, untrained
 from conftest import TEXT
+from pages import PAGES
 from safetensors import safe_open
-from test_docs import DOCS
 from test_recording import CASES, SIZES, VOCABULARY, Odd, random_weights
 
 import charrnn as package
@@ -39,7 +39,7 @@ from charrnn.text.vocabulary import Vocabulary
 
 CHARACTERS = Vocabulary("\nabcdefg")
 assert CHARACTERS.size == VOCABULARY
-PAGE = (DOCS / "export.md").read_text(encoding="utf-8")
+PAGE = PAGES["export.md"]
 FILES = {"onnx": "fox.onnx", "keras": "fox.keras", "torch": "fox.safetensors", "hub": "handed on"}
 STOCK = [
     {"cell": "lstm"},
@@ -535,7 +535,7 @@ def test_without_the_package_onnx_a_line_says_how_to_get_it(monkeypatch):
     assert outcome.status == 1
     assert outcome.err == (
         "charrnn: this needs the package onnx, which is not installed;"
-        " install it with: pip install 'charrnn[onnx]'\n"
+        ' install it with: pip install "onnx>=1.18"\n'
     )
 
 

@@ -1,16 +1,18 @@
-"""history.csv: rows after the checkpoint go, and no other row is ever lost."""
+"""history.csv and samples.jsonl: lines are only added, and those that count are read."""
 
+import json
 import random
 from pathlib import Path
 
 import pytest
 
 from charrnn.runs import history
+from charrnn.runs.history import Sample
 
-FILE = Path("history.csv")
+ROWS, SAMPLES = Path("history.csv"), Path("samples.jsonl")
 HEADER = ",".join(history.COLUMNS)
 STEPS = (10, 20, 30, 40, 50)
-LIMIT = 30
+TEXT = 'a "quoted"\r\n\u2028line\\ of 漢字 and \0'
 
 
 def line(step: int) -> str:
@@ -18,42 +20,60 @@ def line(step: int) -> str:
     return f"{step},0.5,1.25,1.5,2.1640425613334453,0.002,0.75,0.0,{step % 3},{step / 8}"
 
 
-ROWS = [line(step) for step in STEPS]
-WHOLE = "\n".join([HEADER, *ROWS, ""]).encode()
+WHOLE = "\n".join([HEADER, *map(line, STEPS), ""]).encode()
 
 
-def cut(data: bytes, step: int = LIMIT) -> tuple[list[str], Path | None]:
-    """The lines after a resume at the step, and where the old file is kept."""
-    FILE.write_bytes(data)
-    kept = history.truncate(FILE, step)
-    return FILE.read_bytes().decode("utf-8", "surrogateescape").splitlines(), kept
-
-
-@pytest.mark.parametrize("step", [0, 9, 10, 35, 50, 99])
-def test_rows_after_the_step_go(step: int) -> None:
-    rows = [row for row, at in zip(ROWS, STEPS, strict=True) if at <= step]
-    assert cut(WHOLE, step) == ([HEADER, *rows], None)
-
-
-def test_no_history_stays_none() -> None:
-    assert history.truncate(FILE, LIMIT) is None
-    assert not FILE.exists()
+def steps_of(data: bytes) -> tuple[list[float | None], bool]:
+    """The steps of the rows that count, and whether every row could be read."""
+    rows, complete = history.read_history(data)
+    return [row["step"] for row in rows], complete
 
 
 @pytest.mark.parametrize("there", [None, b"", WHOLE])
 def test_a_row_is_added_under_a_header(there: bytes | None) -> None:
     if there is not None:
-        FILE.write_bytes(there)
-    history.append(FILE, dict.fromkeys(history.COLUMNS, 0.5) | {"step": 60, "epoch": None})
-    lines = FILE.read_text(encoding="utf-8").splitlines()
+        ROWS.write_bytes(there)
+    history.write_row(ROWS, dict.fromkeys(history.COLUMNS, 0.5) | {"step": 60, "epoch": None})
+    lines = ROWS.read_text(encoding="utf-8").splitlines()
     assert lines[0] == HEADER
     assert lines[-1] == "60,," + ",".join(["0.5"] * 8)
     assert len(lines) == (2 if not there else 7)
 
 
-@pytest.mark.parametrize("size", range(1, len(line(50))))
-def test_half_a_row_that_a_kill_left_goes(size: int) -> None:
-    assert cut(WHOLE[: -len(line(50)) - 1 + size]) == ([HEADER, *ROWS[:3]], None)
+@pytest.mark.parametrize(
+    ("written", "counting"),
+    [
+        ([10, 20, 30], [10, 20, 30]),
+        ([10, 20, 30, 20, 30, 40], [10, 20, 30, 40]),
+        ([10, 20, 30, 15, 25], [10, 15, 25]),
+        ([10, 20, 5], [5]),
+        ([10, 10], [10]),
+    ],
+)
+def test_what_a_run_that_went_back_has_left_behind_does_not_count(
+    written: list[int], counting: list[int]
+) -> None:
+    data = "\n".join([HEADER, *map(line, written)]).encode()
+    assert steps_of(data) == (counting, True)
+    for number, step in enumerate(written):
+        history.write_sample(SAMPLES, Sample(step, 0.5, str(number)))
+    samples, complete = history.read_samples(SAMPLES.read_bytes())
+    assert complete
+    assert [sample.step for sample in samples] == counting
+    last = {step: str(number) for number, step in enumerate(written)}
+    assert [sample.text for sample in samples] == [last[step] for step in counting]
+
+
+@pytest.mark.parametrize("size", [1, 9, 20])
+def test_half_a_line_that_a_kill_left_spoils_no_other(size: int) -> None:
+    ROWS.write_bytes(WHOLE[: -len(line(50)) - 1 + size])
+    history.write_row(ROWS, dict.fromkeys(history.COLUMNS, 0.5) | {"step": 60})
+    assert steps_of(ROWS.read_bytes()) == ([10, 20, 30, 40, 60], False)
+    SAMPLES.write_bytes(b'{"step": 1, "epoch": 0.5, "text": "a"}\n{"step": 2, "ep')
+    history.write_sample(SAMPLES, Sample(3, 0.5, "b"))
+    samples, complete = history.read_samples(SAMPLES.read_bytes())
+    assert [sample.step for sample in samples] == [1, 3]
+    assert not complete
 
 
 HARMLESS = {
@@ -67,74 +87,57 @@ HARMLESS = {
 
 @pytest.mark.parametrize("change", HARMLESS)
 def test_what_a_spreadsheet_changes_is_no_harm(change: str) -> None:
-    assert cut(HARMLESS[change]) == ([HEADER, *ROWS[:3]], None)
+    assert steps_of(HARMLESS[change]) == ([*STEPS], True)
 
 
 STRANGE = {
-    "step that is no number": (WHOLE.replace(b"\n20,", b"\n2x,"), [10, 30]),
-    "negative step": (WHOLE.replace(b"\n20,", b"\n-20,"), [10, 30]),
-    "step with a fraction": (WHOLE.replace(b"\n20,", b"\n20.5,"), [10, 30]),
-    "step of 9,999 digits": (WHOLE.replace(b"\n20,", b"\n" + b"9" * 9999 + b","), [10, 30]),
-    "missing field": (WHOLE.replace(b"\n20,0.5,", b"\n20,"), [10, 30]),
-    "further field": (WHOLE.replace(b"\n20,", b"\n20,1,"), [10, 30]),
-    "further column": (WHOLE.replace(b"\n", b",mine\n"), []),
-    "other header": (WHOLE.replace(b"step", b"Step"), []),
-    "other separator": (WHOLE.replace(b",", b";"), []),
-    "huge field": (WHOLE.replace(b"1.25", b"1" * 200_000, 1), []),
-    "no header": (WHOLE[len(HEADER) + 1 :], []),
-    "utf-16": (WHOLE.decode().encode("utf-16"), []),
-    "another file": (b"\x89PNG\r\n\0\xff", []),
+    "step that is no number": WHOLE.replace(b"\n20,", b"\n2x,"),
+    "negative step": WHOLE.replace(b"\n20,", b"\n-20,"),
+    "step of 9,999 digits": WHOLE.replace(b"\n20,", b"\n" + b"9" * 9999 + b","),
+    "missing field": WHOLE.replace(b"\n20,0.5,", b"\n20,"),
+    "further field": WHOLE.replace(b"\n20,", b"\n20,1,"),
+    "huge field": WHOLE.replace(b"\n20,0.5,", b"\n20," + b"1" * 200_000 + b","),
 }
+OTHER = [WHOLE.replace(b"step", b"Step"), WHOLE.decode().encode("utf-16"), b"\x89PNG\r\n\0\xff"]
 
 
 @pytest.mark.parametrize("change", STRANGE)
-def test_what_is_not_understood_is_kept_aside(change: str) -> None:
-    data, known = STRANGE[change]
-    for number in (1, 2):
-        lines, kept = cut(data)
-        assert lines == [HEADER, *map(line, known)]
-        assert kept == Path(f"history.kept-{number}.csv")
-        assert kept.read_bytes() == data
+def test_a_row_that_is_not_understood_is_passed_over(change: str) -> None:
+    assert steps_of(STRANGE[change]) == ([10, 30, 40, 50], False)
 
 
-def test_bytes_that_are_no_text_stay_in_their_row() -> None:
-    changed = WHOLE.replace(b"\n20,0.5,", b"\n20,0\xff5,")
-    lines, kept = cut(changed)
-    assert kept is None
-    assert [line.encode("utf-8", "surrogateescape") for line in lines] == changed.splitlines()[:4]
+@pytest.mark.parametrize("data", OTHER)
+def test_of_another_file_nothing_is_read(data: bytes) -> None:
+    assert history.read_history(data) == ([], False)
+    assert history.read_samples(data)[0] == []
 
 
-def test_what_is_no_file_is_kept_aside() -> None:
-    FILE.mkdir()
-    assert history.truncate(FILE, LIMIT) == Path("history.kept-1.csv")
-    assert FILE.read_text(encoding="utf-8") == HEADER + "\n"
-    assert Path("history.kept-1.csv").is_dir()
+@pytest.mark.parametrize("text", [TEXT, "", "\ud800", "a\x85b\u2029c", "\U0001f600"])
+def test_a_text_comes_back_as_it_was(text: str) -> None:
+    for step in (1, 2):
+        history.write_sample(SAMPLES, Sample(step, 0.5, text))
+    both = [Sample(1, 0.5, text), Sample(2, 0.5, text)]
+    assert history.read_samples(SAMPLES.read_bytes()) == (both, True)
+    lines = SAMPLES.read_bytes().decode("utf-8").split("\n")
+    assert [json.loads(each)["text"] for each in lines[:-1]] == [text, text]
 
 
-def mutated(data: bytes, rng: random.Random) -> bytes:
-    """The data with one random byte or stretch changed."""
-    start = rng.randrange(len(data))
-    end = min(len(data), start + rng.choice((0, 1, 1, 1, 8, 64)))
-    new = bytes(
-        rng.choice(b'\0\n\r",;-.0129aex\x80\xc3\xff ') for _ in range(rng.choice((0, 1, 1, 3)))
-    )
-    return data[:start] + new + data[end:]
+def test_the_last_step_is_found_in_a_file_of_any_length() -> None:
+    assert history.last_sampled_step(SAMPLES) is None
+    SAMPLES.write_bytes(b"")
+    assert history.last_sampled_step(SAMPLES) is None
+    for step in range(300):
+        history.write_sample(SAMPLES, Sample(step, 0.5, "漢" * 200))
+    assert SAMPLES.stat().st_size > history.LAST_BYTES
+    assert history.last_sampled_step(SAMPLES) == 299
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_no_change_of_bytes_is_an_error_or_loses_a_row(seed: int) -> None:
-    hold_the_law(random.Random(seed), times=250)
-
-
-def hold_the_law(rng: random.Random, times: int) -> None:
-    """Change a history so many times: no change is an error, and none loses a row."""
-    for _ in range(times):
-        data = mutated(WHOLE, rng)
-        lines, kept = cut(data)
-        assert lines[0] == HEADER
-        if kept is not None:
-            assert kept.read_bytes() == data
-            kept.unlink()
-            continue
-        untouched = [row for row in ROWS[:3] if f"\n{row}\n".encode() in data]
-        assert set(untouched) <= set(lines), data
+@pytest.mark.parametrize("seed", range(2))
+def test_no_change_of_bytes_is_an_error(seed: int) -> None:
+    rng = random.Random(seed)
+    sample = b'{"step": 20, "epoch": 0.5, "text": "a"}\n'
+    for _ in range(250):
+        for data, read in ((WHOLE, history.read_history), (3 * sample, history.read_samples)):
+            start = rng.randrange(len(data))
+            new = bytes(rng.choice(b'\0\n\r",;-.0129aex{[\x80\xc3\xff ') for _ in range(3))
+            read(data[:start] + new[: rng.randrange(4)] + data[start + rng.randrange(9) :])

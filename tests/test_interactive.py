@@ -7,8 +7,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from test_sampling import model_of
 
-from charrnn.cli.interactive import Story, interact
-from charrnn.cli.options import Rewriting, rows, wrapped
+from charrnn.cli.interactive import Rewriting, Story, interact, rows, wrapped
 from charrnn.cli.output import Page
 from charrnn.config.sampling import SEEDS
 from charrnn.errors import CharrnnError

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from commands import ROOT, charrnn, tree, untrained
 
+from charrnn import __version__
 from charrnn.cli.commands import list as list_command_module
 from charrnn.cli.output import duration
 from charrnn.config import Config
@@ -18,7 +19,6 @@ from charrnn.errors import CheckpointError
 from charrnn.runs import checkpoints
 from charrnn.runs.run import Run, runs_below
 from charrnn.runs.summary import Summary, summarize
-from charrnn.version import __version__
 
 SECOND = 10**9
 

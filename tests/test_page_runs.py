@@ -13,9 +13,9 @@ from test_page import CONTRAST, KINDS
 from charrnn.models.language_model import LanguageModel
 from charrnn.page.document import build_page
 from charrnn.page.run_tab import MOST_EVALUATIONS, MOST_SAMPLES, describe_runs, thinned
-from charrnn.runs import history, sample_file
+from charrnn.runs import history
+from charrnn.runs.history import Sample
 from charrnn.runs.run import Run
-from charrnn.runs.sample_file import Sample
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 FALLING = (2.5, 1.75, 1.5)
@@ -30,8 +30,9 @@ def record(run: Run, losses: tuple[float, ...], text: str = "sample") -> None:
         row: dict[str, float | None] = dict.fromkeys(history.COLUMNS, 0.5)
         row |= {"step": 10 * number, "epoch": number / 4, "elapsed_seconds": 60.0 * number}
         row |= {"train_loss_nats": 2 / number, "val_loss_nats": loss}
-        history.append(run.history, row | {"learning_rate": 0.01 / number})
-        sample_file.append(run.samples, Sample(10 * number, number / 4, f"{text} {number}"))
+        history.write_row(run.history, row | {"learning_rate": 0.01 / number})
+        sample = Sample(10 * number, number / 4, f"{text} {number}")
+        history.write_sample(run.samples, sample)
 
 
 def trained(
@@ -108,10 +109,10 @@ def test_long_histories_are_thinned_and_keep_their_ends_and_the_lowest_loss() ->
     model = model_of()
     run = Run(model.path.parent)
     rows = [[n, n / 9, 2, 1 if n == lowest else 3, 3, 0.1, 0.1, 0, 0, n] for n in range(count)]
-    run.history.write_bytes(history.encoded([history.COLUMNS, *rows]))
-    run.samples.write_bytes(
-        b"".join(sample_file.encoded(Sample(n, n / 9, "a")) for n in range(MOST_SAMPLES + 1))
-    )
+    run.history.write_bytes(history.encode_rows([history.COLUMNS, *rows]))
+    run.samples.unlink(missing_ok=True)
+    for number in range(MOST_SAMPLES + 1):
+        history.write_sample(run.samples, Sample(number, number / 9, "a"))
     (told,) = describe_runs([run.best])
     curves: Any = told["curves"]
     assert (curves["step"][0], curves["step"][-1]) == (0, count - 1)

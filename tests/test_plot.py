@@ -12,7 +12,7 @@ import pytest
 from commands import charrnn, tree
 
 from charrnn.errors import MissingPackageError, RunError
-from charrnn.extras import need
+from charrnn.plugins import need
 from charrnn.runs import history
 from charrnn.runs.plot import (
     FORMATS,
@@ -38,7 +38,7 @@ def evaluated(name: str = "fox", losses: tuple = (2.5, 1.5, 1.75), root: Path = 
     for number, loss in enumerate(losses, 1):
         row: dict[str, float | None] = dict.fromkeys(history.COLUMNS, 0.5)
         row |= {"step": 10 * number, "epoch": number / 4, "elapsed_seconds": 60.0 * number}
-        history.append(run.history, row | {"train_loss_nats": 2 / number, "val_loss_nats": loss})
+        history.write_row(run.history, row | {"train_loss_nats": 2 / number, "val_loss_nats": loss})
     return run
 
 
@@ -125,7 +125,7 @@ def test_without_matplotlib_one_line_says_how_to_install_it(
     assert (outcome.status, outcome.out) == (1, "")
     assert outcome.err == (
         "charrnn: this needs the package matplotlib, which is not installed;"
-        " install it with: pip install 'charrnn[plot]'\n"
+        ' install it with: pip install "matplotlib>=3.10.8"\n'
     )
 
 

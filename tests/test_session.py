@@ -13,7 +13,7 @@ from conftest import SMALL
 
 from charrnn.config import Config
 from charrnn.errors import DivergedError
-from charrnn.runs import checkpoints, sample_file
+from charrnn.runs import checkpoints, history
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.events import Evaluated, RolledBack, Sampled, Saved, Stepped
 from charrnn.runs.progress import Progress
@@ -276,15 +276,17 @@ def test_a_rollback_restores_the_weights_and_keeps_what_it_does_not_undo(session
     assert checkpoints.load(session.run.last).progress.rollbacks == 1
 
 
-def test_a_rollback_takes_back_the_samples_after_its_step(session: Session) -> None:
+def test_a_sample_after_a_rollback_counts_in_place_of_those_before_it(session: Session) -> None:
     session.step()
     first = session.sampler.sample()
     session.saver.save()
     session.step()
     session.sampler.sample()
     roll_back(session.run, session.learner, session.saver)
-    kept, understood = sample_file.read(session.run.samples.read_bytes())
-    assert [(each.step, each.text) for each in kept] == [(1, first.text)]
+    session.step()
+    again = session.sampler.sample()
+    kept, understood = history.read_samples(session.run.samples.read_bytes())
+    assert [(each.step, each.text) for each in kept] == [(1, first.text), (2, again.text)]
     assert understood
 
 

@@ -126,7 +126,7 @@ def test_a_text_that_can_be_read_once_only_is_refused():
 
 def test_without_optuna_the_way_out_is_said(corpus, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(MissingPackageError, match=r"pip install 'charrnn\[sweep\]'"):
+    with pytest.raises(MissingPackageError, match='pip install "optuna>='):
         sweep(corpus, units="8,16")
 
 

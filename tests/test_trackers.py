@@ -1,4 +1,4 @@
-"""The recipes of docs/trackers.md run as they stand, apart from the trackers themselves."""
+"""The recipes of docs/python.md run as they stand, apart from the trackers themselves."""
 
 import re
 import sys
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import SMALL, TEXT
+from pages import PAGES
 
 import charrnn
 from charrnn.runs.events import Evaluated, Sampled
@@ -17,14 +18,12 @@ from charrnn.training.loggers import LOGGERS
 
 pytestmark = [pytest.mark.usefixtures("eagerly"), pytest.mark.graphs]
 
-PAGE = Path(__file__).parent.parent / "docs" / "trackers.md"
 TINY = ", ".join(f"{name}={value}" for name, value in {**SMALL, "sample_every": 2}.items())
 
 
 def recipes() -> dict[str, str]:
     """The blocks of Python, by the file that the first line names."""
-    text = PAGE.read_text(encoding="utf-8")
-    return dict(re.findall(r"```python\n# (\S+)\n(.*?)```", text, re.DOTALL))
+    return dict(re.findall(r"```python\n# (\S+)\n(.*?)```", PAGES["python.md"], re.DOTALL))
 
 
 def follow(name: str) -> list[Any]:

@@ -1,6 +1,5 @@
 """Training's promises: it learns, it resumes bit for bit, it survives what goes wrong."""
 
-import csv
 import itertools
 import math
 import os
@@ -18,7 +17,7 @@ from graphs import without_xla
 import charrnn
 from charrnn.config import Config
 from charrnn.errors import ConfigError, CorpusError, DivergedError, RunError
-from charrnn.runs import checkpoints, events, sample_file
+from charrnn.runs import checkpoints, events, history
 from charrnn.runs.progress import Progress
 from charrnn.runs.run import Run
 from charrnn.training import machine
@@ -55,13 +54,14 @@ def assert_same(one, other):
 
 def rows(tmp_path, name="corpus"):
     """history.csv without the clock's column."""
-    with run_of(tmp_path, name).history.open() as file:
-        return [{**row, "elapsed_seconds": ""} for row in csv.DictReader(file)]
+    read, complete = history.read_history(run_of(tmp_path, name).history.read_bytes())
+    assert complete
+    return [{**row, "elapsed_seconds": ""} for row in read]
 
 
 def kept_samples(tmp_path, name="corpus"):
     """What samples.jsonl holds."""
-    return sample_file.read(run_of(tmp_path, name).samples.read_bytes())[0]
+    return history.read_samples(run_of(tmp_path, name).samples.read_bytes())[0]
 
 
 # -- Resuming ----------------------------------------------------------------------------
@@ -75,7 +75,7 @@ def uninterrupted(tmp_path_factory):
     checkpoints_below = folder / "checkpoints"
     with without_xla():
         list(charrnn.train(folder / "corpus.txt", checkpoints=checkpoints_below, **OFTEN))
-    return last(folder), rows(folder), run_of(folder).samples.read_bytes()
+    return last(folder), rows(folder), kept_samples(folder)
 
 
 @pytest.mark.graphs
@@ -90,7 +90,7 @@ def test_stopped_and_resumed_equals_uninterrupted(train, corpus, tmp_path, unint
     train(resume=True, name="corpus", sample_every=3)
     assert_same(last(tmp_path), uninterrupted[0])
     assert rows(tmp_path) == uninterrupted[1]
-    assert run_of(tmp_path).samples.read_bytes() == uninterrupted[2]
+    assert kept_samples(tmp_path) == uninterrupted[2]
 
 
 KILLED = """
@@ -112,7 +112,7 @@ def test_killed_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninte
     assert "continuing" in train(resume=True, sample_every=3)[0].message
     assert_same(last(tmp_path), uninterrupted[0])
     assert rows(tmp_path) == uninterrupted[1]
-    assert run_of(tmp_path).samples.read_bytes() == uninterrupted[2]
+    assert kept_samples(tmp_path) == uninterrupted[2]
 
 
 def with_cores(monkeypatch, count):
@@ -132,6 +132,7 @@ list(charrnn.train(checkpoints=sys.argv[1], name="corpus", resume=True))
 @pytest.mark.compiled
 def test_a_run_resumed_on_one_core_equals_the_uninterrupted(train, corpus, tmp_path):
     options = {"units": 512, "batch_size": 64, "seq_length": 4, "steps": 4, "parts": 1}
+    options |= {"layers": 1, "val_fraction": 0}
     train(corpus, name="whole", **options)
     stream = charrnn.train(corpus, checkpoints=tmp_path / "checkpoints", **SMALL | options)
     next(event for event in stream if isinstance(event, events.Stepped) and event.step == 2)
@@ -255,7 +256,7 @@ for event in charrnn.train(checkpoints="parts", resume=True):
 
 def test_resumed_equals_uninterrupted_as_users_run_it(corpus, tmp_path):
     """With all of XLA's optimisations, which the other tests do without, and in columns."""
-    options = repr(SMALL | PLAN | {"steps": 4, "batch_size": 3})
+    options = repr(SMALL | PLAN | {"steps": 4, "batch_size": 3, "layers": 1, "val_fraction": 0})
     environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
     command = [sys.executable, "-c", AS_USERS_RUN_IT, str(corpus), options]
     subprocess.run(command, check=True, env=environment)
@@ -479,7 +480,7 @@ def test_samples_are_shown(train, corpus):
 @pytest.mark.graphs
 def test_samples_are_kept_with_their_step_and_epoch(train, corpus, tmp_path):
     samples = only(events.Sampled, train(corpus, steps=4, sample_every=2))
-    kept, understood = sample_file.read(run_of(tmp_path).samples.read_bytes())
+    kept, understood = history.read_samples(run_of(tmp_path).samples.read_bytes())
     assert understood
     assert [(line.step, line.text) for line in kept] == [(each.step, each.text) for each in samples]
     windows = last(tmp_path).progress.windows

@@ -1,11 +1,11 @@
-"""docs/weights.md tells the names, shapes and order that the weights have."""
+"""docs/cells.md has the names, shapes and order of the weights."""
 
 import re
 
 import numpy as np
 import pytest
 from commands import untrained
-from test_docs import DOCS, PAGES, python_blocks
+from pages import DOCS, PAGES, python_blocks
 
 from charrnn.cells import CELLS
 from charrnn.cells.scrn import context
@@ -13,7 +13,7 @@ from charrnn.config import ModelConfig
 from charrnn.models.language_model import load
 from charrnn.network.weights import specify
 
-PAGE = PAGES["weights.md"]
+PAGE = PAGES["cells.md"].partition("## Weights\n")[2]
 SIZES = {"V": 11, "E": 5, "D": 3, "U": 17, "S": context(17), "B": 4}
 ROWS = {
     name: [gates, state, weights]
@@ -78,11 +78,11 @@ def test_every_tensor_told_is_there_and_no_other(settings):
 
 def test_what_the_page_computes_runs(capsys):
     untrained()
-    with_charrnn, without = python_blocks(DOCS / "weights.md").values()
+    with_charrnn, without = python_blocks(DOCS / "cells.md").values()
     space = {}
-    exec(compile(with_charrnn, "weights.md", "exec"), space)
+    exec(compile(with_charrnn, "cells.md", "exec"), space)
     assert "recurrent_1/kernel (4, 32)" in capsys.readouterr().out
     weights = load("fox").checkpoint.weights["recurrent_1/recurrent_kernel"]
     np.testing.assert_array_equal(space["f"], weights[:, 8:16])
-    exec(compile(without, "weights.md", "exec"), {})
+    exec(compile(without, "cells.md", "exec"), {})
     assert capsys.readouterr().out == "(4, 32)\n"

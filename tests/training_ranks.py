@@ -88,7 +88,6 @@ def poisoned(events: Any) -> list[Event]:
 
 HALVES: dict[str, object] = {"name": "halves", "resume": True}
 CASES: dict[str, tuple[int, dict[str, object], Carry]] = {
-    "sure 4": (4, SURE, list),
     "sure 3": (3, SURE, list),
     "sure 2": (2, SURE, list),
     "whole": (3, DROPPED, list),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from charrnn.tf import starting
+from charrnn.tf import limits
 from charrnn.training.ranks import ranks_if_joined
 
 HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
@@ -59,11 +59,11 @@ def stop_signals(*signals: signal.Signals) -> Iterator[list[int]]:
 @contextmanager
 def quiet_start() -> Iterator[None]:
     """Whatever needs TensorFlow within starts it quietly."""
-    before, starting.around = starting.around, prepared
+    before, limits.around = limits.around, prepared
     try:
         yield
     finally:
-        starting.around = before
+        limits.around = before
 
 
 @contextmanager

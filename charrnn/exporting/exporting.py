@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from charrnn import __version__
 from charrnn.config import ModelConfig
 from charrnn.config.settings import checks_names
 from charrnn.errors import ConfigError
@@ -15,7 +16,6 @@ from charrnn.runs import checkpoints as files
 from charrnn.runs.outputs import check_folder, check_output, is_device, write_folder, write_output
 from charrnn.runs.run import DEFAULT_ROOT, WHICH, find_checkpoint
 from charrnn.types import PathLike
-from charrnn.version import __version__
 
 Contents = bytes | Mapping[str, bytes]
 """A file; or a folder's files by name."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.resources import files
 
+from charrnn import __version__
 from charrnn.cells import CELLS
 from charrnn.config import ModelConfig
 from charrnn.config.settings import shown
@@ -23,7 +24,6 @@ from charrnn.runs.outputs import size_in_words
 from charrnn.runs.progress import Progress
 from charrnn.runs.run import CARD, CONFIG, MODEL
 from charrnn.runs.summary import Summary, summarize
-from charrnn.version import __version__
 
 SEED, TEMPERATURE, LENGTH = 1, 0.8, 500
 """Of the sample, which the command in the card writes again."""

@@ -15,10 +15,10 @@ import numpy as np
 
 from charrnn.errors import ConfigError
 from charrnn.exporting.exporting import facts_as_texts, program, register
-from charrnn.extras import need
 from charrnn.models.language_model import LanguageModel
 from charrnn.network.interpreter import Interpreter
 from charrnn.network.recording import Operation, Recording, record
+from charrnn.plugins import need
 
 OPSET, IR_VERSION = 13, 7
 """The lowest that the operations need (2020): a newer number keeps older programs from the file."""

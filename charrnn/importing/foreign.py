@@ -95,7 +95,7 @@ class Foreign:
     tool: str
     cell: str
     layers: list[Tensors]
-    """`kernel` [D, G], `recurrent_kernel` [U, G] and `bias` of each, as docs/weights.md says."""
+    """`kernel` [D, G], `recurrent_kernel` [U, G] and `bias` of each, as docs/cells.md says."""
     logits_kernel: np.ndarray
     """[U, V]"""
     logits_bias: np.ndarray

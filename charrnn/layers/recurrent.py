@@ -1,15 +1,49 @@
 """Any cell as a Keras layer."""
 
+import random
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
-from charrnn.cells import CELLS, RECURRENT_KERNEL, Cell
+import numpy as np
+
+from charrnn.cells import CELLS, RECURRENT_KERNEL, Cell, Weight
 from charrnn.errors import ConfigError
 from charrnn.layers.running import Carried, Inputs, Plan, run
-from charrnn.layers.weights import ROLES, as_in_keras, role, specify
 from charrnn.tf.network import Clipped
 from charrnn.tf.start import keras, tf
 from charrnn.types import Shape, State, Tensor
+
+ROLES = ("kernel", "recurrent", "bias")
+
+
+def role(name: str) -> str | None:
+    """Which of Keras's arguments are meant for a weight: one of `ROLES`, or none.
+
+    Some cells have weights that no stock layer has; such a weight starts as the cell says.
+    """
+    if name.endswith("bias"):
+        return "bias"
+    if name.startswith("recurrent"):
+        return "recurrent"
+    return "kernel" if name == "kernel" else None
+
+
+def as_in_keras(weight: Weight) -> Callable[..., Tensor]:
+    """A cell's own initializer, drawn from the seed of `keras.utils.set_random_seed`."""
+
+    def initialize(shape: tuple[int, ...], dtype: str | None = None) -> np.ndarray:
+        rng = np.random.default_rng(random.getrandbits(64))
+        return weight.initializer(rng, tuple(shape)).astype(dtype or "float32")
+
+    return initialize
+
+
+def specify(cell: Cell, inputs: int, units: int, use_bias: bool) -> dict[str, Weight]:
+    """The weights of a layer by name, with or without those that are biases."""
+    specified = cell.weights(inputs, units)
+    return {name: each for name, each in specified.items() if use_bias or role(name) != "bias"}
+
 
 KINDS = {
     "initializer": keras.initializers,

@@ -12,6 +12,7 @@ from string import Template
 
 import numpy as np
 
+from charrnn import __version__
 from charrnn.errors import ConfigError
 from charrnn.models.language_model import LanguageModel
 from charrnn.network.recording import record
@@ -19,7 +20,6 @@ from charrnn.page.look import look_inside
 from charrnn.page.run_tab import describe_runs
 from charrnn.runs.summary import summarize
 from charrnn.sampling.engines import damaged
-from charrnn.version import __version__
 
 PRECISIONS = (16, 32)
 """Bits of a weight: half precision, which halves the file, or single, as models are trained."""

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from charrnn.errors import RunError
-from charrnn.runs import sample_file
 from charrnn.runs.events import Evaluated
+from charrnn.runs.history import Sample, read_samples
 from charrnn.runs.plot import COLUMNS, Column, Curves, labels, read_curves
 from charrnn.runs.run import Run
-from charrnn.runs.sample_file import Sample
 from charrnn.runs.summary import Summary, summarize
 from charrnn.training.notes import by_heart, rising
 
@@ -46,7 +45,7 @@ def describe_run(checkpoint: Path, name: str) -> Facts:
     summary = summarize(newest)
     samples: list[Sample] = []
     if run.samples.is_file():
-        samples, _ = sample_file.read(run.samples.read_bytes())
+        samples, _ = read_samples(run.samples.read_bytes())
     try:
         curves = read_curves(run)
     except RunError:  # it has no history

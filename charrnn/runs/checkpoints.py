@@ -24,6 +24,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialize
 
+from charrnn import __version__
 from charrnn.cells import CELLS
 from charrnn.checked_json import filled, parse, quoted, record, table, typed
 from charrnn.config import Config
@@ -40,7 +41,6 @@ from charrnn.network.weights import (
 from charrnn.runs.progress import Progress
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.types import Tensors
-from charrnn.version import __version__
 
 HEADER_SUM, TENSORS_SUM = "header_crc32", "tensors_crc32"
 HEADER_BLANK, TENSORS_BLANK = b"--------", b"========"
@@ -277,7 +277,7 @@ def check_format(path: Path, description: Mapping[str, object]) -> None:
         raise CheckpointError(
             f"format {version}, written by a newer charrnn (this one reads up to {FORMAT})",
             where=path,
-            way_out="upgrade with: pip install --upgrade charrnn",
+            way_out="upgrade charrnn: pip install . in a newer copy of its folder",
         )
     if version != FORMAT:
         raise ValueError(f"there is no format {version}")

@@ -1,58 +1,26 @@
-"""history.csv, which has a row for each evaluation."""
+"""The files of a run that grow by a line at a time: history.csv and samples.jsonl.
+
+history.csv has a row for each evaluation. samples.jsonl has a line for each text that the model
+wrote as training went on: a JSON object, `{"step": 120, "epoch": 0.53, "text": "..."}`, in UTF-8.
+
+Lines are only ever added. A run that goes back to an earlier step, after a crash or when it has
+diverged, writes those that follow again: of several lines of a step the last one counts, and no
+line counts that stands before one of an earlier step.
+"""
 
 import csv
 import io
-import itertools
-import os
+import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from charrnn.files import append_durably, write_atomically
-from charrnn.runs.events import Evaluated
+from charrnn.checked_json import at_least, filled, parse
+from charrnn.files import append_durably
+from charrnn.runs.events import Evaluated, Sampled
 from charrnn.runs.progress import Progress
-
-Line = TypeVar("Line")
-
-
-def rewrite(
-    path: Path,
-    parse: Callable[[bytes], tuple[list[Line], bool]],
-    choose: Callable[[list[Line]], bytes],
-) -> Path | None:
-    """Write a file anew with those of its lines that are chosen.
-
-    Args:
-        path: The file; where there is none, none is made.
-        parse: From the file's bytes to the lines that are understood, and whether they are all.
-        choose: From these lines to the bytes of the new file.
-
-    Returns:
-        Where the old file is kept; None where all of it was understood.
-    """
-    if not os.path.lexists(path):
-        return None
-    lines, understood = parse(path.read_bytes()) if path.is_file() else ([], False)
-    kept = None if understood else put_aside(path)
-    write_atomically(path, choose(lines))
-    return kept
-
-
-def before(step: int, lines: Sequence[Line], step_of: Callable[[Line], int]) -> Sequence[Line]:
-    """The lines without the last ones that are later than the step."""
-    end = len(lines)
-    while end and step_of(lines[end - 1]) > step:
-        end -= 1
-    return lines[:end]
-
-
-def put_aside(path: Path, stem: str = "") -> Path:
-    """Give the file another name, which is free, and return that; `stem` is what it begins with."""
-    stem = stem or path.stem
-    names = (path.with_name(f"{stem}.kept-{n}{path.suffix}") for n in itertools.count(1))
-    return path.rename(next(name for name in names if not os.path.lexists(name)))
-
 
 COLUMNS = (
     "step",
@@ -66,18 +34,28 @@ COLUMNS = (
     "skipped_steps",
     "elapsed_seconds",
 )
-
 STEP = re.compile("[0-9]{1,18}")
 """A number of steps; Python makes no integers of thousands of digits."""
 LARGEST = 1e100
 """Numbers are smaller, and none is negative: beyond that no curve can be drawn."""
-UNDECODED = "surrogateescape"
-"""Bytes that are not UTF-8 are written again as they were."""
+LAST_BYTES = 1 << 16
+"""The last sample is looked for in so many bytes, so that a long file need not be read."""
+
+Line = TypeVar("Line", dict[str, float | None], "Sample")
 
 
-def row(evaluated: Evaluated, progress: Progress) -> dict[str, float | None]:
-    """The row of an evaluation; the means in `progress` are over the steps before it."""
-    return {
+@dataclass(frozen=True)
+class Sample:
+    """A text that was written after so many steps, or passes over the text."""
+
+    step: int
+    epoch: float
+    text: str
+
+
+def append_row(path: Path, evaluated: Evaluated, progress: Progress) -> None:
+    """Add the row of an evaluation; the means in `progress` are over the steps before it."""
+    row = {
         "step": evaluated.step,
         "epoch": round(evaluated.epoch, 4),
         "train_loss_nats": evaluated.train_loss_nats,
@@ -89,50 +67,86 @@ def row(evaluated: Evaluated, progress: Progress) -> dict[str, float | None]:
         "skipped_steps": progress.skipped_steps,
         "elapsed_seconds": round(progress.elapsed_seconds, 2),
     }
+    write_row(path, row)
 
 
-def append(path: Path, row: Mapping[str, float | None]) -> None:
+def write_row(path: Path, row: Mapping[str, float | None]) -> None:
+    """Add a row by column, and the header where there is none yet."""
     is_new = not path.exists() or path.stat().st_size == 0
-    lines = [COLUMNS] if is_new else []
-    append_durably(path, encoded([*lines, [row[name] for name in COLUMNS]]))
+    append_line(path, encode_rows([*[COLUMNS] * is_new, [row[name] for name in COLUMNS]]))
 
 
-def truncate(path: Path, step: int) -> Path | None:
-    """Remove the last rows, those after a step; a run that continues from there writes them again.
+def append_sample(path: Path, sampled: Sampled, progress: Progress) -> None:
+    write_sample(path, Sample(sampled.step, round(progress.epoch, 4), sampled.text))
 
-    A spreadsheet may have saved the file: a byte-order mark and other line ends are no harm. No
-    row is ever lost (see `charrnn.runs.history`).
 
-    Returns:
-        Where the old file is kept; None where all of it was understood.
+def write_sample(path: Path, sample: Sample) -> None:
+    """Add a sample; a character that UTF-8 does not have is escaped, as JSON does."""
+    text = json.dumps(asdict(sample), ensure_ascii=False)
+    append_line(path, text.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def append_line(path: Path, data: bytes) -> None:
+    """Add to a file; a line that a kill has cut short stays on a line of its own."""
+    if path.is_file() and path.stat().st_size:
+        with path.open("rb") as file:
+            file.seek(-1, io.SEEK_END)
+            data = data if file.read() == b"\n" else b"\n" + data
+    append_durably(path, data)
+
+
+def read_history(data: bytes) -> tuple[list[dict[str, float | None]], bool]:
+    """Read the rows that count, numbers by column, and whether every row could be read.
+
+    A spreadsheet may have saved the file: a byte-order mark and other line ends are no harm.
     """
-    return rewrite(
-        path, parsed, lambda rows: encoded([COLUMNS, *before(step, rows, lambda row: int(row[0]))])
-    )
+    header, *lines = data.decode("utf-8-sig", "replace").splitlines() or [""]
+    if cells(header) != [*COLUMNS]:
+        return [], not data
+    rows = [row for row in map(cells, lines) if row]
+    known = [row for row in rows if len(row) == len(COLUMNS) and STEP.fullmatch(row[0])]
+    numbers = [dict(zip(COLUMNS, map(number, row), strict=True)) for row in known]
+    return latest(numbers, [int(row[0]) for row in known]), known == rows
 
 
-def parsed(data: bytes) -> tuple[list[list[str]], bool]:
-    """The rows that can be understood, and whether that is all that the file holds."""
-    text = data.decode("utf-8-sig", UNDECODED)
-    reader, lines = csv.reader(io.StringIO(text, newline="")), []
+def read_samples(data: bytes) -> tuple[list[Sample], bool]:
+    """Read the samples that count, and whether every line could be read."""
+    lines = [line for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
+    samples = []
+    for line in lines:
+        try:
+            sample = filled(Sample, parse(line.decode("utf-8")), "sample")
+            at_least(0, {"step": sample.step, "epoch": sample.epoch})
+            samples.append(sample)
+        except ValueError:
+            continue
+    return latest(samples, [sample.step for sample in samples]), len(samples) == len(lines)
+
+
+def last_sampled_step(path: Path) -> int | None:
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LAST_BYTES))
+        samples, _ = read_samples(file.read())
+    return samples[-1].step if samples else None
+
+
+def latest(lines: Sequence[Line], steps: Sequence[int]) -> list[Line]:
+    """The lines that count, from the lines of these steps."""
+    counting: list[tuple[int, Line]] = []
+    for step, line in zip(steps, lines, strict=True):
+        while counting and counting[-1][0] >= step:
+            counting.pop()
+        counting.append((step, line))
+    return [line for _, line in counting]
+
+
+def cells(line: str) -> list[str]:
     try:
-        lines = [line for line in reader if line]
-    except csv.Error:  # a field without end
-        return [], False
-    if not lines:
-        return [], True
-    header, *rows = lines
-    if rows and not text.endswith(("\n", "\r")) and len(rows[-1]) < len(COLUMNS):
-        rows.pop()  # a kill can leave half a row, which is later than any checkpoint
-    known = [row for row in rows if is_row(row)] if header == [*COLUMNS] else []
-    return known, header == [*COLUMNS] and known == rows
-
-
-def read(data: bytes) -> tuple[list[dict[str, float | None]], bool]:
-    """The numbers in a file's bytes by column, a dictionary for each row; and whether that is all
-    that the file holds."""
-    rows, understood = parsed(data)
-    return [dict(zip(COLUMNS, map(number, row), strict=True)) for row in rows], understood
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        return [line]
 
 
 def number(cell: str) -> float | None:
@@ -144,12 +158,7 @@ def number(cell: str) -> float | None:
     return value if 0 <= value < LARGEST else None
 
 
-def is_row(row: Sequence[str]) -> bool:
-    """Whether a line has all columns, and the first is a number of steps."""
-    return len(row) == len(COLUMNS) and STEP.fullmatch(row[0]) is not None
-
-
-def encoded(rows: Iterable[Sequence[object]]) -> bytes:
+def encode_rows(rows: Iterable[Sequence[object]]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode("utf-8", UNDECODED)
+    return text.getvalue().encode()

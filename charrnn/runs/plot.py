@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from charrnn.errors import ConfigError, RunError
-from charrnn.extras import need
-from charrnn.runs import history
+from charrnn.plugins import need
+from charrnn.runs.history import COLUMNS as HISTORY_COLUMNS
+from charrnn.runs.history import read_history
 from charrnn.runs.outputs import check_output, write_output
 from charrnn.runs.run import Run
 
@@ -53,7 +54,7 @@ class Curves:
         return min(losses)[1] if losses else None
 
 
-COLUMNS = tuple(name for name in Curves.__annotations__ if name in history.COLUMNS)
+COLUMNS = tuple(name for name in Curves.__annotations__ if name in HISTORY_COLUMNS)
 
 
 def read_curves(run: Run) -> Curves:
@@ -64,7 +65,7 @@ def read_curves(run: Run) -> Curves:
             where=run.history,
             way_out="train it until its first evaluation",
         )
-    rows, complete = history.read(run.history.read_bytes())
+    rows, complete = read_history(run.history.read_bytes())
     if not rows:
         raise RunError(
             "has no row that can be read",

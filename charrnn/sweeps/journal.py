@@ -19,7 +19,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from charrnn.errors import RunError
-from charrnn.extras import need
+from charrnn.plugins import need
 from charrnn.sweeps.folder import SweepFolder
 from charrnn.sweeps.ranges import Range, Varied
 from charrnn.sweeps.results import FAILED, FINISHED, PRUNED, STOPPED, TRAINING, Result

@@ -7,7 +7,7 @@ from typing import Any
 
 from charrnn.config import Config, Plan
 from charrnn.errors import ConfigError, CorpusError, DivergedError
-from charrnn.extras import need
+from charrnn.plugins import need
 from charrnn.runs.events import Evaluated, Event, Finished, Started, Stepped
 from charrnn.runs.run import DEFAULT_ROOT, Run, runs_left_out
 from charrnn.runs.summary import summarize

@@ -1,7 +1,9 @@
 """One file of a corpus: its bytes, and from these its characters, losing nothing in silence."""
 
+import bz2
 import codecs
 import gzip
+import io
 import lzma
 import os
 import stat
@@ -17,7 +19,71 @@ from typing import IO
 
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
-from charrnn.text.unpacking import open_bz2, open_xz
+
+PACKED_BYTES = 1 << 16
+PADDING = b"\0"
+"""May stand after a stream."""
+
+
+def open_bz2(path: Path) -> IO[bytes]:
+    return io.BufferedReader(Unpacked(path, bz2.BZ2Decompressor))
+
+
+def open_xz(path: Path) -> IO[bytes]:
+    return io.BufferedReader(Unpacked(path, lzma.LZMADecompressor))
+
+
+class Unpacked(io.RawIOBase):
+    """The uncompressed bytes of a file.
+
+    Reading raises EOFError where the file is cut short, OSError or LZMAError where it is damaged.
+    """
+
+    def __init__(
+        self, path: Path, start: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]
+    ) -> None:
+        self._file = path.open("rb")
+        self._start, self._stream = start, start()
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = b""
+        while not data and not self._ended():
+            data = self._stream.decompress(self._input(), len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _ended(self) -> bool:
+        """Whether the last stream has come to its end; if another follows, that begins."""
+        if not self._stream.eof:
+            return False
+        rest = self._stream.unused_data.lstrip(PADDING)
+        while not rest and (piece := self._file.read(PACKED_BYTES)):
+            rest = piece.lstrip(PADDING)
+        if rest:
+            self._stream, self._rest = self._start(), rest
+        return not rest
+
+    def _input(self) -> bytes:
+        """What the stream is to decompress next."""
+        piece, self._rest = self._rest, b""
+        if piece or not self._stream.needs_input:
+            return piece
+        piece = self._file.read(PACKED_BYTES)
+        if not piece:
+            raise EOFError("it ends before its end-of-stream marker")
+        return piece
+
 
 OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
     ".gz": gzip.open,  # type: ignore[dict-item]

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from charrnn.errors import CharrnnError
@@ -47,3 +49,6 @@ def told_by_system() -> dict[str, str]:
     return {
         name.strip(): value.strip() for name, _, value in (each.partition(":") for each in lines)
     }
+
+
+around: Callable[[], AbstractContextManager[None]] = nullcontext

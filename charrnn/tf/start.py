@@ -8,7 +8,7 @@ import sys
 from functools import cache
 
 from charrnn.errors import ConfigError
-from charrnn.tf import starting
+from charrnn.tf import limits
 from charrnn.tf.limits import check_address_space
 
 
@@ -22,7 +22,7 @@ def check_backend(name: str) -> None:
 
 
 check_address_space()
-with starting.around():
+with limits.around():
     if "keras" not in sys.modules:  # asked first: another backend may not even be installed
         check_backend(os.environ.get("KERAS_BACKEND") or "tensorflow")
     import keras
@@ -41,5 +41,5 @@ def has_gpu() -> bool:
 @cache
 def start() -> None:
     """Compute for the first time: the devices and the number of threads are fixed by that."""
-    with starting.around():
+    with limits.around():
         tf.function(lambda: tf.constant(0), jit_compile=True, autograph=False)()

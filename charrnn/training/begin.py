@@ -23,7 +23,7 @@ from charrnn.network.weights import (
     initial_weights,
     prefixed,
 )
-from charrnn.runs import checkpoints, history, sample_file
+from charrnn.runs import checkpoints
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.events import Event, Note
 from charrnn.runs.run import Run, runs_left_out
@@ -45,7 +45,6 @@ from charrnn.training.notes import (
     describe_change,
     describe_cores,
     describe_fit,
-    describe_kept,
     describe_link,
     describe_ranks,
     describe_recipe,
@@ -298,9 +297,6 @@ def restore(session: Session, checkpoint: Checkpoint) -> Iterator[Note]:
     session.progress.ranks = ranks.size
     if ranks.first:
         yield from recall(run, session.progress)
-        step = session.progress.step
-        yield from describe_kept(run.history, history.truncate(run.history, step))
-        yield from describe_kept(run.samples, sample_file.truncate(run.samples, step))
 
 
 def build(

@@ -10,7 +10,7 @@ from charrnn.config import SamplingConfig
 from charrnn.errors import CheckpointError, DivergedError
 from charrnn.files import hold_interrupts
 from charrnn.network.instant import InstantNetwork
-from charrnn.runs import checkpoints, history, sample_file
+from charrnn.runs import checkpoints
 from charrnn.runs.checkpoints import open_weights
 from charrnn.runs.events import (
     Evaluated,
@@ -19,6 +19,7 @@ from charrnn.runs.events import (
     Sampled,
     Saved,
 )
+from charrnn.runs.history import append_row, append_sample, last_sampled_step
 from charrnn.runs.progress import Progress
 from charrnn.runs.run import Run
 from charrnn.sampling.writing import Writing
@@ -37,14 +38,19 @@ class Sampler:
 
     def __init__(self, run: Run, learner: Learner) -> None:
         self._run, self._learner = run, learner
+        self._begun = False
 
     @property
     def due(self) -> bool:
-        """Whether to sample now: every `sample_every` steps of a plan, and each step once."""
-        progress = self._learner.progress
+        """Whether to sample now: every `sample_every` steps of a plan, and each step once.
+
+        A run is saved before it samples: where it resumes, its last sample may be of this step.
+        """
+        progress, resumes = self._learner.progress, not self._begun
+        self._begun = True
         on_time = progress.sample_every > 0 and progress.falls_on(progress.sample_every)
-        # A run is saved before it samples: where it resumes, its last sample may be of this step.
-        return on_time and sample_file.last_step(self._run.samples) != progress.step
+        done = resumes and last_sampled_step(self._run.samples) == progress.step
+        return on_time and not done
 
     def sample(self) -> Sampled:
         """Write a text with the step as its seed, and a line of the run's samples."""
@@ -58,8 +64,7 @@ class Sampler:
         except CheckpointError:  # it diverges: the next steps find out, and the run goes back
             sampled = Sampled(step, "")
         with hold_interrupts():
-            line = sample_file.sample_of(sampled, learner.progress)
-            sample_file.append(self._run.samples, line)
+            append_sample(self._run.samples, sampled, learner.progress)
         return sampled
 
 
@@ -198,7 +203,7 @@ class Validator:
     def _record(self, evaluated: Evaluated) -> None:
         progress = self._learner.progress
         self._learner.count_time()
-        history.append(self._run.history, history.row(evaluated, progress))
+        append_row(self._run.history, evaluated, progress)
         self._learner.reset_sums()
         progress.evaluated_step = evaluated.step
         progress.stale_evaluations = 0 if evaluated.is_best else progress.stale_evaluations + 1
@@ -237,8 +242,5 @@ def roll_back(run: Run, learner: Learner, saver: Saver) -> RolledBack:
             rollbacks=abandoned.rollbacks + 1,
             rate_scale=learner.progress.rate_scale / 2,
         )
-        if learner.ranks.first:
-            history.truncate(run.history, restored.step)
-            sample_file.truncate(run.samples, restored.step)
         saver.save()
     return RolledBack(restored.step, learner.learning_rate)

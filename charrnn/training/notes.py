@@ -1,7 +1,6 @@
 """What a user is told while a session begins."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from charrnn.config import Config, Plan
 from charrnn.runs.checkpoints import Checkpoint
@@ -164,11 +163,6 @@ def describe_plan(steps: int, windows: int, about: str = "") -> Iterator[Note]:
 def counted(number: int, thing: str) -> str:
     """A number of things, in the singular for one."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
-
-
-def describe_kept(path: Path, kept: Path | None) -> Iterator[Note]:
-    if kept is not None:
-        yield Note(f"{path}: it could not be read completely; the old file is kept as {kept}")
 
 
 def describe_link(run: Run) -> Iterator[Note]:

@@ -24,13 +24,13 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
+from charrnn import __version__
 from charrnn.config import Config, Plan
 from charrnn.config.settings import name_of, parsed, shown
 from charrnn.errors import CharrnnError, MissingPackageError, RankError
 from charrnn.text.corpus import CorpusInfo
 from charrnn.tf import limits
 from charrnn.tf.limits import told_by_system
-from charrnn.version import __version__
 
 T = TypeVar("T")
 

@@ -1,11 +1,10 @@
 """Event files for TensorBoard, written by TensorFlow's own summary writer.
 
-TensorBoard shows the folder of one run, or that of all runs. A session that goes back to
-an earlier step, because it resumes or has diverged, first removes what was logged after that step:
-each file is written again without it.
+TensorBoard shows the folder of one run, or that of all runs. Where a session goes back to an
+earlier step, because it resumes or has diverged, TensorBoard's server drops what was logged from
+there on; its Python reader keeps both (findings/tensorboard_session_start.sh).
 """
 
-import warnings
 from collections.abc import Callable
 from functools import singledispatchmethod
 from pathlib import Path
@@ -13,10 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.files import sync_file, sync_folder
 from charrnn.runs import events
 from charrnn.runs.events import Event
-from charrnn.runs.history import put_aside
 from charrnn.tf.start import tf
 from charrnn.types import Tensors
 
@@ -27,7 +24,6 @@ loss would take as long as a small network's steps themselves."""
 BUCKETS = 30
 SCALAR, TENSOR = 1, 2
 """Kinds of data, as TensorBoard counts them."""
-PATTERN = "*.tfevents.*"
 
 
 class EventFiles:
@@ -35,16 +31,11 @@ class EventFiles:
 
     Args:
         folder: It is made where it is missing.
-        step: What was logged after this step is removed.
+        step: Where the session begins.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        self._folder = folder
-        self._open(step)
-
-    def _open(self, step: int) -> None:
-        remove_after(self._folder, step)
-        self._writer = tf.summary.create_file_writer(str(self._folder))
+        self._writer = tf.summary.create_file_writer(str(folder))
 
     def log(self, event: Event, weights: CopyWeights) -> None:
         """Write an event. All that was logged is in the file by the time of each evaluation."""
@@ -81,11 +72,6 @@ class EventFiles:
     @_write.register
     def _(self, event: events.Saved, weights: CopyWeights) -> None:
         self._writer.flush()
-
-    @_write.register
-    def _(self, event: events.RolledBack, weights: CopyWeights) -> None:
-        self._writer.close()
-        self._open(event.step)
 
 
 def is_due(event: events.Stepped) -> bool:
@@ -128,43 +114,3 @@ def described(plugin: str, kind: int) -> Any:
     """
     metadata = tf.compat.v1.SummaryMetadata
     return metadata(plugin_data=metadata.PluginData(plugin_name=plugin), data_class=kind)
-
-
-def remove_after(folder: Path, step: int) -> None:
-    """Write the event files in a folder again without what is later than a step.
-
-    A file that is damaged, or ends within a record because its process was killed, is kept under
-    another name, which TensorBoard does not read.
-    """
-    for path in sorted(folder.glob(PATTERN)):
-        kept, whole = records(path)
-        if whole and all(step_of(record) <= step for record in kept):
-            continue
-        rewritten = path.with_name(".rewritten.part")
-        with tf.io.TFRecordWriter(str(rewritten)) as writer:
-            for record in kept:
-                if step_of(record) <= step:
-                    writer.write(record)
-        sync_file(rewritten)
-        if not whole:
-            put_aside(path, "damaged")
-        rewritten.replace(path)
-        sync_folder(folder)
-
-
-def records(path: Path) -> tuple[list[bytes], bool]:
-    """The records of a file up to the first that cannot be read, and whether these are all."""
-    read: list[bytes] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # where functions are to run eagerly
-        stored = iter(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
-    try:
-        read.extend(stored)
-    except tf.errors.DataLossError:
-        return read, False
-    return read, True
-
-
-def step_of(record: bytes) -> int:
-    event: Any = tf.compat.v1.Event.FromString(record)
-    return int(event.step)

@@ -26,7 +26,8 @@ def plot_command(runs: tuple[str, ...], checkpoints: Path, output: Path) -> None
     """Draw the losses of runs in one picture.
 
     Training and validation loss are drawn against time and against passes over the text. RUN is a
-    name or a path; without it, the newest run. This needs matplotlib: pip install 'charrnn[plot]'.
+    name or a path; without it, the newest run. This needs matplotlib: pip install '.[plot]' in
+    charrnn's folder.
     """
     from charrnn.runs.plot import plot
 

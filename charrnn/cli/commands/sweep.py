@@ -29,7 +29,7 @@ from charrnn.sweeps.ranges import variable
 from charrnn.sweeps.results import FORMS
 
 if TYPE_CHECKING:
-    from charrnn.cli.progress import SweepDisplay
+    from charrnn.cli.sweep_display import SweepDisplay
     from charrnn.sweeps.sweep import SweepEvent
 
 SECTIONS = {
@@ -136,13 +136,14 @@ def sweep_command(
     as in --cell lstm,gru; with one value it is the same in all runs. Every way is trained with
     several seeds; what is behind others is pruned. Run the same command in other terminals, or on
     other machines that share the folder: they work on one sweep, each on trials of its own. Ctrl-C
-    stops and saves, and the same command goes on. This needs Optuna: pip install 'charrnn[sweep]'.
+    stops and saves, and the same command goes on. This needs Optuna: pip install '.[sweep]' in
+    charrnn's folder.
     """
     if show is not None:
         show_table(show, checkpoints, form, corpus)
         return
     keep_memory()
-    from charrnn.cli.progress import SweepDisplay
+    from charrnn.cli.sweep_display import SweepDisplay
     from charrnn.sweeps.sweep import sweep
 
     with (
@@ -184,7 +185,7 @@ def show_all(
 
 def show_table(name: str, checkpoints: Path, form: str, corpus: tuple[str, ...]) -> None:
     """Print the table of a sweep."""
-    from charrnn.cli.progress import print_results
+    from charrnn.cli.sweep_display import print_results
     from charrnn.sweeps.folder import find_sweep
     from charrnn.sweeps.sweep import sweep_results
 

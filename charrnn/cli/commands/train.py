@@ -99,7 +99,7 @@ def train_command(
     Several processes train one model together under MPI: mpiexec -n 4 charrnn train CORPUS.
     """
     keep_memory()
-    from charrnn.cli.progress import Display
+    from charrnn.cli.display import Display
     from charrnn.runs.events import Stopped
     from charrnn.training.ranks import ranks_of_launcher
     from charrnn.training.train import train
