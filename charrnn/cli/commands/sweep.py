@@ -40,19 +40,19 @@ SECTIONS = {
     "Optimizer": (),
     "Reporting": (),
 }
-"""The headings of the help, with the options that are not settings."""
+"""Headings of the help, with the options that are not settings."""
 VALUES = "VALUES"
 RUNS = 40
-"""After so many runs, and the rest of a trial, a fresh process goes on: TensorFlow keeps what it
+"""After so many runs, at the end of a trial, a fresh process goes on: TensorFlow keeps what it
 has compiled for each of them, 25 MB and more, until its process ends."""
 LEFT_OUT = ("warm_restart",)
 """Settings that only a resumed run has."""
-TOLD: Mapping[str, Mapping[str, str]] = {
+OWN_HELP: Mapping[str, Mapping[str, str]] = {
     "units": {"help": "Hidden units of each layer; a comma separates two ways, not two layers."},
     "layers": {"shown": ADVISED},
     "eval_chars": {"shown": f"{EVAL_CHARS:,}"},
 }
-"""What the help says of settings that are another thing here than in `charrnn train`."""
+"""Metadata of settings that differ from those of `charrnn train`."""
 
 
 class SweepCommand(SettingsCommand):
@@ -63,15 +63,15 @@ class SweepCommand(SettingsCommand):
 
     def _option(self, field: Field, heading: str) -> click.Option:
         if field not in variable() or field.type is bool:
-            return super()._option(told(field), heading)
+            return super()._option(for_sweep(field), heading)
         name = name_of(field)
         spellings = [*SHORTER.get(name, ()), option(name), name]
-        return SettingOption(told(field), heading, spellings, multiple=True, metavar=VALUES)
+        return SettingOption(for_sweep(field), heading, spellings, multiple=True, metavar=VALUES)
 
 
-def told(field: Field) -> Field:
+def for_sweep(field: Field) -> Field:
     other = copy.copy(field)
-    other.metadata = MappingProxyType({**field.metadata, **TOLD.get(name_of(field), {})})
+    other.metadata = MappingProxyType({**field.metadata, **OWN_HELP.get(name_of(field), {})})
     return other
 
 
