@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from charrnn.checked_json import parse, record, table
-from charrnn.config.settings import shown
+from charrnn.checked_json import check_names, check_object, parse
+from charrnn.config.settings import format_setting
 from charrnn.errors import RunError
 from charrnn.files import write_atomically
 from charrnn.runs.run import DEFAULT_ROOT, SWEEP, Run, plain_name
@@ -51,8 +51,8 @@ class SweepPlan:
 
     @classmethod
     def from_json(cls, data: object) -> "SweepPlan":
-        fields = record(data, tuple(cls.__annotations__), "the sweep")
-        varied = ranges.from_json(table(fields.pop("varied"), "varied"))
+        fields = check_names(data, tuple(cls.__annotations__), "the sweep")
+        varied = ranges.from_json(check_object(fields.pop("varied"), "varied"))
         return cls(varied=varied, **fields)  # type: ignore[arg-type]
 
     def in_words(self) -> dict[str, str]:
@@ -60,7 +60,7 @@ class SweepPlan:
         single = {**self.fixed, **self.length, "seeds": self.seeds}
         return {
             **{f"`{name}`": str(each) for name, each in self.varied.items()},
-            **{f"`{name}`": shown(each) for name, each in single.items()},
+            **{f"`{name}`": format_setting(each) for name, each in single.items()},
             "the text with the fingerprint": self.fingerprint[:12],
         }
 

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from charrnn.config.settings import shown
+from charrnn.config.settings import format_setting
 
 FINISHED, PRUNED, FAILED = "finished", "pruned", "failed"
 TRAINING, STOPPED = "training", "stopped"
@@ -111,7 +111,7 @@ def table(results: Sequence[Result], form: str = "text") -> str:
         rows.append(
             [
                 f"{each.trial:03d}",
-                *(shown(each.settings.get(name, NOTHING)) for name in names),
+                *(format_setting(each.settings.get(name, NOTHING)) for name in names),
                 NOTHING if each.parameters is None else f"{each.parameters:,}",
                 str(len(each.losses_nats)),
                 loss(each),

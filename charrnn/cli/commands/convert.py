@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from charrnn.cli.options import checkpoints_option, run_argument, which_option
-from charrnn.cli.output import in_a_line
+from charrnn.cli.output import escape_unprintable
 from charrnn.cli.usage import NamedChoice, register
 from charrnn.runs.outputs import size_in_words
 from charrnn.runs.run import WHICH
@@ -24,11 +24,13 @@ class ExportCommand(click.Command):
         return [chosen, *super().get_params(ctx)]
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from charrnn.cli.boundary import tell
+        from charrnn.cli.boundary import report_and_go_on
         from charrnn.exporting.exporting import FORMATS
 
         with formatter.section("Formats"):
-            formatter.write_dl([(n, f.summary) for n, f in FORMATS.working(tell).items()])
+            formatter.write_dl(
+                [(n, f.summary) for n, f in FORMATS.working(report_and_go_on).items()]
+            )
 
 
 @register
@@ -106,7 +108,7 @@ def import_command(path: Path, checkpoints: Path, **options: object) -> None:
     config = done.checkpoint.config.model
     units = ",".join(map(str, config.layer_units))
     click.echo(
-        f"wrote {in_a_line(str(done.run.folder))}: {done.origin.tool}'s {config.cell} of {units}"
+        f"wrote {escape_unprintable(str(done.run.folder))}: {done.origin.tool}'s {config.cell} of {units}"
         f" units, {done.checkpoint.vocabulary.size - 1} characters",
         err=True,
     )

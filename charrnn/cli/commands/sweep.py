@@ -17,7 +17,7 @@ from charrnn.cli.options import (
     SettingsCommand,
     checkpoints_option,
     complete_files,
-    given,
+    given_options,
     option,
 )
 from charrnn.cli.process import POSSIBLE, keep_memory, start_again, stop_signals
@@ -75,9 +75,9 @@ def for_sweep(field: Field) -> Field:
     return other
 
 
-def once(options: dict[str, object]) -> dict[str, object]:
+def refuse_repeated(options: dict[str, object]) -> dict[str, object]:
     """The options that the user gave, each of which is given once."""
-    for name, value in given(options).items():
+    for name, value in given_options(options).items():
         if isinstance(value, tuple) and len(value) > 1:
             both = " and ".join(map(str, value))
             raise click.UsageError(
@@ -86,7 +86,7 @@ def once(options: dict[str, object]) -> dict[str, object]:
             )
     return {
         name: value[0] if isinstance(value, tuple) else value
-        for name, value in given(options).items()
+        for name, value in given_options(options).items()
     }
 
 
@@ -153,7 +153,7 @@ def sweep_command(
             checkpoints=checkpoints,
             trials=trials,
             seeds=seeds,
-            **once(settings),  # type: ignore[arg-type]
+            **refuse_repeated(settings),  # type: ignore[arg-type]
         ) as events,
         stop_signals() as received,
         SweepDisplay(checkpoints, form) as display,
