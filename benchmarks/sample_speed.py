@@ -29,7 +29,7 @@ SIDES = ("numpy", "tensorflow", "torch")
 def make_run(root: Path, layers: int, units: int) -> Path:
     """A run with random weights."""
     from charrnn.config import Config
-    from charrnn.network.weights import initial_weights, prefixed
+    from charrnn.network.weights import add_prefix, initial_weights
     from charrnn.runs import checkpoints
     from charrnn.runs.checkpoints import Checkpoint
     from charrnn.runs.progress import Progress
@@ -38,7 +38,7 @@ def make_run(root: Path, layers: int, units: int) -> Path:
 
     config, vocabulary = Config.of(layers=layers, units=units), Vocabulary(LETTERS)
     weights = initial_weights(config.model, vocabulary.size, seed=0)
-    tensors = prefixed("weights", weights)
+    tensors = add_prefix("weights", weights)
     run = Run(root / f"{layers}x{units}")
     run.folder.mkdir(exist_ok=True)
     checkpoints.save(run.best, Checkpoint(config, vocabulary, Progress(), tensors))

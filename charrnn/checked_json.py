@@ -30,31 +30,31 @@ def parse(text: str | bytes) -> object:
         raise ValueError("it is not JSON") from None
 
 
-def table(value: object, name: str) -> dict[str, object]:
+def check_object(value: object, name: str) -> dict[str, object]:
     """A value that has to be a JSON object."""
     if not isinstance(value, dict):
         raise ValueError(f"{name} is not an object")
     return value
 
 
-def record(value: object, names: Iterable[str], name: str) -> dict[str, object]:
+def check_names(value: object, names: Iterable[str], name: str) -> dict[str, object]:
     """An object that has to have these names and no others."""
-    given, names = table(value, name), dict.fromkeys(names)
+    given, names = check_object(value, name), dict.fromkeys(names)
     for each in names:
         if each not in given:
-            raise ValueError(f"{name} lacks {quoted(each)}")
+            raise ValueError(f"{name} lacks {quote_name(each)}")
     for each in given:
         if each not in names:
-            raise ValueError(f"{name} has {quoted(each)}, which is not known")
+            raise ValueError(f"{name} has {quote_name(each)}, which is not known")
     return given
 
 
-def filled(kind: type[Item], value: object, name: str) -> Item:
+def from_object(kind: type[Item], value: object, name: str) -> Item:
     """A dataclass from an object with a value for each field."""
     hints = hints_of(kind)  # type: ignore[arg-type]
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    given = record(value, names, name)
-    return kind(**{each: typed(hints[each], given[each], f"{name}.{each}") for each in names})
+    given = check_names(value, names, name)
+    return kind(**{each: check_type(hints[each], given[each], f"{name}.{each}") for each in names})
 
 
 @cache
@@ -63,11 +63,11 @@ def hints_of(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def typed(kind: object, value: object, name: str) -> Any:
+def check_type(kind: object, value: object, name: str) -> Any:
     """A value of the type: bool, int, float, str, a tuple of those, or any of them or None."""
     if isinstance(kind, UnionType):
         (own,) = (each for each in get_args(kind) if each is not NoneType)
-        return None if value is None else typed(own, value, name)
+        return None if value is None else check_type(own, value, name)
     if get_origin(kind) is tuple:
         return tuple(typed_items(get_args(kind), value, name))
     if type(value) is not kind and (type(value), kind) != (int, float):
@@ -84,7 +84,7 @@ def typed_items(kinds: tuple[object, ...], value: object, name: str) -> list[obj
         kinds = kinds[:1] * len(value)
     if len(kinds) != len(value):
         raise ValueError(f"{name} has {len(value)} items in place of {len(kinds)}")
-    return [typed(kind, item, name) for kind, item in zip(kinds, value, strict=True)]
+    return [check_type(kind, item, name) for kind, item in zip(kinds, value, strict=True)]
 
 
 def check_number(value: object, name: str) -> None:
@@ -102,6 +102,6 @@ def at_least(low: int, values: dict[str, int | float | None]) -> None:
             raise ValueError(f"{name} is below {low}")
 
 
-def quoted(name: str) -> str:
+def quote_name(name: str) -> str:
     """A name from a file, fit to be shown in a line: short, and nothing in it but ASCII."""
     return ascii(name if len(name) <= 60 else f"{name[:60]}...")

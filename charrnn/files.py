@@ -23,7 +23,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def append_durably(path: Path, data: bytes) -> None:
     """Add the data to the end of a file, which is made where it is missing, and flush to disk."""
-    with placed(path), path.open("ab") as file:
+    with name_place(path), path.open("ab") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -45,7 +45,7 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def placed(place: object) -> Iterator[None]:
+def name_place(place: object) -> Iterator[None]:
     """Name the place in errors of the system that name none."""
     try:
         yield
@@ -56,11 +56,11 @@ def placed(place: object) -> Iterator[None]:
 
 def explain(error: OSError, place: object = "", way_out: str = "") -> str:
     """What the system refused and where, in a line; `place` serves where the error names none."""
-    where, why, way_out = refusal(error, place, way_out)
+    where, why, way_out = explain_parts(error, place, way_out)
     return (f"{where}: " if where else "") + why + (f"; {way_out}" if way_out else "")
 
 
-def refusal(error: OSError, place: object, way_out: str) -> tuple[object, str, str]:
+def explain_parts(error: OSError, place: object, way_out: str) -> tuple[object, str, str]:
     """Where the system refused something, why, and the way out."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         way_out = "free some disk space and try again"
@@ -81,7 +81,7 @@ def current_umask() -> int:
 
 def sync_file(path: Path) -> None:
     """Flush to disk what has been written to a file, wherever that happened."""
-    with placed(path), path.open("rb+") as file:
+    with name_place(path), path.open("rb+") as file:
         os.fsync(file.fileno())
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from charrnn.cli.process import prepared
+from charrnn.cli.process import quiet_environment
 
-with prepared():  # TensorFlow, which starts here, says nothing unless it fails,
+with quiet_environment():  # TensorFlow, which starts here, says nothing unless it fails,
     import keras
     import tensorflow as tf
 tf.get_logger().setLevel("ERROR")  # nor later that it compiles each new network

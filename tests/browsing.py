@@ -10,7 +10,7 @@ import pytest
 
 from charrnn.config import Config
 from charrnn.models.language_model import LanguageModel, load
-from charrnn.network.weights import LOGITS_KERNEL, initial_weights, prefixed
+from charrnn.network.weights import LOGITS_KERNEL, add_prefix, initial_weights
 from charrnn.page.document import build_page
 from charrnn.runs import checkpoints
 from charrnn.runs.checkpoints import Checkpoint
@@ -84,7 +84,7 @@ def model_of(
         weights[LOGITS_KERNEL] = weights[LOGITS_KERNEL] * np.float32(PEAKED)
     run = Run(Path("checkpoints") / name)
     run.folder.mkdir(parents=True)
-    tensors = prefixed("weights", weights)
+    tensors = add_prefix("weights", weights)
     checkpoints.save(run.best, Checkpoint(config, vocabulary, Progress(end=1), tensors))
     return load(name)
 

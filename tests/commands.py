@@ -11,7 +11,7 @@ from conftest import SMALL, TEXT
 
 from charrnn.cli import main
 from charrnn.config import Config
-from charrnn.network.weights import initial_weights, prefixed
+from charrnn.network.weights import add_prefix, initial_weights
 from charrnn.runs import checkpoints
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress
@@ -71,7 +71,7 @@ def untrained(folder: Path = ROOT / "fox", text: str = TEXT) -> Run:
     weights = initial_weights(config.model, corpus.vocabulary.size, config.training.seed)
     windows = Streams(corpus.train, SMALL["batch_size"], SMALL["seq_length"]).windows
     progress = Progress(end=4, windows=windows)
-    checkpoint = Checkpoint(config, corpus.vocabulary, progress, prefixed("weights", weights))
+    checkpoint = Checkpoint(config, corpus.vocabulary, progress, add_prefix("weights", weights))
     run = Run(folder)
     checkpoints.save(run.best, checkpoint)
     checkpoints.save(run.last, checkpoint)

@@ -15,7 +15,7 @@ from charrnn.runs.run import Run
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.sources import select
 from charrnn.training import machine, train
-from charrnn.training.begin import fitted
+from charrnn.training.begin import fit_settings
 from charrnn.training.learner import learner_of
 from charrnn.training.plan import (
     OUTSIDE_SECONDS,
@@ -80,7 +80,7 @@ def simulated(
     text.write_text("the quick brown fox jumps over the lazy dog.\n" * 2000, encoding="utf-8")
     config = Config.of(**{**SMALL, "sample_every": 0, "schedule": "linear", **settings})
     corpus = encode_corpus(select([text], config.text).sources, config.text, tmp_path)
-    config = fitted(corpus, config)
+    config = fit_settings(corpus, config)
     session = Session(Run(tmp_path), corpus, config, learner_of(corpus, config, ALONE))
     monkeypatch.setattr(session.learner.trainer, "step", machine.step)
     monkeypatch.setattr(session.validator, "loss_nats", machine.loss_nats)

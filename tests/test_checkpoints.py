@@ -21,7 +21,7 @@ from safetensors.numpy import save as serialize
 from charrnn import files
 from charrnn.config import Config
 from charrnn.errors import CheckpointError
-from charrnn.network.weights import initial_weights, prefixed, specify, state_layout
+from charrnn.network.weights import add_prefix, initial_weights, specify, state_layout
 from charrnn.runs import checkpoints
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress
@@ -51,9 +51,9 @@ def example(**slots: np.ndarray) -> Checkpoint:
         config,
         vocabulary,
         Progress(step=7, end=9, windows=5, best_loss_nats=1 / 3, loss_sum=1e-300),
-        prefixed("weights", initial_weights(config.model, vocabulary.size, 0))
-        | prefixed("optimizer", slots or {"slot": numbers("float32", (4, 6))})
-        | prefixed("state", state),
+        add_prefix("weights", initial_weights(config.model, vocabulary.size, 0))
+        | add_prefix("optimizer", slots or {"slot": numbers("float32", (4, 6))})
+        | add_prefix("state", state),
     )
 
 

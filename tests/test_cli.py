@@ -17,11 +17,11 @@ from conftest import SMALL, TEXT
 from graphs import without_xla
 
 from charrnn.cli.display import Display
-from charrnn.cli.options import option, spoken
+from charrnn.cli.options import name_options, option
 from charrnn.cli.output import Page
 from charrnn.cli.process import requests
 from charrnn.config import GROUPS, Plan, SamplingConfig
-from charrnn.config.settings import looked_up, name_of
+from charrnn.config.settings import name_of, resolve
 from charrnn.models.language_model import LanguageModel
 from charrnn.runs import checkpoints, events
 from charrnn.runs.run import Run
@@ -279,7 +279,7 @@ def test_every_setting_has_an_option_with_help() -> None:
             for field in group.__dataclass_fields__.values():
                 if not field.metadata.get("hidden"):
                     assert f" {option(name_of(field))} " in shown
-                    assert spoken(looked_up(field.metadata["help"])) in shown
+                    assert name_options(resolve(field.metadata["help"])) in shown
 
 
 def test_options_reach_the_run(corpus: Path) -> None:

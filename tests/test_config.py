@@ -20,7 +20,7 @@ from charrnn.config import (
     TrainingConfig,
     parse_duration,
 )
-from charrnn.config.settings import looked_up, name_of, shown, suits
+from charrnn.config.settings import format_setting, name_of, resolve, suits
 from charrnn.errors import ConfigError
 
 OWNERS: list[tuple[type, Field]] = [(GROUPS[group], each) for group, each in Config.fields()]
@@ -60,7 +60,7 @@ def at_the_edge(each: Field) -> list[Any]:
     """Values that the setting's inclusive limits still allow."""
     limits = each.metadata
     return [limits[name] for name in ("low", "high") if name in limits] + list(
-        looked_up(limits.get("choices", ()))
+        resolve(limits.get("choices", ()))
     )
 
 
@@ -109,7 +109,7 @@ def test_every_setting_has_a_name_of_its_own_and_help() -> None:
     names = [each.name for _, each in Config.fields()]
     assert len(set(names)) == len(names)
     for _, each in OWNERS:
-        assert looked_up(each.metadata["help"]).endswith(".")
+        assert resolve(each.metadata["help"]).endswith(".")
 
 
 def test_a_config_changes_through_the_library_as_through_its_group() -> None:
@@ -248,10 +248,10 @@ def other(each: Field, kept: Any) -> Any:
     if isinstance(kept, bool):
         return not kept
     if isinstance(kept, str):
-        choices = looked_up(each.metadata.get("choices", ("latin-1",)))
+        choices = resolve(each.metadata.get("choices", ("latin-1",)))
         return next(choice for choice in choices if choice != kept)
     if kept is None:
-        choices = looked_up(each.metadata.get("choices"))
+        choices = resolve(each.metadata.get("choices"))
         return choices[-1] if choices else 3
     if isinstance(kept, float):
         return kept / 2 or 0.5
@@ -278,7 +278,11 @@ def test_a_run_goes_on_with_changes_only_where_they_are_harmless(owner: type, ea
         with pytest.raises(ConfigError) as caught:
             config.resumed({each.name: asked})
         given = "" if asked is True else f" {asked!r}"
-        words = {True: "it on", False: "it off"}[kept] if isinstance(kept, bool) else shown(kept)
+        words = (
+            {True: "it on", False: "it off"}[kept]
+            if isinstance(kept, bool)
+            else format_setting(kept)
+        )
         expected = f"`{name_of(each)}`{given}: the run has {words}, which cannot change"
         assert str(caught.value).startswith(expected)
         assert "`name`" in caught.value.way_out

@@ -15,7 +15,7 @@ import charrnn as library
 from charrnn.config import Config
 from charrnn.errors import CharrnnError, CheckpointError, CorpusError
 from charrnn.models.language_model import LanguageModel
-from charrnn.network.weights import initial_weights, prefixed, state_layout
+from charrnn.network.weights import add_prefix, initial_weights, state_layout
 from charrnn.runs import checkpoints
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress
@@ -53,9 +53,9 @@ def example(**settings: object) -> Checkpoint:
         config,
         vocabulary,
         Progress(step=7, end=9, windows=4, best_loss_nats=0.5, best_step=6),
-        prefixed("weights", weights)
-        | prefixed("optimizer", {"adamw/iteration": np.array(7)})
-        | prefixed("state", {name: np.zeros(*each) for name, each in layout.items()}),
+        add_prefix("weights", weights)
+        | add_prefix("optimizer", {"adamw/iteration": np.array(7)})
+        | add_prefix("state", {name: np.zeros(*each) for name, each in layout.items()}),
     )
 
 

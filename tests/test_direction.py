@@ -8,7 +8,7 @@ from conftest import TEXT
 import charrnn
 from charrnn.errors import ConfigError
 from charrnn.runs import checkpoints
-from charrnn.text.batches import directed
+from charrnn.text.batches import in_direction
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -25,9 +25,9 @@ def runs(train, tmp_path):
 
 def test_a_direction_is_a_view():
     ids = np.arange(5)
-    assert directed(ids, "forward") is ids
-    assert directed(ids, "backward").tolist() == [4, 3, 2, 1, 0]
-    assert np.shares_memory(directed(ids, "backward"), ids)
+    assert in_direction(ids, "forward") is ids
+    assert in_direction(ids, "backward").tolist() == [4, 3, 2, 1, 0]
+    assert np.shares_memory(in_direction(ids, "backward"), ids)
 
 
 def test_backward_is_forward_on_the_reversed_text(runs, tmp_path):

@@ -10,8 +10,8 @@ from commands import charrnn
 
 import charrnn as package
 from charrnn.cli.app import main
-from charrnn.cli.boundary import line_of
-from charrnn.cli.options import spoken
+from charrnn.cli.boundary import error_line
+from charrnn.cli.options import name_options
 from charrnn.cli.usage import COMMANDS
 from charrnn.errors import CharrnnError, ConfigError, CorpusError
 
@@ -35,8 +35,8 @@ def test_the_fields_are_there_to_read():
 
 def test_python_and_the_command_line_say_the_same_in_their_own_words():
     assert str(EXAMPLE) == "a.txt: `batch_size` 9 `residual`: too many; lower `units` first"
-    assert line_of(EXAMPLE) == "a.txt: --batch-size 9 --residual: too many; lower --units first"
-    assert str(CorpusError("nothing there")) == line_of(CorpusError("nothing there"))
+    assert error_line(EXAMPLE) == "a.txt: --batch-size 9 --residual: too many; lower --units first"
+    assert str(CorpusError("nothing there")) == error_line(CorpusError("nothing there"))
 
 
 @pytest.mark.parametrize(
@@ -52,21 +52,23 @@ def test_python_and_the_command_line_say_the_same_in_their_own_words():
     ],
 )
 def test_a_value_is_shown_as_it_is_typed(value, shown):
-    assert line_of(ConfigError("no", {"units": value})) == f"--units{shown}: no"
+    assert error_line(ConfigError("no", {"units": value})) == f"--units{shown}: no"
 
 
 def test_a_switch_that_is_off_is_typed_with_no():
-    assert line_of(ConfigError("no", {"layer_norm": False})) == "--no-layer-norm: no"
+    assert error_line(ConfigError("no", {"layer_norm": False})) == "--no-layer-norm: no"
 
 
 def test_commands_are_named_as_they_are_typed():
-    assert spoken("run `train a.txt` or `sample`") == "run charrnn train a.txt or charrnn sample"
-    assert spoken("give `time 5m`") == "give --time 5m"
+    assert (
+        name_options("run `train a.txt` or `sample`") == "run charrnn train a.txt or charrnn sample"
+    )
+    assert name_options("give `time 5m`") == "give --time 5m"
 
 
 def test_a_place_or_value_is_never_taken_for_a_setting():
     error = CharrnnError("no", {"prompt": "`units`"}, where="`seed`")
-    assert line_of(error) == "`seed`: --prompt '`units`': no"
+    assert error_line(error) == "`seed`: --prompt '`units`': no"
 
 
 def test_an_error_survives_being_sent_to_another_process():

@@ -31,7 +31,7 @@ from charrnn.exporting.exporting import FORMATS
 from charrnn.models.language_model import LanguageModel, load
 from charrnn.network import instant
 from charrnn.network.instant import InstantNetwork
-from charrnn.network.weights import prefixed
+from charrnn.network.weights import add_prefix
 from charrnn.runs import checkpoints
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress
@@ -74,7 +74,7 @@ def told(case):
 def model_of(case: Mapping[str, object], vocabulary: Vocabulary = CHARACTERS) -> LanguageModel:
     """A model with random weights, biases too."""
     config = Config.of(**SIZES | dict(case))
-    tensors = prefixed("weights", random_weights(config.model))
+    tensors = add_prefix("weights", random_weights(config.model))
     path = Path("checkpoints/random/best.safetensors")
     return LanguageModel(Checkpoint(config, vocabulary, Progress(), tensors), path)
 

@@ -7,7 +7,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from test_sampling import model_of
 
-from charrnn.cli.interactive import Rewriting, Story, interact, rows, wrapped
+from charrnn.cli.interactive import Rewriting, Story, interact, row_widths, rows
 from charrnn.cli.output import Page
 from charrnn.config.sampling import SEEDS
 from charrnn.errors import CharrnnError
@@ -135,7 +135,7 @@ def test_the_rows_of_a_text(text, number):
 
 
 def test_a_wide_character_at_the_edge_is_not_cut_in_two():
-    assert wrapped("aaaaa古古古", 10) == [9, 2]
+    assert row_widths("aaaaa古古古", 10) == [9, 2]
 
 
 def test_another_text_clears_all_lines_of_the_last(capsys):

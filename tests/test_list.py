@@ -13,7 +13,7 @@ from commands import ROOT, charrnn, tree, untrained
 
 from charrnn import __version__
 from charrnn.cli.commands import list as list_command_module
-from charrnn.cli.output import duration
+from charrnn.cli.output import format_duration
 from charrnn.config import Config
 from charrnn.errors import CheckpointError
 from charrnn.runs import checkpoints
@@ -170,7 +170,7 @@ def test_nothing_is_changed():
     ("seconds", "words"), [(0, "0s"), (59.6, "1m0s"), (125, "2m5s"), (7260, "2h1m")]
 )
 def test_durations(seconds, words):
-    assert duration(seconds) == words
+    assert format_duration(seconds) == words
 
 
 # -- info --------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 
 from charrnn.cells import CELLS
 from charrnn.config import Config, SamplingConfig
-from charrnn.network.weights import initial_weights, prefixed, specify
+from charrnn.network.weights import add_prefix, initial_weights, specify
 from charrnn.runs import checkpoints
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress
@@ -99,7 +99,7 @@ def test_every_weight_is_there_in_its_shape_and_has_a_gradient(config):
 
 def test_a_checkpoint_brings_the_network_back(config, tmp_path):
     weights = initial_weights(config.model, VOCABULARY.size, seed=1)
-    tensors = prefixed("weights", weights)
+    tensors = add_prefix("weights", weights)
     checkpoints.save(tmp_path / "a", Checkpoint(config, VOCABULARY, Progress(end=1), tensors))
     stored = checkpoints.load(tmp_path / "a")
     assert stored.config == config

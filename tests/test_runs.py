@@ -12,7 +12,7 @@ import pytest
 
 from charrnn.errors import RunError
 from charrnn.runs.run import Run, find_checkpoint, find_run, runs_below
-from charrnn.training.run_folder import settle, sweep
+from charrnn.training.run_folder import clean_up, settle
 
 ROOT = Path("checkpoints")
 
@@ -144,7 +144,7 @@ def test_a_kill_while_a_run_is_replaced(moment: int, monkeypatch: pytest.MonkeyP
         with pytest.raises(Killed):
             settle(run, staged)
     assert find_checkpoint("run", ROOT)
-    sweep(run)
+    clean_up(run)
     there = {path.name: path.read_text(encoding="utf-8") for path in run.folder.iterdir()}
     before = others | dict.fromkeys((*old, *new), "old")
     after = others | dict.fromkeys(new, "new")

@@ -17,7 +17,7 @@ from charrnn.config import Config, SamplingConfig
 from charrnn.errors import CharrnnError, CheckpointError, ConfigError
 from charrnn.models.blend import Blend
 from charrnn.models.language_model import LanguageModel
-from charrnn.network.weights import prefixed, specify
+from charrnn.network.weights import add_prefix, specify
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress
 from charrnn.sampling import engines
@@ -36,7 +36,7 @@ def model_of(seed=0, vocabulary=LETTERS, spread=1.0, path="checkpoints/toy/best"
         name: rng.normal(0, spread, weight.shape).astype(np.float32)
         for name, weight in specify(config.model, vocabulary.size).items()
     }
-    tensors = prefixed("weights", weights)
+    tensors = add_prefix("weights", weights)
     return LanguageModel(Checkpoint(config, vocabulary, Progress(), tensors), Path(path))
 
 

@@ -15,7 +15,7 @@ from commands import ROOT, charrnn, options, untrained
 from conftest import SMALL
 
 from charrnn.cli import main
-from charrnn.cli.output import Drawing, standard_streams, visible
+from charrnn.cli.output import Drawing, escape_controls, standard_streams
 from charrnn.runs import checkpoints
 from charrnn.runs.run import Run
 
@@ -128,8 +128,8 @@ HARMLESS = "a\tb\n é שלום\u200f مرحبا ‘“\U0001f98a\xa0\xad"
 
 
 def test_control_characters_are_shown_and_all_else_stays() -> None:
-    assert visible(ORDERS) == SHOWN
-    assert visible(HARMLESS) == HARMLESS
+    assert escape_controls(ORDERS) == SHOWN
+    assert escape_controls(HARMLESS) == HARMLESS
 
 
 class Terminal:

@@ -8,7 +8,7 @@ import pytest
 
 from charrnn.config import MOST_PARTS, Config
 from charrnn.models.language_model import LanguageModel
-from charrnn.network.weights import prefixed, specify
+from charrnn.network.weights import add_prefix, specify
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress
 from charrnn.text.batches import Batch
@@ -158,7 +158,7 @@ def test_evaluation_is_numpy_s_sum_character_by_character(cell):
     config = Config.of(**SIZES, cell=cell)
     weights = weights_of(config)
     model = build_network(config.model, VOCABULARY.size, weights)
-    tensors = prefixed("weights", weights)
+    tensors = add_prefix("weights", weights)
     oracle = LanguageModel(Checkpoint(config, VOCABULARY, Progress(end=1), tensors), Path("last"))
     text = "".join(np.random.default_rng(3).choice(list("\nabcde"), 1500))
     ids = VOCABULARY.encode("\n" + text)

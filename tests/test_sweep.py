@@ -542,9 +542,9 @@ def test_the_help_of_a_sweep_tells_its_own_defaults_and_values():
 
 
 def test_the_folder_of_a_sweep_is_no_text(swept, tmp_path):
-    from charrnn.runs.run import runs_left_out
+    from charrnn.runs.run import leave_out_runs
 
-    assert runs_left_out(tmp_path)(swept[1][-1].folder)
+    assert leave_out_runs(tmp_path)(swept[1][-1].folder)
 
 
 def test_config_errors_of_one_value_name_it():

@@ -215,7 +215,7 @@ def test_a_best_that_is_gone_or_damaged_is_written_anew(train, corpus, tmp_path)
 @pytest.mark.graphs
 def test_one_core_is_told_of_in_the_singular(monkeypatch):
     with_cores(monkeypatch, 1)
-    (note,) = machine.moved(Progress(), Config.of(threads=2))
+    (note,) = machine.note_other_machine(Progress(), Config.of(threads=2))
     assert "there is 1 core here" in note.message
 
 

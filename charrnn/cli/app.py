@@ -8,7 +8,7 @@ import click
 
 import charrnn.cli.commands  # noqa: F401  (each command registers itself)
 from charrnn import __version__
-from charrnn.cli.boundary import ReportingGroup, tell
+from charrnn.cli.boundary import ReportingGroup, report_and_go_on
 from charrnn.cli.process import quiet_start
 from charrnn.cli.usage import COMMANDS, did_you_mean, nearest, usage_in_a_line
 
@@ -33,7 +33,7 @@ class TableGroup(ReportingGroup):
         return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS.working(tell))
+        return sorted(COMMANDS.working(report_and_go_on))
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         return COMMANDS.get(name)

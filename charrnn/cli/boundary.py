@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from charrnn.cli.options import option_with, spoken
+from charrnn.cli.options import name_options, option_with
 from charrnn.cli.output import STANDARD_OUTPUT, standard_streams
 from charrnn.errors import CharrnnError, RankError
 from charrnn.files import explain
@@ -22,17 +22,17 @@ class ReportingGroup(click.Group):
     """A group whose commands end in a message, never in a traceback, where the user can help it."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
-        with ranks_ended(), standard_streams(), reported(), warnings.catch_warnings():
+        with end_ranks_on_exit(), standard_streams(), report_errors(), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's; an error tells of it
             return super().main(*arguments, **options)
 
     def invoke(self, ctx: click.Context) -> object:
-        with reported():
+        with report_errors():
             return super().invoke(ctx)
 
 
 @contextmanager
-def ranks_ended() -> Iterator[None]:
+def end_ranks_on_exit() -> Iterator[None]:
     """Let all ranks end where this one exits and the others depend on it."""
     try:
         yield
@@ -44,13 +44,13 @@ def ranks_ended() -> Iterator[None]:
 
 
 @contextmanager
-def reported() -> Iterator[None]:
+def report_errors() -> Iterator[None]:
     """Turn the errors that a user can mend into a line and a status."""
     try:
         yield
         sys.stdout.flush()
     except CharrnnError as error:
-        fail(line_of(error), own=not isinstance(error, RankError))
+        fail(error_line(error), own=not isinstance(error, RankError))
     except KeyboardInterrupt:
         fail("interrupted", INTERRUPTED)
     except OSError as error:
@@ -65,13 +65,13 @@ def reported() -> Iterator[None]:
         fail(OUT_OF_MEMORY)
 
 
-def line_of(error: CharrnnError) -> str:
+def error_line(error: CharrnnError) -> str:
     """An error of the library in the command line's words: options in place of settings."""
-    return error.line(named=option_with, worded=spoken)
+    return error.line(named=option_with, worded=name_options)
 
 
-def tell(error: CharrnnError) -> None:
-    click.echo(f"charrnn: {line_of(error)}", err=True)
+def report_and_go_on(error: CharrnnError) -> None:
+    click.echo(f"charrnn: {error_line(error)}", err=True)
 
 
 def fail(message: str, status: int = 1, *, own: bool = True) -> None:

@@ -9,7 +9,7 @@ from types import TracebackType
 import click
 from tqdm import tqdm
 
-from charrnn.cli.options import spoken
+from charrnn.cli.options import name_options
 from charrnn.cli.output import Drawing
 from charrnn.runs import events
 from charrnn.runs.events import Event
@@ -45,7 +45,7 @@ class Display:
 
     @show.register
     def _(self, event: events.Note) -> None:
-        self._line(spoken(event.message))
+        self._line(name_options(event.message))
 
     @show.register
     def _(self, event: events.Started) -> None:

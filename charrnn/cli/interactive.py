@@ -14,12 +14,12 @@ from prompt_toolkit.output import create_output
 from prompt_toolkit.utils import get_cwidth
 
 from charrnn.cli.options import NAMED, SHORTER, option_type
-from charrnn.cli.output import Page, visible
+from charrnn.cli.output import Page, escape_controls
 from charrnn.cli.process import stop_signals
 from charrnn.cli.usage import did_you_mean, nearest, plain
 from charrnn.config import SamplingConfig
 from charrnn.config.sampling import SEEDS
-from charrnn.config.settings import name_of, shown
+from charrnn.config.settings import format_setting, name_of
 from charrnn.errors import CharrnnError, ConfigError
 from charrnn.sampling.filters import FILTERS, random_seed, sampling_config
 
@@ -55,7 +55,7 @@ class Rewriting:
 
         The cursor must be at the start of the line below them, where `end` leaves it.
         """
-        kept = text.rfind("\n", 0, common(self._text, text)) + 1
+        kept = text.rfind("\n", 0, common_length(self._text, text)) + 1
         if self._text or self._notes:
             self._clear(self._text[kept:] + self._notes)
         self._text, self._notes = text[:kept], ""
@@ -72,7 +72,7 @@ class Rewriting:
     def note(self, text: str) -> None:
         """Show a message below, wrapped to the terminal, until the text changes."""
         width = self._output.get_size().columns
-        lines = visible(text).splitlines()
+        lines = escape_controls(text).splitlines()
         wrapped = "\n".join(click.wrap_text(line, width - 1) for line in lines)
         self._notes += f"\n{wrapped}"
         click.echo(wrapped, err=True)
@@ -86,16 +86,16 @@ class Rewriting:
         self._output.flush()
 
 
-def common(one: str, other: str) -> int:
+def common_length(one: str, other: str) -> int:
     pairs = enumerate(zip(one, other, strict=False))
     return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def rows(text: str, columns: int) -> int:
-    return sum(map(len, (wrapped(line, columns) for line in text.split("\n"))))
+    return sum(map(len, (row_widths(line, columns) for line in text.split("\n"))))
 
 
-def wrapped(line: str, columns: int) -> list[int]:
+def row_widths(line: str, columns: int) -> list[int]:
     """The width of each row that a line takes; a wide character is not cut in two."""
     widths = [0]
     for character in line:
@@ -108,7 +108,7 @@ def wrapped(line: str, columns: int) -> list[int]:
 
 def on_screen(text: str) -> str:
     """The text as the terminal shows it: tabs as spaces, control characters escaped."""
-    return visible(text.replace("\t", " " * TAB))
+    return escape_controls(text.replace("\t", " " * TAB))
 
 
 WHOLE = ("count", "best_of", "beam", "new")
@@ -148,11 +148,11 @@ def changed(settings: dict[str, object], line: str) -> tuple[dict[str, object], 
     field = known_setting(name)
     if not text.strip() and field.type is not bool:
         value = settings.get(field.name, field.default)
-        return settings, f"{plain(field.name)} is {worded(value)}"
+        return settings, f"{plain(field.name)} is {value_in_words(value)}"
     value = value_of(field, text.strip())
     new = settings | {field.name: value}
     sampling_config({each: new[each] for each in new if each != "engine"})
-    return new, f"{plain(field.name)} is now {worded(value)}"
+    return new, f"{plain(field.name)} is now {value_in_words(value)}"
 
 
 def known_setting(name: str) -> Field:
@@ -181,18 +181,18 @@ def help_text() -> str:
 
 
 def named(name: str, value: object) -> str:
-    return f"/{plain(name)}" if value is None else f"/{plain(name)} {shown(value)}"
+    return f"/{plain(name)}" if value is None else f"/{plain(name)} {format_setting(value)}"
 
 
-def spoken(text: str) -> str:
+def name_commands(text: str) -> str:
     """A message of the library with commands in place of the settings in backquotes."""
     return NAMED.sub(lambda match: f"/{plain(match[1])}{match[2]}", text)
 
 
-def worded(value: object) -> str:
+def value_in_words(value: object) -> str:
     if value is None:
         return "not set"
-    return ("on" if value else "off") if isinstance(value, bool) else shown(value)
+    return ("on" if value else "off") if isinstance(value, bool) else format_setting(value)
 
 
 def value_of(field: Field, text: str) -> object:
@@ -290,11 +290,11 @@ def interact(
         why = "this run was trained backward: it writes what comes before a text"
         raise ConfigError(why, {"interactive": None}, way_out="leave it out")
     output = screen or create_output(stdout=sys.stderr)
-    shown = Rewriting(output)
+    rewriting = Rewriting(output)
     seed = random_seed() if seed is None else seed
-    story = Story(model, prompt, seed, {"length": TURN, **settings}, shown)
-    shown.note(f"{model.name}, --seed {seed}\n{HELP}")
-    shown.begin()
+    story = Story(model, prompt, seed, {"length": TURN, **settings}, rewriting)
+    rewriting.note(f"{model.name}, --seed {seed}\n{HELP}")
+    rewriting.begin()
     story.show()
     converse(story, PromptSession(key_bindings=key_bindings(), output=output, erase_when_done=True))
     with page:
@@ -378,7 +378,7 @@ class Story:
             else:
                 self._add(str(answer))
         except CharrnnError as error:  # the story must not be lost
-            self._screen.note(error.line(named=named, worded=spoken))
+            self._screen.note(error.line(named=named, worded=name_commands))
 
     def _undo(self) -> None:
         """Remove the last part, but never the prompt."""

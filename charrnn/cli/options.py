@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from charrnn.cli.usage import COMMANDS, NamedChoice, refuse_single_dash
-from charrnn.config.settings import Settings, default_of, looked_up, name_of, shown
+from charrnn.config.settings import Settings, default_of, format_setting, name_of, resolve
 from charrnn.errors import ConfigError
 from charrnn.runs.run import DEFAULT_ROOT, WHICH, runs_below
 
@@ -20,15 +20,15 @@ NAMED = re.compile(r"(?<![^\s(])`([a-z_]+)([^`]*)`(?![\w.])")
 """A name in backquotes, but not a part of a longer word: that may be a file's name."""
 
 
-def spoken(text: str) -> str:
+def name_options(text: str) -> str:
     """The text with options and commands in place of what stands in backquotes.
 
     After a name there may be its value or arguments, as in `time 5m`.
     """
-    return NAMED.sub(lambda match: spoken_name(match[1]) + match[2], text)
+    return NAMED.sub(lambda match: option_or_command(match[1]) + match[2], text)
 
 
-def spoken_name(name: str) -> str:
+def option_or_command(name: str) -> str:
     """`--batch-size` for the setting `batch_size`, `charrnn train` for the command `train`."""
     return f"charrnn {name}" if name in COMMANDS.present else option(name)
 
@@ -43,7 +43,9 @@ def option_with(name: str, value: object) -> str:
         return option(name)
     if value is False:
         return option(f"no_{name}")
-    return f"{option(name)} {shlex.quote(value) if isinstance(value, str) else shown(value)}"
+    return (
+        f"{option(name)} {shlex.quote(value) if isinstance(value, str) else format_setting(value)}"
+    )
 
 
 def complete_runs(
@@ -216,11 +218,11 @@ def help_of(field: Field) -> str:
     """The setting's line of help, with its default."""
     default = default_of(field)
     nothing = default is None or default is False or default in ("", ())
-    stated = "" if nothing else f"  [default: {shown(default)}]"
-    return spoken(f"{looked_up(field.metadata['help'])}{listed(field)}{stated}")
+    stated = "" if nothing else f"  [default: {format_setting(default)}]"
+    return name_options(f"{resolve(field.metadata['help'])}{help_of_choices(field)}{stated}")
 
 
-def listed(field: Field) -> str:
+def help_of_choices(field: Field) -> str:
     return f" One of: {', '.join(CHOICES[name_of(field)]())}." if name_of(field) in CHOICES else ""
 
 
@@ -228,7 +230,7 @@ def option_type(field: Field) -> object:
     """Click's type for a field; limits are the settings' own affair."""
     choices = CHOICES.get(name_of(field), field.metadata.get("choices"))
     if choices is not None:
-        return NamedChoice(tuple(looked_up(choices)), case_sensitive=False)
+        return NamedChoice(tuple(resolve(choices)), case_sensitive=False)
     if "parse" in field.metadata:
         return Parsed(field.metadata.get("metavar", "TEXT"), field.metadata["parse"])
     if isinstance(field.type, types.UnionType):
@@ -236,7 +238,7 @@ def option_type(field: Field) -> object:
     return field.type
 
 
-def given(options: dict[str, object]) -> dict[str, typing.Any]:
+def given_options(options: dict[str, object]) -> dict[str, typing.Any]:
     return {name: value for name, value in options.items() if value not in (None, ())}
 
 

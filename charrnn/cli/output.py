@@ -25,7 +25,7 @@ from typing import IO, TYPE_CHECKING, Any, TextIO
 import click
 
 from charrnn.cli.process import stop_signals
-from charrnn.files import placed
+from charrnn.files import name_place
 from charrnn.runs.outputs import open_output
 from charrnn.runs.summary import Summary
 
@@ -44,17 +44,17 @@ ORDERS = re.compile(
 """The characters that a terminal obeys. Right-to-left letters and marks are not among them."""
 
 
-def visible(text: str) -> str:
+def escape_controls(text: str) -> str:
     r"""The text with each control character as it is written in JSON: \u001b for ESC."""
-    return ORDERS.sub(lambda match: escaped(match[0]), text)
+    return ORDERS.sub(lambda match: escape_character(match[0]), text)
 
 
-def in_a_line(name: str) -> str:
+def escape_unprintable(name: str) -> str:
     r"""A name for a table: every character that is not printed is escaped, a line break too."""
-    return "".join(each if each.isprintable() else escaped(each) for each in name)
+    return "".join(each if each.isprintable() else escape_character(each) for each in name)
 
 
-def escaped(character: str) -> str:
+def escape_character(character: str) -> str:
     r"""A character by its number, as JSON writes it: \u001b for ESC."""
     return f"\\u{ord(character):04x}"
 
@@ -82,7 +82,7 @@ class Result(io.RawIOBase):
         if self._failed:
             return len(data)
         try:
-            with placed(STANDARD_OUTPUT):
+            with name_place(STANDARD_OUTPUT):
                 return self._raw.write(data)
         except OSError:
             self._failed = True
@@ -103,7 +103,7 @@ class Screen(io.TextIOWrapper):
     """A stream to a terminal, on which control characters are shown and not obeyed."""
 
     def write(self, text: str) -> int:
-        return super().write(visible(text))
+        return super().write(escape_controls(text))
 
 
 class Drawing:
@@ -127,8 +127,8 @@ def standard_streams() -> Iterator[None]:
     open_closed()
     before = sys.stdout, sys.stderr
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        sys.stdout = rebuilt(sys.stdout or nowhere, Result)
-        sys.stderr = rebuilt(sys.stderr or nowhere, Report)
+        sys.stdout = rebuild_stream(sys.stdout or nowhere, Result)
+        sys.stderr = rebuild_stream(sys.stderr or nowhere, Report)
         try:
             yield
         finally:
@@ -151,7 +151,7 @@ def open_closed() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
-def rebuilt(stream: TextIO, kind: type[Result]) -> TextIO:
+def rebuild_stream(stream: TextIO, kind: type[Result]) -> TextIO:
     """The stream with its bytes going through `kind`; one that is not the system's as it is."""
     buffer = getattr(stream, "buffer", None)
     raw = getattr(buffer, "raw", buffer)
@@ -204,7 +204,7 @@ def cut(text: str, size: int) -> str:
     return text if len(text) <= size else text[: max(0, size - 3)] + "..."
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A time, as `--time` takes it: its two largest units."""
     whole = round(seconds)
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
@@ -213,7 +213,7 @@ def duration(seconds: float) -> str:
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
-def moment(time: datetime | None) -> str:
+def format_time(time: datetime | None) -> str:
     """A point in time where the user lives, to the minute; a file may tell any time."""
     try:
         return MISSING if time is None else f"{time.astimezone():%Y-%m-%d %H:%M}"
@@ -230,10 +230,10 @@ def shape(summary: Summary) -> str:
 
 def corpus_name(summary: Summary) -> str:
     name = summary.text_name
-    return MISSING if name is None else in_a_line(name)
+    return MISSING if name is None else escape_unprintable(name)
 
 
-def readable(value: object) -> str:
+def format_value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -241,8 +241,8 @@ def readable(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, (list, tuple)):
-        return ",".join(map(readable, value)) or MISSING
-    return MISSING if value is None else in_a_line(str(value))
+        return ",".join(map(format_value, value)) or MISSING
+    return MISSING if value is None else escape_unprintable(str(value))
 
 
 UNWATCHED = 64
@@ -263,7 +263,7 @@ class Page:
         if self._file is None or self._path is None:
             self.flush()
             return
-        with placed(self._path):
+        with name_place(self._path):
             self._file.close()
 
     def write(self, text: str) -> None:
@@ -273,11 +273,11 @@ class Page:
             return
         if self._file is None:
             self._file = sys.stdout.buffer if self._path is None else open_output(self._path)
-        with placed(self._path or STANDARD_OUTPUT):
+        with name_place(self._path or STANDARD_OUTPUT):
             self._file.write(text.encode("latin-1" if self._raw else "utf-8", "surrogateescape"))
 
     def flush(self) -> None:
-        with placed(self._path or STANDARD_OUTPUT):
+        with name_place(self._path or STANDARD_OUTPUT):
             (self._file or sys.stdout).flush()
 
     def in_its_characters(self, text: str) -> str:

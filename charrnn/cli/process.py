@@ -59,7 +59,7 @@ def stop_signals(*signals: signal.Signals) -> Iterator[list[int]]:
 @contextmanager
 def quiet_start() -> Iterator[None]:
     """Whatever needs TensorFlow within starts it quietly."""
-    before, limits.around = limits.around, prepared
+    before, limits.around = limits.around, quiet_environment
     try:
         yield
     finally:
@@ -67,7 +67,7 @@ def quiet_start() -> Iterator[None]:
 
 
 @contextmanager
-def prepared() -> Iterator[None]:
+def quiet_environment() -> Iterator[None]:
     """The environment as charrnn needs it, and silence."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("KERAS_HOME", os.devnull)

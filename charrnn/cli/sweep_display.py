@@ -11,8 +11,8 @@ import click
 from tqdm import tqdm
 
 from charrnn.cli.display import nats
-from charrnn.cli.options import option_with, spoken
-from charrnn.cli.output import Drawing, visible
+from charrnn.cli.options import name_options, option_with
+from charrnn.cli.output import Drawing, escape_controls
 from charrnn.runs.events import Evaluated, RolledBack, Started, Stepped
 from charrnn.runs.run import DEFAULT_ROOT
 from charrnn.sweeps.results import (
@@ -98,7 +98,7 @@ class SweepDisplay:
     def _(self, event: TrialEnded) -> None:
         self._end_bar()
         result = event.result
-        told = f"{result.state}: {spoken(result.why)}" if result.why else result.state
+        told = f"{result.state}: {name_options(result.why)}" if result.why else result.state
         self._line(f"trial {result.trial} {told}, {loss(result)} nats per character")
 
     @show.register
@@ -116,7 +116,7 @@ class SweepDisplay:
 
     def _line(self, text: str) -> None:
         with tqdm.external_write_mode(file=self._screen):
-            click.echo(visible(text), err=True)
+            click.echo(escape_controls(text), err=True)
 
 
 def in_options(settings: Mapping[str, object]) -> str:
@@ -125,7 +125,7 @@ def in_options(settings: Mapping[str, object]) -> str:
 
 def print_results(folder: Path, results: Sequence[Result], checkpoints: Path, form: str) -> None:
     """The table on standard output; on standard error, what is still open, and what to do next."""
-    click.echo(visible(table(results, form)))
+    click.echo(escape_controls(table(results, form)))
     for state, words in {
         TRAINING: "still in training by other processes",
         STOPPED: "stopped; the command that made them goes on with them",

@@ -4,9 +4,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 
 from charrnn.cells import CELLS, RECURRENT_KERNEL
-from charrnn.checked_json import record
+from charrnn.checked_json import check_names
 from charrnn.config.model import ModelConfig
-from charrnn.config.settings import Settings, name_of, parsed, refuse_unknown, setting, shown
+from charrnn.config.settings import (
+    Settings,
+    format_setting,
+    name_of,
+    parse_value,
+    refuse_unknown,
+    setting,
+)
 from charrnn.config.training import TrainingConfig
 from charrnn.errors import ConfigError
 
@@ -78,7 +85,7 @@ class Config:
         """
         by_name = {each.name: each for _, each in cls.fields()}
         refuse_unknown(settings, by_name)
-        settings = {name: parsed(by_name[name], value) for name, value in settings.items()}
+        settings = {name: parse_value(by_name[name], value) for name, value in settings.items()}
         cell = {"cell": advice["cell"], **settings} if "cell" in advice else settings
         settings = {**fitting(advice, cell), **own_defaults(cell), **settings}
         return cls(**{name: GROUPS[name](**own) for name, own in cls.grouped(settings).items()})
@@ -120,7 +127,7 @@ class Config:
         for name, kept in shape.items():
             if name in settings and not unchanged(self.model, name, settings[name]):
                 raise ConfigError(
-                    f"the run in `init_from` has {shown(kept)}",
+                    f"the run in `init_from` has {format_setting(kept)}",
                     {name: settings[name]},
                     way_out="leave it out",
                 )
@@ -151,7 +158,7 @@ class Config:
             ValueError: It has a name too many or too few.
             ConfigError: A setting has a value that it cannot have.
         """
-        groups = record(data, GROUPS, "config")
+        groups = check_names(data, GROUPS, "config")
         made = {
             name: group.from_json(groups[name], f"config.{name}")  # type: ignore[attr-defined]
             for name, group in GROUPS.items()
@@ -161,7 +168,9 @@ class Config:
 
 def in_run(kept: object) -> str:
     """A setting's value in a run, in words."""
-    return {True: "it on", False: "it off"}[kept] if isinstance(kept, bool) else shown(kept)
+    return (
+        {True: "it on", False: "it off"}[kept] if isinstance(kept, bool) else format_setting(kept)
+    )
 
 
 def unchanged(group: TextConfig | ModelConfig | TrainingConfig, name: str, asked: object) -> bool:

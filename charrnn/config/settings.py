@@ -10,7 +10,7 @@ from functools import cache, wraps
 from inspect import Parameter, Signature, cleandoc, signature
 from typing import ClassVar, TypeVar, cast, get_args
 
-from charrnn.checked_json import LARGEST, record
+from charrnn.checked_json import LARGEST, check_names
 from charrnn.errors import ConfigError
 
 Value = TypeVar("Value")
@@ -47,22 +47,22 @@ def setting(default: Value, help: str | Late[str], **limits: object) -> Value:
     return made
 
 
-def looked_up(value: Value | Late[Value]) -> Value:
+def resolve(value: Value | Late[Value]) -> Value:
     """The value itself; a function is called, and what it returns is the value."""
     return value() if callable(value) else value
 
 
-def shown(value: object) -> str:
+def format_setting(value: object) -> str:
     """A setting's value as the command line writes it."""
     if isinstance(value, tuple):
-        return ",".join(map(shown, value))
+        return ",".join(map(format_setting, value))
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def in_words(settings: Mapping[str, object]) -> str:
     """Settings by name with their values, for a line of help."""
     return " ".join(
-        f"`{name}`" if value is True else f"`{name}` {shown(value)}"
+        f"`{name}`" if value is True else f"`{name}` {format_setting(value)}"
         for name, value in settings.items()
     )
 
@@ -114,7 +114,7 @@ class Settings:
             ConfigError: A setting has a value that it cannot have.
         """
         named = {each.name: each for each in fields(cls)}  # type: ignore[arg-type]
-        given = record(data, named, name)
+        given = check_names(data, named, name)
         for each, value in given.items():
             if isinstance(value, str) and not suits("", named[each].type):
                 raise ValueError(f"{name}.{each} is a text")
@@ -122,7 +122,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         named = fields(self)  # type: ignore[arg-type]
-        self._set(**{each.name: parsed(each, getattr(self, each.name)) for each in named})
+        self._set(**{each.name: parse_value(each, getattr(self, each.name)) for each in named})
         self._unify()
         for each in named:
             check(each, getattr(self, each.name))
@@ -170,7 +170,7 @@ def checks_names(function: Function) -> Function:
     return cast(Function, checked)
 
 
-def parsed(setting: Field, value: object) -> object:
+def parse_value(setting: Field, value: object) -> object:
     """The value as its setting keeps it; ConfigError where a text cannot be parsed."""
     if isinstance(value, str) and "parse" in setting.metadata:
         try:
@@ -203,7 +203,7 @@ def check_limits(setting: Field, value: object) -> None:
         bound = setting.metadata.get(name)
         if bound is not None and not holds(value, bound):
             raise ConfigError(f"must be {words} {bound}", {name_of(setting): value})
-    choices = looked_up(setting.metadata.get("choices"))
+    choices = resolve(setting.metadata.get("choices"))
     if choices is not None and value not in choices:
         raise ConfigError(f"must be one of {', '.join(choices)}", {name_of(setting): value})
 
@@ -240,7 +240,7 @@ def several(kind: type[int] | type[float], hint: str) -> Callable[[str], object]
 WIDTH = 88
 
 
-def documented(
+def document_settings(
     *groups: type, like: Callable[..., object] | None = None
 ) -> Callable[[Function], Function]:
     """A decorator that puts settings into a function's signature and docstring.
@@ -309,5 +309,5 @@ def short_help(setting: Field) -> str:
     choices = setting.metadata.get("choices")
     if not callable(choices):
         return str(setting.metadata["help"])
-    choices = looked_up(choices)
+    choices = resolve(choices)
     return f"One of {', '.join(getattr(choices, 'present', choices))}."

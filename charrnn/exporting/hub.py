@@ -15,10 +15,10 @@ from importlib.resources import files
 from charrnn import __version__
 from charrnn.cells import CELLS
 from charrnn.config import ModelConfig
-from charrnn.config.settings import shown
+from charrnn.config.settings import format_setting
 from charrnn.exporting.exporting import facts, register
 from charrnn.models.language_model import LanguageModel
-from charrnn.network.weights import prefixed
+from charrnn.network.weights import add_prefix
 from charrnn.runs.checkpoints import Checkpoint, pack
 from charrnn.runs.outputs import size_in_words
 from charrnn.runs.progress import Progress
@@ -83,7 +83,11 @@ def trainer(summary: Summary) -> str:
 
 def network(config: ModelConfig) -> str:
     units = "×".join(map(str, config.layer_units[:1]))
-    sizes = f"{config.layers}×{units}" if isinstance(config.units, int) else shown(config.units)
+    sizes = (
+        f"{config.layers}×{units}"
+        if isinstance(config.units, int)
+        else format_setting(config.units)
+    )
     reads = f"embeddings of {config.embedding}" if config.embedding else "one-hot"
     options = [name.replace("_", " ") for name in OPTIONS if getattr(config, name)]
     return ", ".join([f"{escaped(config.cell)} {sizes} units", reads, *options])
@@ -149,5 +153,5 @@ def handed_on(checkpoint: Checkpoint) -> Checkpoint:
     return replace(
         checkpoint,
         progress=replace(checkpoint.progress, machine=""),
-        tensors=prefixed("weights", checkpoint.weights),
+        tensors=add_prefix("weights", checkpoint.weights),
     )

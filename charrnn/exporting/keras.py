@@ -24,10 +24,10 @@ from charrnn.network.weights import (
     EMBEDDINGS,
     LOGITS_BIAS,
     LOGITS_KERNEL,
-    below,
     norm,
     recurrent,
     specify,
+    strip_prefix,
 )
 from charrnn.types import Tensors
 
@@ -177,7 +177,7 @@ def fill(network: "keras.Model", config: ModelConfig, weights: Tensors) -> None:
     """Give each layer the weights under its name, in the order of `specify`, which is Keras's."""
     names = specify(config, len(weights[LOGITS_BIAS]))
     for layer in network.layers:
-        own = {name: weights[f"{layer.name}/{name}"] for name in below(names, layer.name)}
+        own = {name: weights[f"{layer.name}/{name}"] for name in strip_prefix(names, layer.name)}
         if layer.name.startswith(RECURRENT):
             own = stock_weights(config.cell, own)
         if own and layer.name != LOGITS:

@@ -13,7 +13,7 @@ from charrnn.config import ModelConfig
 from charrnn.exporting.exporting import register
 from charrnn.exporting.keras import STOCK, stock_weights
 from charrnn.models.language_model import LanguageModel
-from charrnn.network.weights import EMBEDDINGS, LOGITS_BIAS, LOGITS_KERNEL, below, recurrent
+from charrnn.network.weights import EMBEDDINGS, LOGITS_BIAS, LOGITS_KERNEL, recurrent, strip_prefix
 from charrnn.types import Tensors
 
 CELL = "rnnlm/multi_rnn_cell/cell_{}/basic_lstm_cell"
@@ -46,7 +46,7 @@ def variables(config: ModelConfig, weights: Tensors) -> Iterator[tuple[str, np.n
     if EMBEDDINGS in weights:
         yield "embedding", weights[EMBEDDINGS][:-1]
     for place in range(2):
-        own = stock_weights(config.cell, below(weights, recurrent(place + 1)))
+        own = stock_weights(config.cell, strip_prefix(weights, recurrent(place + 1)))
         rows = own["kernel"][:-1] if not place and EMBEDDINGS not in weights else own["kernel"]
         i, f, j, o = np.split(np.vstack([rows, own["recurrent_kernel"], own["bias"]]), 4, -1)
         whole = np.concatenate([i, j, f, o], -1)

@@ -20,7 +20,7 @@ from charrnn.config import ModelConfig
 from charrnn.exporting.exporting import facts_as_texts, program, register
 from charrnn.exporting.keras import STOCK, stock_weights
 from charrnn.models.language_model import LanguageModel
-from charrnn.network.weights import EMBEDDINGS, LOGITS_BIAS, LOGITS_KERNEL, below, recurrent
+from charrnn.network.weights import EMBEDDINGS, LOGITS_BIAS, LOGITS_KERNEL, recurrent, strip_prefix
 from charrnn.types import Tensors
 
 LAYERS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
@@ -99,7 +99,7 @@ def arranged(config: ModelConfig, weights: Tensors) -> Tensors:
     kernel = embeddings.T if config.tie_embeddings else weights[LOGITS_KERNEL]
     tensors = {"embedding.weight": embeddings}
     for number in range(config.layers or 1):
-        own = layer_weights(config.cell, below(weights, recurrent(number + 1)))
+        own = layer_weights(config.cell, strip_prefix(weights, recurrent(number + 1)))
         tensors |= {f"layers.{number}.{name}_l0": each for name, each in own.items()}
     return tensors | {"output.weight": kernel.T, "output.bias": weights[LOGITS_BIAS]}
 

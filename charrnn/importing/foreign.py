@@ -17,16 +17,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charrnn.checked_json import parse, quoted
+from charrnn.checked_json import parse, quote_name
 from charrnn.config import Config
 from charrnn.importing.pickles import Unpickler
 from charrnn.network.weights import (
     EMBEDDINGS,
     LOGITS_BIAS,
     LOGITS_KERNEL,
+    add_prefix,
     check_finite,
     check_layout,
-    prefixed,
     recurrent,
     weights_layout,
 )
@@ -77,7 +77,7 @@ class Symbols:
         for each in known:
             if len(each) != 1 or "\ud800" <= each <= "\udfff":
                 raise UnreadableError(
-                    f"its vocabulary has {quoted(each)}, which is not one character",
+                    f"its vocabulary has {quote_name(each)}, which is not one character",
                     "charrnn reads models of characters, not of words; if that is a mistake in the"
                     " file, give another as `vocabulary`",
                 )
@@ -123,7 +123,7 @@ class Foreign:
         """All weights by name, with the tool's numbers for characters."""
         named = {} if self.embeddings is None else {EMBEDDINGS: self.embeddings}
         for number, layer in enumerate(self.layers, start=1):
-            named |= prefixed(recurrent(number), layer)
+            named |= add_prefix(recurrent(number), layer)
         named |= {LOGITS_KERNEL: self.logits_kernel, LOGITS_BIAS: self.logits_bias}
         return {name: each.astype(np.float32) for name, each in named.items()}
 
@@ -146,7 +146,7 @@ def to_checkpoint(foreign: Foreign, symbols: Symbols, origin: Origin) -> Checkpo
     check_finite(weights, "weights")
     weights = renumbered(weights, symbols, vocabulary)
     ordered = {name: weights[name] for name in weights_layout(config.model, vocabulary.size)}
-    return Checkpoint(config, vocabulary, Progress(), prefixed("weights", ordered), origin=origin)
+    return Checkpoint(config, vocabulary, Progress(), add_prefix("weights", ordered), origin=origin)
 
 
 def renumbered(weights: Tensors, symbols: Symbols, vocabulary: Vocabulary) -> Tensors:

@@ -14,7 +14,7 @@ import numpy as np
 
 from charrnn.config.settings import checks_names
 from charrnn.errors import CheckpointError, ConfigError
-from charrnn.files import placed, sync_folder
+from charrnn.files import name_place, sync_folder
 from charrnn.importing import lua, pytorch, tf_checkpoint
 from charrnn.importing.foreign import (
     DAMAGED,
@@ -71,7 +71,7 @@ class Imported(NamedTuple):
     """Of the beginning of the text that gave the vocabulary; None without such a text."""
 
     @property
-    def ciphered(self) -> bool:
+    def looks_ciphered(self) -> bool:
         return (self.loss_nats or 0) > math.log(self.checkpoint.vocabulary.size)
 
 
@@ -120,11 +120,11 @@ def import_model(
             raise ConfigError(f"must be one of {', '.join(choices)}", {setting: value})
     place = free_place(run_name([source.resolve()]) if name is None else name, root)
     options = Options(forget_bias, activation, recurrent_activation)
-    with explained(source):
+    with name_file_in_errors(source):
         foreign = READERS[tool or recognise(source)](source, options)
     symbols, text, order = foreign.symbols, None, order or foreign.order
     if vocabulary is not None:
-        with explained(Path(vocabulary)):
+        with name_file_in_errors(Path(vocabulary)):
             symbols, text = read_vocabulary(Path(vocabulary), foreign.size, order, foreign.spare)
     if symbols is None:
         raise ConfigError(
@@ -133,7 +133,7 @@ def import_model(
             where=source,
             way_out="give the tool's own file of them, or the text that it learnt",
         )
-    with explained(source):
+    with name_file_in_errors(source):
         origin = origin_of(foreign, symbols, source)
         checkpoint = to_checkpoint(foreign, symbols, origin)
         loss = None if text is None else loss_of(checkpoint, text)
@@ -142,10 +142,10 @@ def import_model(
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def name_file_in_errors(path: Path) -> Iterator[None]:
     """Turn what goes wrong while a file is read into one line that names it."""
     try:
-        with placed(path), np.errstate(over="ignore", invalid="ignore"):
+        with name_place(path), np.errstate(over="ignore", invalid="ignore"):
             yield
     except UnreadableError as error:
         raise CheckpointError(str(error), where=path, way_out=error.way_out) from error

@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from charrnn.checked_json import parse, quoted, table
+from charrnn.checked_json import check_object, parse, quote_name
 from charrnn.importing.foreign import Foreign, Options, UnreadableError, recurrent_layer, scaled
 from charrnn.importing.lua_torch import member
 from charrnn.types import Tensors
@@ -57,7 +57,7 @@ class Layer:
         for name in names:
             if name in self.arrays:
                 return self.arrays[name]
-        raise ValueError(f"its layer {quoted(self.name)} lacks its {names[0]}")
+        raise ValueError(f"its layer {quote_name(self.name)} lacks its {names[0]}")
 
     @property
     def bias(self) -> np.ndarray:
@@ -115,7 +115,7 @@ def unwrapped(layer: Layer) -> Layer:
     inner = layer.config.get("layer")
     if layer.kind != "TimeDistributed" or not isinstance(inner, Mapping):
         return layer
-    config = table(inner.get("config"), "its TimeDistributed's layer")
+    config = check_object(inner.get("config"), "its TimeDistributed's layer")
     return replace(layer, kind=str(inner.get("class_name")), config=config)
 
 
@@ -130,12 +130,12 @@ def letters_of(layer: Layer) -> str:
         default = "softmax" if layer.kind == "Softmax" else "linear"
         function = layer.config.get("activation", default)
         if function not in ("linear", "softmax"):
-            raise UnreadableError(f"it has a layer with the activation {quoted(str(function))}")
+            raise UnreadableError(f"it has a layer with the activation {quote_name(str(function))}")
         return letter + ("S" if function == "softmax" else "")
     if layer.kind == "Embedding":
         return "E"
     why = NO_PLACE.get(layer.kind, "charrnn's networks do not have that")
-    raise UnreadableError(f"it has a layer {quoted(layer.kind)}: {why}")
+    raise UnreadableError(f"it has a layer {quote_name(layer.kind)}: {why}")
 
 
 def recurrent_weights(
@@ -164,8 +164,8 @@ def recurrent_weights(
     function = options.activation or config.get("activation", "tanh")
     if function not in FUNCTIONS[cell][0] or gate not in FUNCTIONS[cell][1]:
         raise UnreadableError(
-            f"its {layer.kind} has the functions {quoted(str(function))} and {quoted(str(gate))},"
-            f" which charrnn's {cell} does not have"
+            f"its {layer.kind} has the functions {quote_name(str(function))} and"
+            f" {quote_name(str(gate))}, which charrnn's {cell} does not have"
         )
     made = recurrent_layer(kernel, recurrent, bias, GATES[own])
     told = f"gates by {gate}" if gate else str(function)
@@ -249,7 +249,7 @@ def guessed(name: str, arrays: Tensors) -> Layer:
     if names in ({"kernel", "bias"}, {"kernel"}, {"W", "b"}):
         return Layer("Dense", {}, arrays, name)
     raise UnreadableError(
-        f"its layer {quoted(name)} is not one of charrnn's, by its weights",
+        f"its layer {quote_name(name)} is not one of charrnn's, by its weights",
         "give the whole model's file, or put its JSON beside it",
     )
 
@@ -353,13 +353,13 @@ class Arrays:
         """An array, float32."""
         found = self.found.get(name)
         if not isinstance(found, h5py.Dataset):
-            raise ValueError(f"it lacks its array {quoted(name)}")
+            raise ValueError(f"it lacks its array {quote_name(name)}")
         plain = any(found.id.get_type().equal(each) for each in FLOATS)
         whole = found.size * found.dtype.itemsize if plain else -1
         inside = not found.is_virtual and not found.external and found.chunks is None
         if not inside or whole > self._size or found.id.get_storage_size() != whole:
             raise ValueError(
-                f"its array {quoted(name)} is not whole, compressed, or not of numbers"
+                f"its array {quote_name(name)} is not whole, compressed, or not of numbers"
             )
         begin = found.id.get_offset() or 0
         if any(begin < end and other < begin + whole for other, end in self._read.items()):

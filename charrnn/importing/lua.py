@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.checked_json import quoted
+from charrnn.checked_json import quote_name
 from charrnn.importing.foreign import (
     Foreign,
     Options,
@@ -137,7 +137,7 @@ def applied(module: Object, read: Expressions) -> Expressions:
     if kind in COMBINED:
         return [combined(COMBINED[kind], read)]
     if len(read) != 1:
-        raise UnreadableError(f"its network has {quoted(kind)} where charrnn has nothing")
+        raise UnreadableError(f"its network has {quote_name(kind)} where charrnn has nothing")
     (x,) = read
     if kind in FUNCTIONS:
         return [Expression(FUNCTIONS[kind], (x,))]
@@ -151,7 +151,7 @@ def applied(module: Object, read: Expressions) -> Expressions:
         return [Expression("minus", (x,))]
     if kind == "nn.AddConstant" and number(module, "constant_scalar") == 1 and x.name == "minus":
         return [Expression("rest", x.read)]
-    raise UnreadableError(f"its network has {quoted(kind)}, which charrnn does not have")
+    raise UnreadableError(f"its network has {quote_name(kind)}, which charrnn does not have")
 
 
 def linear(module: Object, x: Expression) -> Expression:
@@ -322,7 +322,9 @@ def torch_rnn(model: Object) -> Foreign:
     for module in modules:
         kind = module.kind if isinstance(module, Object) else "something"
         if kind not in (*OTHERS, *LAYERS):
-            raise UnreadableError(f"its network has {quoted(kind)}, which charrnn does not have")
+            raise UnreadableError(
+                f"its network has {quote_name(kind)}, which charrnn does not have"
+            )
     layers = [each for each in modules if isinstance(each, Object) and each.kind in LAYERS]
     if len({layer.kind for layer in layers}) != 1:
         raise ValueError("its network has no recurrent layers, or several kinds of them")

@@ -16,7 +16,7 @@ from typing import Union
 
 import numpy as np
 
-from charrnn.checked_json import quoted
+from charrnn.checked_json import quote_name
 
 DTYPES = {"Float": "<f4", "Double": "<f8", "Half": "<f2", "Long": "<i8", "Int": "<i4"}
 DTYPES |= {"Short": "<i2", "Byte": "u1", "Char": "i1", "Bool": "?"}
@@ -67,16 +67,16 @@ class View:
         """
         storage, key = self.storage, (self.start, self.sizes, self.strides)
         if not isinstance(storage, Storage) or len(self.sizes) != len(self.strides):
-            raise ValueError(f"its {quoted(name)} is not laid out as a tensor's numbers are")
+            raise ValueError(f"its {quote_name(name)} is not laid out as a tensor's numbers are")
         if tied and key in storage.arrays:
             return storage.arrays[key]
         count, axes = prod(self.sizes), list(zip(self.sizes, self.strides, strict=True))
         last = sum((size - 1) * step for size, step in axes)
         dense = min((*self.sizes, 1)) > 0 and all(step > 0 for size, step in axes if size > 1)
         if not dense or last != count - 1:
-            raise ValueError(f"its {quoted(name)} is not laid out as a tensor's numbers are")
+            raise ValueError(f"its {quote_name(name)} is not laid out as a tensor's numbers are")
         if self.start < 0 or self.start + count > storage.data.size:
-            raise ValueError(f"its {quoted(name)} reaches beyond its storage")
+            raise ValueError(f"its {quote_name(name)} reaches beyond its storage")
         storage.claim(self.start, self.start + count)
         steps = tuple(step * storage.data.itemsize * (size > 1) for size, step in axes)
         numbers = storage.data[self.start : self.start + count]
@@ -92,11 +92,11 @@ def member(archive: zipfile.ZipFile, name: str) -> bytes:
     try:
         info = archive.getinfo(name)
     except KeyError:
-        raise ValueError(f"it lacks {quoted(name)}") from None
+        raise ValueError(f"it lacks {quote_name(name)}") from None
     if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
-        raise ValueError(f"{quoted(name)} in it is compressed or encrypted")
+        raise ValueError(f"{quote_name(name)} in it is compressed or encrypted")
     if info.file_size != info.compress_size:
-        raise ValueError(f"{quoted(name)} in it is not of the size that it says")
+        raise ValueError(f"{quote_name(name)} in it is not of the size that it says")
     return archive.read(info)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.checked_json import quoted
+from charrnn.checked_json import quote_name
 from charrnn.importing.foreign import Foreign, Options, UnreadableError, recurrent_layer, symbols_of
 from charrnn.importing.lua_torch import DTYPES, Storage, View, member
 from charrnn.importing.pickles import Builder, Unbuilt, Unpickler
@@ -54,7 +54,7 @@ class Storages(dict[str, Storage]):
             raise UnreadableError("its pickle refers to what is no storage")
         own = re.fullmatch(r"torch(?:\.cuda)? (\w+)Storage", kind.name)
         if own is None or own[1] not in DTYPES:
-            raise UnreadableError(f"it has numbers of the type {quoted(kind.name)}")
+            raise UnreadableError(f"it has numbers of the type {quote_name(kind.name)}")
         dtype = np.dtype(DTYPES[own[1]])
         known = self.setdefault(key, Storage(np.empty(0, dtype), rest[1]))
         if (known.data.dtype, known.count) != (dtype, rest[1]):
@@ -94,7 +94,7 @@ def read_checkpoint(path: Path, options: Options) -> Foreign:
 
 def whole_module(what: str, module: Unbuilt) -> UnreadableError:
     """Why a module cannot be read, and what to do."""
-    return UnreadableError(f"{what}, {quoted(module.name.replace(' ', '.'))}", WHOLE_MODULE)
+    return UnreadableError(f"{what}, {quote_name(module.name.replace(' ', '.'))}", WHOLE_MODULE)
 
 
 def read_archive(data: bytes) -> object:
@@ -211,7 +211,7 @@ def around(
     kernels = [name.removesuffix("bias") + "weight" for name in biases]
     matrices = [name for name in others if name not in (*biases, *kernels[:1])]
     if len(biases) != 1 or len(matrices) > 1 or any(others[name].ndim != 2 for name in matrices):
-        names = ", ".join(map(quoted, [*biases, *matrices][:2])) or "nothing"
+        names = ", ".join(map(quote_name, [*biases, *matrices][:2])) or "nothing"
         raise UnreadableError(
             f"beside its recurrent layers it has {names}, where one output layer is needed",
             "charrnn has an embedding, recurrent layers and one output layer, and no others",

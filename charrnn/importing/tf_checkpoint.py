@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.checked_json import parse, quoted, table, typed
+from charrnn.checked_json import check_object, check_type, parse, quote_name
 from charrnn.importing import keras_models
 from charrnn.importing.foreign import (
     Foreign,
@@ -53,7 +53,9 @@ def network(variables: Tensors, options: Options) -> Foreign:
     own = {name: each for name, each in variables.items() if not SLOTS.search(name) and each.ndim}
     for name in own:
         if OTHER_CELLS.search(name):
-            raise UnreadableError(f"it has {quoted(name)}, which charrnn's cells do not have", READ)
+            raise UnreadableError(
+                f"it has {quote_name(name)}, which charrnn's cells do not have", READ
+            )
     kind, layers = recurrent_layers(own)
     kernel, bias = (softmax(own, axes) for axes in (2, 1))
     embeddings = next((own[name] for name in own if name.split("/")[-1] == "embedding"), None)
@@ -128,15 +130,17 @@ def read_folder(path: Path, options: Options) -> Foreign:
     folder = path if path.is_dir() else path.parent
     tensors: Tensors = {}
     files = [folder / MANIFEST]
-    for name, entry in table(parse(files[0].read_bytes()), MANIFEST).items():
-        file = folder / typed(str, table(entry, name).get("filename"), name)
+    for name, entry in check_object(parse(files[0].read_bytes()), MANIFEST).items():
+        file = folder / check_type(str, check_object(entry, name).get("filename"), name)
         if file.parent != folder or "\\" in file.name or not file.is_file():
-            raise ValueError(f"its manifest lists {quoted(file.name)}, which is no file beside it")
+            raise ValueError(
+                f"its manifest lists {quote_name(file.name)}, which is no file beside it"
+            )
         if file in files:
-            raise ValueError(f"its manifest lists {quoted(file.name)} twice")
-        shape = typed(tuple[int, ...], table(entry, name).get("shape"), f"{name}.shape")
+            raise ValueError(f"its manifest lists {quote_name(file.name)} twice")
+        shape = check_type(tuple[int, ...], check_object(entry, name).get("shape"), f"{name}.shape")
         if min(shape, default=0) < 0 or prod(shape) * 4 != file.stat().st_size:
-            raise ValueError(f"its file {quoted(file.name)} is not of the size that it says")
+            raise ValueError(f"its file {quote_name(file.name)} is not of the size that it says")
         tensors[name] = np.fromfile(file, "<f4").reshape(shape)
         files.append(file)
     foreign = network(tensors, options)
@@ -195,7 +199,8 @@ def named_in(folder: Path) -> Path | None:
             return place
     if told and state.is_file():
         raise UnreadableError(
-            f"its file {STATE} names {quoted(parts[-1] if parts else told)}, which is not there",
+            f"its file {STATE} names {quote_name(parts[-1] if parts else told)}, which is not"
+            " there",
             "name another checkpoint in the folder",
         )
     return None
@@ -255,5 +260,5 @@ def read_variables(prefix: Path) -> Tensors:
             raise ValueError("it is cut short, or a variable in it is larger than the file")
         return {name: np.asarray(reader.get_tensor(name), np.float32) for name in wanted}
     except (tf.errors.OpError, RuntimeError, TypeError) as error:
-        why = quoted(str(error).partition("\n")[0].rpartition("; ")[2])
+        why = quote_name(str(error).partition("\n")[0].rpartition("; ")[2])
         raise ValueError(f"TensorFlow cannot read it: {why}") from error

@@ -81,7 +81,7 @@ def halves_of(tensors: Any) -> list:
     return [cut(None, edge), cut(edge, None)]
 
 
-def joined(one: Any, other: Any) -> Any:
+def concatenate_halves(one: Any, other: Any) -> Any:
     return tf.nest.map_structure(lambda *both: tf.concat(both, 0), one, other)
 
 
@@ -290,7 +290,11 @@ def run_forward(plan: Plan, keep: bool, inputs: Inputs) -> tuple[Tensor, State, 
 
     def halves() -> tuple[Tensor, State, Any]:
         (outputs, after, kept), (more, more_after, more_kept) = map(run, inputs.halves())
-        return joined(outputs, more), joined(after, more_after), (kept, more_kept)
+        return (
+            concatenate_halves(outputs, more),
+            concatenate_halves(after, more_after),
+            (kept, more_kept),
+        )
 
     result: tuple[Tensor, State, Any] = either(batch_size(inputs.x), plan.units, halves, whole)
     return result
@@ -310,7 +314,12 @@ def run_backward(
         cut = zip(inputs.halves(), kept, halves_of(d_outputs), halves_of(d_after), strict=True)
         one, other = (run(*each) for each in cut)
         weights = {name: each + other.weights[name] for name, each in one.weights.items()}
-        return Inputs(joined(one.x, other.x), None, joined(one.state, other.state), weights)
+        return Inputs(
+            concatenate_halves(one.x, other.x),
+            None,
+            concatenate_halves(one.state, other.state),
+            weights,
+        )
 
     if any(each.shape.num_elements() == 0 for each in tf.nest.flatten(kept[1])):
         return whole()  # of the other half nothing was kept, however open the size is here

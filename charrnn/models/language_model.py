@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from charrnn.config import SamplingConfig
-from charrnn.config.settings import checks_names, documented
+from charrnn.config.settings import checks_names, document_settings
 from charrnn.errors import ConfigError, CorpusError, RunError
-from charrnn.files import placed
+from charrnn.files import name_place
 from charrnn.models.text_model import TextModel, refuse_other_than_text
 from charrnn.models.units import SHORTEST, Following, features_read, read_states, units_that_follow
 from charrnn.network.instant import activity
@@ -24,7 +24,7 @@ from charrnn.runs.run import DEFAULT_ROOT, WHICH, find_checkpoint
 from charrnn.sampling.engines import Engine, damaged, make_engine
 from charrnn.sampling.novelty import TrainingText
 from charrnn.sampling.writing import first_ids
-from charrnn.text.batches import directed
+from charrnn.text.batches import in_direction
 from charrnn.text.corpus import INFO_FILE, Corpus, encode_corpus, open_corpus
 from charrnn.text.sources import BINARY, select
 from charrnn.types import PathLike, Tensors
@@ -109,7 +109,7 @@ class LanguageModel(TextModel):
         ids = first_ids(self.vocabulary, text, self.backward)
         seen = activity(self.checkpoint.config.model, self.checkpoint.weights, ids)
         order = "backward" if self.backward else "forward"
-        return {name: directed(values[1:], order) for name, values in seen.items()}
+        return {name: in_direction(values[1:], order) for name, values in seen.items()}
 
     def units_worth_looking_at(self, text: str, most: int = 5) -> list[Following]:
         """The units that follow something in a text which a person can see, the strongest first.
@@ -188,7 +188,7 @@ class LanguageModel(TextModel):
                 raise CorpusError(
                     "looks like a binary file", where=name, way_out="name the text files"
                 )
-            with placed(folder):
+            with name_place(folder):
                 corpus = encode_corpus(selection.sources, config, Path(folder), self.vocabulary)
             return score(corpus, None)
 
@@ -216,7 +216,7 @@ class LanguageModel(TextModel):
 
         config = self.checkpoint.config.model
         return DynamicEvaluator(
-            self.network, config, directed(self.corpus().train, config.direction)
+            self.network, config, in_direction(self.corpus().train, config.direction)
         )
 
     def _score(
@@ -228,7 +228,7 @@ class LanguageModel(TextModel):
             raise RunError(
                 f"the run has no {part} part", where=self.path, way_out="name a file to evaluate"
             )
-        ids = directed(ids, self.checkpoint.config.model.direction)
+        ids = in_direction(ids, self.checkpoint.config.model.direction)
         score = self._scored(ids, cold=cold, dynamic=dynamic)
         if not math.isfinite(score.nats_per_char):
             raise damaged()
@@ -301,7 +301,7 @@ def generate(
 ) -> list[str]: ...
 
 
-@documented(SamplingConfig, like=TextModel.write)
+@document_settings(SamplingConfig, like=TextModel.write)
 def generate(
     run: PathLike | None = None,
     prompt: str = "",

@@ -8,7 +8,7 @@ from typing import Any, overload
 import numpy as np
 
 from charrnn.config import SamplingConfig
-from charrnn.config.settings import checks_names, documented
+from charrnn.config.settings import checks_names, document_settings
 from charrnn.errors import ConfigError
 from charrnn.sampling.engines import Engine, read_logits
 from charrnn.sampling.filters import checked_seed, log_softmax, random_seed, sampling_config
@@ -17,7 +17,7 @@ from charrnn.sampling.search import beam_search, best_of
 from charrnn.sampling.state_file import restore_state, save_state, stored_seed
 from charrnn.sampling.track import Text
 from charrnn.sampling.writing import Writing, first_ids
-from charrnn.text.batches import directed
+from charrnn.text.batches import in_direction
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.types import PathLike
 
@@ -80,7 +80,7 @@ class TextModel(ABC):
         unknown = lambda each: self.vocabulary.missing(self.vocabulary.from_user(each))  # noqa: E731
         return "".join(sorted(filter(unknown, set(text))))
 
-    @documented(SamplingConfig)
+    @document_settings(SamplingConfig)
     def write(
         self,
         prompt: str = "",
@@ -166,7 +166,7 @@ class TextModel(ABC):
             )
         save_state(Path(path), writing, self.identity)
 
-    @documented(SamplingConfig, like=write)
+    @document_settings(SamplingConfig, like=write)
     def texts(self, prompt: str = "", *, scored: bool = True, **settings: Any) -> list[Text]:
         return list(self.finish(self.write(prompt, scored=scored, **settings), prompt))
 
@@ -188,7 +188,7 @@ class TextModel(ABC):
     @overload
     def generate(self, prompt: str = "", *, count: int, **settings: Any) -> list[str]: ...
 
-    @documented(SamplingConfig, like=write)
+    @document_settings(SamplingConfig, like=write)
     def generate(
         self, prompt: str = "", *, count: int | None = None, **settings: Any
     ) -> str | list[str]:
@@ -196,7 +196,7 @@ class TextModel(ABC):
         texts = self.texts(prompt, scored=False, **many, **settings)
         return texts[0].text if count is None else [text.text for text in texts]
 
-    @documented(SamplingConfig, like=write)
+    @document_settings(SamplingConfig, like=write)
     def stream(self, prompt: str = "", **settings: Any) -> Iterator[str]:
         """The characters of one new text as they come. See `write`."""
         writing = self.write(prompt, **settings)
@@ -230,7 +230,7 @@ class TextModel(ABC):
             log_softmax(read_logits(engine, ids[n : n + 1, None])[0])[ids[n + 1]]
             for n in range(len(ids) - 1)
         ]
-        return directed(np.array(log_p), "backward" if self.backward else "forward")
+        return in_direction(np.array(log_p), "backward" if self.backward else "forward")
 
     @checks_names
     def next(self, prompt: str = "", n: int = 10) -> list[tuple[str, float]]:

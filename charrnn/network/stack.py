@@ -20,9 +20,9 @@ from charrnn.network.weights import (
     EMBEDDINGS,
     LOGITS_BIAS,
     LOGITS_KERNEL,
-    below,
     norm,
     recurrent,
+    strip_prefix,
 )
 from charrnn.types import Array, ArrayOps, State, Weights
 
@@ -131,9 +131,9 @@ def run_step(stack: Stack, place: int, read: Array, state: State) -> tuple[Array
 def make_layer(ops: ArrayOps, config: ModelConfig, weights: Weights, number: int) -> Layer:
     """Layer number `number` of the network, counted from 1."""
     cell = config.make_cell()
-    prepared = cell.prepare(ops, below(weights, recurrent(number)))
+    prepared = cell.prepare(ops, strip_prefix(weights, recurrent(number)))
     kernel = prepared.pop("kernel")
-    return Layer(cell, kernel, prepared, below(weights, norm(number)))
+    return Layer(cell, kernel, prepared, strip_prefix(weights, norm(number)))
 
 
 def layer_norm(ops: ArrayOps, x: Array, weights: Weights) -> Array:

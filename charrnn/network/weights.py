@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from charrnn.cells import CELLS, Weight, initializers
-from charrnn.checked_json import quoted
+from charrnn.checked_json import quote_name
 from charrnn.config import ModelConfig
 from charrnn.types import Tensors
 
@@ -41,7 +41,7 @@ def specify(config: ModelConfig, vocabulary_size: int) -> dict[str, Weight]:
         shape = (vocabulary_size, config.embedding)
         specified[EMBEDDINGS] = Weight(shape, initializers.unit_normal)
     for layer, units in enumerate(config.layer_units, start=1):
-        specified |= prefixed(recurrent(layer), config.make_cell().weights(width, units))
+        specified |= add_prefix(recurrent(layer), config.make_cell().weights(width, units))
         if config.layer_norm:
             specified[f"{norm(layer)}/gamma"] = Weight((units,), initializers.ones)
             specified[f"{norm(layer)}/beta"] = Weight((units,), initializers.zeros)
@@ -84,12 +84,12 @@ def state_widths(config: ModelConfig) -> list[int]:
     return [units for units in config.layer_units for _ in CELLS[config.cell].state_names]
 
 
-def prefixed(prefix: str, items: Mapping[str, Item]) -> dict[str, Item]:
+def add_prefix(prefix: str, items: Mapping[str, Item]) -> dict[str, Item]:
     """The items with `prefix/` before their names."""
     return {f"{prefix}/{name}": item for name, item in items.items()}
 
 
-def below(items: Mapping[str, Item], prefix: str) -> dict[str, Item]:
+def strip_prefix(items: Mapping[str, Item], prefix: str) -> dict[str, Item]:
     """The items under `prefix/`, named without it."""
     start = f"{prefix}/"
     return {
@@ -112,19 +112,21 @@ def check_layout(tensors: Tensors, layout: Layout, part: str) -> None:
     """Raise ValueError unless the tensors have the layout's names, shapes and types."""
     for name, (shape, dtype) in layout.items():
         if name not in tensors:
-            raise ValueError(f"its {part} lack {quoted(name)}")
+            raise ValueError(f"its {part} lack {quote_name(name)}")
         found = tensors[name]
         if (found.shape, found.dtype) != (shape, dtype):
             raise ValueError(
-                f"its {part} have {quoted(name)} as {found.dtype} {list(found.shape)},"
+                f"its {part} have {quote_name(name)} as {found.dtype} {list(found.shape)},"
                 f" where its settings ask for {dtype} {list(shape)}"
             )
     for name in tensors:
         if name not in layout:
-            raise ValueError(f"its {part} have {quoted(name)}, which its settings do not ask for")
+            raise ValueError(
+                f"its {part} have {quote_name(name)}, which its settings do not ask for"
+            )
 
 
 def check_finite(tensors: Tensors, part: str) -> None:
     for name, tensor in tensors.items():
         if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
-            raise ValueError(f"its {part} have a number in {quoted(name)} that is not finite")
+            raise ValueError(f"its {part} have a number in {quote_name(name)} that is not finite")

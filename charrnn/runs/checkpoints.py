@@ -26,16 +26,23 @@ from safetensors.numpy import save as serialize
 
 from charrnn import __version__
 from charrnn.cells import CELLS
-from charrnn.checked_json import filled, parse, quoted, record, table, typed
+from charrnn.checked_json import (
+    check_names,
+    check_object,
+    check_type,
+    from_object,
+    parse,
+    quote_name,
+)
 from charrnn.config import Config
 from charrnn.errors import CheckpointError, ConfigError
 from charrnn.files import write_atomically
 from charrnn.network.weights import (
     Layout,
-    below,
     check_finite,
     check_layout,
     state_layout,
+    strip_prefix,
     weights_layout,
 )
 from charrnn.runs.progress import Progress
@@ -114,24 +121,26 @@ def read_tensors(path: Path, key: str, *, mapped: bool = False) -> TensorFile:
         with safe_open(path, framework="numpy") as checked:
             metadata = checked.metadata() or {}
     except SafetensorError as error:
-        raise ValueError(f"it is cut short or altered ({quoted(str(error))})") from None
+        raise ValueError(f"it is cut short or altered ({quote_name(str(error))})") from None
     with path.open("rb") as file:
         start = header_end(file.read(LENGTH))
         header = file.read(start - LENGTH)
-        data = np.memmap(file, np.uint8, "r", offset=start) if mapped else whole(file)
+        data = np.memmap(file, np.uint8, "r", offset=start) if mapped else read_rest(file)
     if key not in metadata:
         raise StrangerError("another kind of file")
     tensors = {}
     for name, entry in json.loads(header).items():
         if name != "__metadata__":
             if entry["dtype"] not in DTYPES:
-                raise ValueError(f"{quoted(name)} is of an unknown type, {quoted(entry['dtype'])}")
+                raise ValueError(
+                    f"{quote_name(name)} is of an unknown type, {quote_name(entry['dtype'])}"
+                )
             part = data[slice(*entry["data_offsets"])].view(DTYPES[entry["dtype"]])
             tensors[name] = np.asarray(part).reshape(entry["shape"])
-    return TensorFile(table(parse(metadata[key]), "the description"), tensors, header, data)
+    return TensorFile(check_object(parse(metadata[key]), "the description"), tensors, header, data)
 
 
-def whole(file: BinaryIO) -> np.ndarray:
+def read_rest(file: BinaryIO) -> np.ndarray:
     """What is left of a file, in memory."""
     return np.fromfile(file, np.uint8)
 
@@ -141,7 +150,7 @@ def header_end(data: bytes) -> int:
 
 
 def stated_sum(description: Mapping[str, object], name: str) -> str:
-    return str(typed(str, description.get(name), name))
+    return str(check_type(str, description.get(name), name))
 
 
 def digits(data: bytes | memoryview) -> str:
@@ -186,7 +195,7 @@ class Checkpoint:
 
     def part(self, prefix: str) -> Tensors:
         """The tensors below `prefix/`, named without it."""
-        return below(self.tensors, prefix)
+        return strip_prefix(self.tensors, prefix)
 
     @property
     def weights(self) -> Tensors:
@@ -213,7 +222,7 @@ class Written:
     @classmethod
     def of(cls, description: Mapping[str, object]) -> "Written":
         """What a description says of it; ValueError where it cannot be."""
-        written = filled(cls, description["written"], "written")
+        written = from_object(cls, description["written"], "written")
         datetime.fromisoformat(written.at)
         return written
 
@@ -262,17 +271,17 @@ def build(path: Path, *, mapped: bool) -> Checkpoint:
         checkpoint = decode(file)
         check_tensors(checkpoint, numbers=not mapped)
     except StrangerError:
-        raise stranger(path) from None
+        raise foreign_file_error(path) from None
     except ConfigError as error:
-        raise damaged(path, f"its setting '{error.setting}' {error.why}") from error
+        raise damaged_checkpoint(path, f"its setting '{error.setting}' {error.why}") from error
     except ValueError as error:
-        raise damaged(path, str(error)) from error
+        raise damaged_checkpoint(path, str(error)) from error
     return checkpoint
 
 
 def check_format(path: Path, description: Mapping[str, object]) -> None:
     """Raise CheckpointError for a format that is newer than this charrnn's."""
-    version: int = typed(int, description.get("format"), "format")
+    version: int = check_type(int, description.get("format"), "format")
     if version > FORMAT:
         raise CheckpointError(
             f"format {version}, written by a newer charrnn (this one reads up to {FORMAT})",
@@ -285,11 +294,11 @@ def check_format(path: Path, description: Mapping[str, object]) -> None:
 
 def check_cell(path: Path, description: Mapping[str, object]) -> None:
     """Refuse a network whose cell a user's own program or package would have to bring along."""
-    model = table(table(description["config"], "config").get("model"), "config.model")
-    name = typed(str, model.get("cell"), "config.model.cell")
+    model = check_object(check_object(description["config"], "config").get("model"), "config.model")
+    name = check_type(str, model.get("cell"), "config.model.cell")
     if name not in CELLS:
         raise CheckpointError(
-            f"its cell {quoted(name)} is not known",
+            f"its cell {quote_name(name)} is not known",
             where=path,
             way_out="install the package, or import the module, that registers it",
         )
@@ -297,7 +306,7 @@ def check_cell(path: Path, description: Mapping[str, object]) -> None:
 
 def verify(file: TensorFile, *, numbers: bool) -> None:
     """Raise ValueError where something was altered; with `numbers`, in the tensors too."""
-    record(file.description, (HEADER_SUM, TENSORS_SUM, *CONTENTS), "the description")
+    check_names(file.description, (HEADER_SUM, TENSORS_SUM, *CONTENTS), "the description")
     file.check_header()
     Written.of(file.description)
     if numbers:
@@ -314,7 +323,7 @@ def decode(file: TensorFile) -> Checkpoint:
         Progress.from_json(description["progress"]),
         file.tensors,
         int(str(description[HEADER_SUM]), 16),
-        None if origin is None else filled(Origin, origin, "origin"),
+        None if origin is None else from_object(Origin, origin, "origin"),
     )
 
 
@@ -327,7 +336,7 @@ def check_tensors(checkpoint: Checkpoint, *, numbers: bool) -> None:
     config, weights, state = checkpoint.config, checkpoint.weights, checkpoint.part("state")
     for name in checkpoint.tensors:
         if not name.startswith(tuple(f"{part}/" for part in PARTS)):
-            raise ValueError(f"it has a tensor {quoted(name)}, which is of no known part")
+            raise ValueError(f"it has a tensor {quote_name(name)}, which is of no known part")
     check_layout(weights, weights_layout(config.model, checkpoint.vocabulary.size), "weights")
     if not checkpoint.weights_alone:
         check_layout(state, state_layout(config.model, config.training.batch_size), "states")
@@ -343,16 +352,16 @@ def check_optimizer(path: Path, checkpoint: Checkpoint, layout: Layout) -> None:
         check_layout(slots, layout, "optimizer's tensors")
         check_finite(slots, "optimizer's tensors")
     except ValueError as error:
-        raise damaged(path, str(error)) from error
+        raise damaged_checkpoint(path, str(error)) from error
 
 
-def stranger(path: Path) -> CheckpointError:
+def foreign_file_error(path: Path) -> CheckpointError:
     return CheckpointError(
         "not a charrnn checkpoint", where=path, way_out="name a run or its folder"
     )
 
 
-def damaged(path: Path, why: str) -> CheckpointError:
+def damaged_checkpoint(path: Path, why: str) -> CheckpointError:
     """The error for a file cut short or altered."""
     return CheckpointError(
         f"damaged checkpoint: {why}",

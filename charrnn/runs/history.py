@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from charrnn.checked_json import at_least, filled, parse
+from charrnn.checked_json import at_least, from_object, parse
 from charrnn.files import append_durably
 from charrnn.runs.events import Evaluated, Sampled
 from charrnn.runs.progress import Progress
@@ -115,7 +115,7 @@ def read_samples(data: bytes) -> tuple[list[Sample], bool]:
     samples = []
     for line in lines:
         try:
-            sample = filled(Sample, parse(line.decode("utf-8")), "sample")
+            sample = from_object(Sample, parse(line.decode("utf-8")), "sample")
             at_least(0, {"step": sample.step, "epoch": sample.epoch})
             samples.append(sample)
         except ValueError:

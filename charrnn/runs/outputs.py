@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from charrnn.errors import RunError
-from charrnn.files import placed, sync_folder, write_atomically
+from charrnn.files import name_place, sync_folder, write_atomically
 from charrnn.runs.checkpoints import KEY
 from charrnn.runs.run import CARD, CONFIG, MODEL, Run
 
@@ -26,7 +26,7 @@ def open_output(path: Path) -> IO[bytes]:
     """Open a file, device or pipe for writing; RunError where that would destroy one of ours."""
     check_output(path)
     stream = stream_of(path)
-    with placed(path):
+    with name_place(path):
         return path.open("wb") if stream is None else os.fdopen(os.dup(stream), "wb")
 
 
@@ -39,9 +39,9 @@ def write_output(path: Path, data: bytes) -> None:
     """
     check_output(path)
     if not is_device(path):
-        write_atomically(target(path), data)
+        write_atomically(resolve_links(path), data)
         return
-    with placed(path), open_output(path) as file:
+    with name_place(path), open_output(path) as file:
         file.write(data)
 
 
@@ -55,7 +55,7 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
         OSError: The system refuses it; the error names the path.
     """
     check_folder(path, files)
-    folder = target(path)
+    folder = resolve_links(path)
     try:
         with made(folder), tempfile.TemporaryDirectory(prefix=".", dir=folder) as hidden:
             for name, data in files.items():
@@ -82,27 +82,27 @@ def made(folder: Path) -> Iterator[None]:
 
 def check_folder(path: Path, names: Iterable[str]) -> None:
     """RunError where the path is no folder to write files of these names into."""
-    folder = target(path)
+    folder = resolve_links(path)
     if folder.exists() and not folder.is_dir():
-        raise refused(path, "is a file", "name a folder")
+        raise output_error(path, "is a file", "name a folder")
     if Run(folder).exists or Run(folder.parent).exists:
-        raise refused(path, IN_A_RUN, "name another folder")
+        raise output_error(path, IN_A_RUN, "name another folder")
     for name in names:
         if os.path.lexists(folder / name):
-            raise refused(path / name, "is there already", "name another folder")
+            raise output_error(path / name, "is there already", "name another folder")
 
 
 def check_output(path: Path) -> None:
     """RunError where the path leads into a run's own folder, or to a part of a model anywhere."""
     if is_device(path):
         return
-    file = target(path)
+    file = resolve_links(path)
     if Run(file.parent).exists:
-        raise refused(path, IN_A_RUN)
+        raise output_error(path, IN_A_RUN)
     if file.is_file() and is_checkpoint(file):
-        raise refused(path, "is a checkpoint")
+        raise output_error(path, "is a checkpoint")
     if file.is_file() and file.name in (CARD, CONFIG) and is_model(file.parent):
-        raise refused(path, "belongs to a model that was handed on")
+        raise output_error(path, "belongs to a model that was handed on")
 
 
 def is_model(folder: Path) -> bool:
@@ -124,15 +124,15 @@ def stream_of(path: Path) -> int | None:
     return None if name is None else STANDARD.get(name[1]) or int(name[2] or 0)
 
 
-def target(path: Path) -> Path:
+def resolve_links(path: Path) -> Path:
     """The file that a path leads to through all links; it need not be there."""
     file = Path(os.path.realpath(path))
     if file.is_symlink():
-        raise refused(path, "is a link that leads back to itself")
+        raise output_error(path, "is a link that leads back to itself")
     return file
 
 
-def refused(path: Path, why: str, way_out: str = "name another file") -> RunError:
+def output_error(path: Path, why: str, way_out: str = "name another file") -> RunError:
     """The error for a path that is not written to."""
     return RunError(why, where=path, way_out=way_out)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from charrnn.checked_json import at_least, filled
+from charrnn.checked_json import at_least, from_object
 
 POSITIVE = ("windows", "eval_every", "checkpoint_every", "ranks")
 """Fields of `Progress` that are 1 at the least; no other is below 0."""
@@ -66,7 +66,7 @@ class Progress:
     @classmethod
     def from_json(cls, data: object) -> "Progress":
         """Read the progress in a checkpoint; ValueError where it cannot be one."""
-        progress = filled(cls, data, "progress")
+        progress = from_object(cls, data, "progress")
         at_least(0, {name: each for name, each in asdict(progress).items() if name != "machine"})
         at_least(1, {name: getattr(progress, name) for name in POSITIVE})
         return progress

@@ -95,7 +95,7 @@ class Run:
             lock.release()
 
 
-def runs_left_out(root: Path) -> Callable[[Path], bool]:
+def leave_out_runs(root: Path) -> Callable[[Path], bool]:
     """Tells, of a folder, whether it is a run's, a sweep's or the folder of the runs: no text."""
     place = os.path.realpath(root)
 

@@ -7,18 +7,18 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from charrnn.checked_json import filled
+from charrnn.checked_json import from_object
 from charrnn.errors import CorpusError
-from charrnn.network.weights import below
+from charrnn.network.weights import strip_prefix
 from charrnn.runs.checkpoints import (
     KEY,
     Origin,
     StrangerError,
     Written,
     check_format,
-    damaged,
+    damaged_checkpoint,
+    foreign_file_error,
     read_tensors,
-    stranger,
     verify,
 )
 from charrnn.runs.progress import Progress
@@ -99,12 +99,12 @@ def summarize(path: Path) -> Summary:
             characters=corpus.length if corpus else None,
             fingerprint=corpus.fingerprint if corpus else None,
             started=started,
-            origin=filled(Origin, origin, "origin") if origin else None,
+            origin=from_object(Origin, origin, "origin") if origin else None,
         )
     except StrangerError:
-        raise stranger(path) from None
+        raise foreign_file_error(path) from None
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise damaged(path, f"its description is incomplete: {error}") from error
+        raise damaged_checkpoint(path, f"its description is incomplete: {error}") from error
 
 
 def read_head(path: Path) -> tuple[dict[str, Any], int]:
@@ -112,7 +112,9 @@ def read_head(path: Path) -> tuple[dict[str, Any], int]:
     file = read_tensors(path, KEY, mapped=True)
     check_format(path, file.description)
     verify(file, numbers=False)
-    return file.description, sum(weight.size for weight in below(file.tensors, "weights").values())
+    return file.description, sum(
+        weight.size for weight in strip_prefix(file.tensors, "weights").values()
+    )
 
 
 def corpus_beside(path: Path) -> tuple[CorpusInfo | None, datetime | None]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from charrnn.config import SamplingConfig
 from charrnn.config.sampling import SEEDS
-from charrnn.config.settings import check, parsed, refuse_unknown
+from charrnn.config.settings import check, parse_value, refuse_unknown
 from charrnn.errors import ConfigError
 from charrnn.plugins import Table
 
@@ -101,7 +101,7 @@ def sampling_config(settings: Mapping[str, object]) -> SamplingConfig:
     own = {name: value for name, value in settings.items() if name in OWN}
     added = {name: value for name, value in settings.items() if name not in OWN}
     for name, value in added.items():
-        added[name] = parsed(FILTERS[name].setting, value)
+        added[name] = parse_value(FILTERS[name].setting, value)
         check(FILTERS[name].setting, added[name])
     return SamplingConfig.of(**own, **({"filters": added} if added else {}))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.checked_json import record
+from charrnn.checked_json import check_names
 from charrnn.errors import CheckpointError, ConfigError
 from charrnn.network.weights import FLOAT32, Layout, check_finite, check_layout
 from charrnn.runs.checkpoints import (
@@ -66,7 +66,7 @@ def restore_state(path: Path, writing: Writing, model: object) -> Writing:
     try:
         check_tensors(tensors, writing)
     except ValueError as error:
-        raise damaged(path, error) from error
+        raise damaged_state(path, error) from error
     writing.engine.state = tuple(tensors[name] for name in names_of(writing))
     writing.unread, writing.recent = tensors["unread"], tensors["recent"]
     writing.position = facts["position"]
@@ -115,7 +115,7 @@ def read(path: Path) -> tuple[dict, Tensors]:
     try:
         file = read_tensors(path, KEY)
         facts = file.description
-        record(facts, (*FACTS, HEADER_SUM, TENSORS_SUM), "it")
+        check_names(facts, (*FACTS, HEADER_SUM, TENSORS_SUM), "it")
         file.check_header()
         file.check_tensors()
         for name, limit in (("seed", SEEDS), ("position", LAST_POSITION)):
@@ -131,7 +131,7 @@ def read(path: Path) -> tuple[dict, Tensors]:
             way_out="save one with `state_out` or save_state",
         ) from None
     except ValueError as error:
-        raise damaged(path, error) from error
+        raise damaged_state(path, error) from error
 
 
 def number_below(limit: int, value: object, name: str) -> int:
@@ -141,5 +141,5 @@ def number_below(limit: int, value: object, name: str) -> int:
     return value
 
 
-def damaged(path: Path, error: ValueError) -> CheckpointError:
+def damaged_state(path: Path, error: ValueError) -> CheckpointError:
     return CheckpointError(f"damaged state: {error}", where=path, way_out="save it again")

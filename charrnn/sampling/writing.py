@@ -12,7 +12,7 @@ from charrnn.sampling.engines import GROUP_BYTES, Engine, bytes_of_a_text, check
 from charrnn.sampling.filters import NEVER, Filters, Noise, Past, draw, log_softmax
 from charrnn.sampling.rules import narrowed
 from charrnn.sampling.track import Text, TextFormat, Track
-from charrnn.text.batches import directed
+from charrnn.text.batches import in_direction
 from charrnn.text.vocabulary import Vocabulary
 
 REBUILD_CHARACTERS = 1 << 18
@@ -311,7 +311,7 @@ def first_ids(vocabulary: Vocabulary, prompt: str, backward: bool) -> np.ndarray
 def given_ids(vocabulary: Vocabulary, prompt: str, backward: bool) -> np.ndarray:
     """The ids of a prompt in the order in which the network reads them, int32 [T]."""
     ids = vocabulary.encode(vocabulary.from_user(prompt))
-    return directed(ids, "backward" if backward else "forward")
+    return in_direction(ids, "backward" if backward else "forward")
 
 
 def start_id(vocabulary: Vocabulary) -> int:

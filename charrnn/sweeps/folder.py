@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from charrnn.checked_json import parse, record, table
-from charrnn.config.settings import shown
+from charrnn.checked_json import check_names, check_object, parse
+from charrnn.config.settings import format_setting
 from charrnn.errors import RunError
 from charrnn.files import write_atomically
 from charrnn.runs.run import DEFAULT_ROOT, SWEEP, Run, plain_name
@@ -53,8 +53,8 @@ class SweepPlan:
 
     @classmethod
     def from_json(cls, data: object) -> "SweepPlan":
-        given = record(data, NAMES, "the sweep")
-        varied = ranges.from_json(table(given.pop("varied"), "varied"))
+        given = check_names(data, NAMES, "the sweep")
+        varied = ranges.from_json(check_object(given.pop("varied"), "varied"))
         return cls(varied=varied, **given)  # type: ignore[arg-type]
 
     def differences(self, other: "SweepPlan") -> Iterator[tuple[str, str, str]]:
@@ -73,7 +73,7 @@ class SweepPlan:
         given = {**self.fixed, **self.length, "seeds": self.seeds}
         return {
             **{name: str(each) for name, each in self.varied.items()},
-            **{name: shown(each) for name, each in given.items()},
+            **{name: format_setting(each) for name, each in given.items()},
         }
 
 

@@ -6,7 +6,7 @@ from itertools import islice, product
 from typing import get_args
 
 from charrnn.config import Config, ModelConfig, Plan, TrainingConfig
-from charrnn.config.settings import check, name_of, refuse_unknown, shown
+from charrnn.config.settings import check, format_setting, name_of, refuse_unknown
 from charrnn.errors import ConfigError
 
 BETWEEN = ".."
@@ -42,7 +42,7 @@ class Range:
 
     def __str__(self) -> str:
         steps = f" in steps of {self.step}" if self.step > 1 else ""
-        return f"{shown(self.low)}{BETWEEN}{shown(self.high)}{steps}"
+        return f"{format_setting(self.low)}{BETWEEN}{format_setting(self.high)}{steps}"
 
     @property
     def values(self) -> tuple[object, ...] | None:
@@ -63,7 +63,7 @@ class Choice:
     values: tuple[object, ...]
 
     def __str__(self) -> str:
-        return ",".join(map(shown, self.values))
+        return ",".join(map(format_setting, self.values))
 
     def near(self, value: object) -> object:
         return value
@@ -135,7 +135,9 @@ def ranged(field: Field, low: object, high: object, given: str) -> object:
     if not isinstance(low, (int, float)) or not isinstance(high, (int, float)):
         raise ConfigError("only numbers have a range; write lstm,gru", {name: given})
     if low > high:
-        way_out = f"write the smaller number first: {shown(high)}{BETWEEN}{shown(low)}"
+        way_out = (
+            f"write the smaller number first: {format_setting(high)}{BETWEEN}{format_setting(low)}"
+        )
         raise ConfigError("an empty range", {name: given}, way_out=way_out)
     if low == high:
         return low

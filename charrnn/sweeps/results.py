@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from charrnn.config.settings import shown
+from charrnn.config.settings import format_setting
 
 FINISHED, PRUNED, FAILED = "finished", "pruned", "failed"
 TRAINING, STOPPED = "training", "stopped"
@@ -106,7 +106,7 @@ def row(result: Result, names: Sequence[str]) -> list[str]:
     """A trial's cells."""
     return [
         f"{result.trial:03d}",
-        *(shown(result.settings.get(name, NOTHING)) for name in names),
+        *(format_setting(result.settings.get(name, NOTHING)) for name in names),
         NOTHING if result.parameters is None else f"{result.parameters:,}",
         str(len(result.losses_nats)),
         loss(result),

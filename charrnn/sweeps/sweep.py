@@ -12,7 +12,7 @@ from charrnn.config import Config, Plan
 from charrnn.errors import ConfigError, CorpusError, DivergedError
 from charrnn.plugins import need
 from charrnn.runs.events import Evaluated, Event, Finished, Started, Stepped
-from charrnn.runs.run import DEFAULT_ROOT, Run, runs_left_out
+from charrnn.runs.run import DEFAULT_ROOT, Run, leave_out_runs
 from charrnn.runs.summary import summarize
 from charrnn.sweeps import ranges
 from charrnn.sweeps.folder import (
@@ -254,7 +254,7 @@ def refuse_small(**numbers: int) -> None:
 def fingerprint(corpus: Sequence[PathLike], place: SweepFolder, fixed: Mapping[str, object]) -> str:
     """The fingerprint of the text, by which processes know that they have the same."""
     text = Config.of(**{name: each for name, each in fixed.items() if name != "size"}).text
-    sources = select(corpus, text, runs_left_out(place.folder)).sources
+    sources = select(corpus, text, leave_out_runs(place.folder)).sources
     refuse_runs(corpus)
     if any(source.path is None for source in sources):
         raise CorpusError(

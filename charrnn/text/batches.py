@@ -27,7 +27,7 @@ class Batch(NamedTuple):
         return float(self.mask.sum(dtype=np.float64)) / self.mask.size
 
 
-def directed(ids: np.ndarray, direction: str) -> np.ndarray:
+def in_direction(ids: np.ndarray, direction: str) -> np.ndarray:
     """The ids as a model reads them, "forward" or "backward": a view, nothing is copied."""
     return ids[::-1] if direction == "backward" else ids
 

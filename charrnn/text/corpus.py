@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.checked_json import at_least, filled, parse, record
+from charrnn.checked_json import at_least, check_names, from_object, parse
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
 from charrnn.files import write_atomically
@@ -293,12 +293,12 @@ def read_info(folder: Path) -> tuple[CorpusInfo, Vocabulary]:
 
 def decode(data: bytes) -> tuple[CorpusInfo, Vocabulary]:
     """Read a record; ValueError where it cannot be one of ours."""
-    given = record(parse(data), ("corpus", "vocabulary", "checksum"), "the record")
+    given = check_names(parse(data), ("corpus", "vocabulary", "checksum"), "the record")
     if json.dumps(given).encode() != data:  # as it was written, to the last space
         raise ValueError("it was altered")
     if given.pop("checksum") != record_checksum(given):
         raise ValueError("its checksum does not match")
-    info = filled(CorpusInfo, given["corpus"], "corpus")
+    info = from_object(CorpusInfo, given["corpus"], "corpus")
     if info.dtype not in (np.dtype(each).name for each in WIDTHS):
         raise ValueError("corpus.dtype is none that ids have")
     at_least(0, {"corpus.unknown": info.unknown, "corpus.folded": info.folded})

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from charrnn.checked_json import filled
+from charrnn.checked_json import from_object
 
 CODE_POINTS = 0x110000
 REPLACEMENT = "\ufffd"
@@ -78,7 +78,7 @@ class Vocabulary:
     @classmethod
     def from_json(cls, data: object) -> "Vocabulary":
         """The inverse of `to_json`; ValueError for what it cannot have returned."""
-        vocabulary = filled(cls, data, "vocabulary")
+        vocabulary = from_object(cls, data, "vocabulary")
         if not vocabulary.characters or vocabulary != cls.of(
             vocabulary.characters, vocabulary.byte_level
         ):

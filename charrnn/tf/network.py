@@ -13,7 +13,7 @@ import numpy as np
 from charrnn.cells import RECURRENT_KERNEL, Weight
 from charrnn.config import MOST_LAYERS, ModelConfig
 from charrnn.network.stack import TABLE_CHARACTERS, Drop, Run, Stack
-from charrnn.network.weights import below, recurrent, specify, state_widths
+from charrnn.network.weights import recurrent, specify, state_widths, strip_prefix
 from charrnn.tf.ops import TensorOps
 from charrnn.tf.scan import scan_cell
 from charrnn.tf.start import has_gpu, keras, start, tf
@@ -84,8 +84,8 @@ class StockLayers:
         """A `Run` over the time steps [T, B, …] with these weights of the network."""
 
         def run(stack: Stack, place: int, read: Tensor, state: State) -> tuple[Tensor, State]:
-            own = list(below(weights, recurrent(place + 1)).values())
-            x = tf.transpose(read if place else embedded(stack, read), [1, 0, 2])
+            own = list(strip_prefix(weights, recurrent(place + 1)).values())
+            x = tf.transpose(read if place else embed(stack, read), [1, 0, 2])
             layer, start = self._layers[place], list(state)
             (outputs, *after), _ = layer.stateless_call(
                 own, layer.non_trainable_variables, x, initial_state=start
@@ -95,7 +95,7 @@ class StockLayers:
         return run
 
 
-def embedded(stack: Stack, ids: Tensor) -> Tensor:
+def embed(stack: Stack, ids: Tensor) -> Tensor:
     """What the first layer reads, [T, B, D]: embeddings or one-hot rows."""
     if stack.embeddings is None:
         return tf.one_hot(ids, stack.layers[0].kernel.shape[0])
@@ -118,7 +118,7 @@ class Network(keras.Model):
         self.config, self.vocabulary_size = config, vocabulary_size
         specified = specify(config, vocabulary_size)
         names = dict.fromkeys(name.split("/")[0] for name in specified)
-        self.groups = [Group(name, below(specified, name)) for name in names]
+        self.groups = [Group(name, strip_prefix(specified, name)) for name in names]
         self.built = True
         self._make_run = make_run(config, vocabulary_size)
 

@@ -194,7 +194,7 @@ def scan_backward(
         _, (outputs,) = kept
         return linear_backward(cell, z, weights, state, mask, outputs, d_outputs, d_last)
     step = make_step(cell, z, weights, mask)
-    step.forward(0, transposed(step, state))  # by which it learns which products there are
+    step.forward(0, transpose_states(step, state))  # by which it learns which products there are
     return backward(step, *kept, d_outputs, d_last)
 
 
@@ -204,18 +204,18 @@ def make_step(cell: Cell, z: Tensor, weights: Weights, mask: "Tensor | None") ->
 
 
 def forward(step: Step, state: State) -> tuple[Tensor, State, Parts, Parts]:
-    history, saved, last = run_forward(step, transposed(step, state))
-    return step.transpose(history[0])[1:], transposed(step, last), history, saved
+    history, saved, last = run_forward(step, transpose_states(step, state))
+    return step.transpose(history[0])[1:], transpose_states(step, last), history, saved
 
 
 def backward(
     step: Step, history: Parts, saved: Parts, d_outputs: Tensor, d_last: State
 ) -> tuple[Tensor, State, Weights]:
     """The gradients of z, of the state before and of the weights by name."""
-    d_outputs, d_last = step.transpose(d_outputs), transposed(step, d_last)
+    d_outputs, d_last = step.transpose(d_outputs), transpose_states(step, d_last)
     d_state, own, summed = run_backward(step, history, saved, d_outputs, d_last)
     d_z, d_weights = step.gradients(history, own, summed)
-    return d_z, transposed(step, d_state), d_weights
+    return d_z, transpose_states(step, d_state), d_weights
 
 
 def linear_coefficients(
@@ -304,7 +304,7 @@ def run_backward(
     return d_state, stack(gathered), summed
 
 
-def transposed(step: Step, tensors: Parts) -> Parts:
+def transpose_states(step: Step, tensors: Parts) -> Parts:
     """States [..., B, U] as the step has them, and back."""
     return tuple(step.transpose(tensor) for tensor in tensors)
 

@@ -19,14 +19,14 @@ from charrnn.errors import ConfigError, CorpusError, RunError
 from charrnn.network.weights import (
     LOGITS_BIAS,
     LOGITS_KERNEL,
+    add_prefix,
     character_axes,
     initial_weights,
-    prefixed,
 )
 from charrnn.runs import checkpoints
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.events import Event, Note
-from charrnn.runs.run import Run, runs_left_out
+from charrnn.runs.run import Run, leave_out_runs
 from charrnn.text import corpus as corpora
 from charrnn.text.batches import Streams, fit
 from charrnn.text.corpus import Corpus, CorpusInfo, encode_corpus, log_frequencies, open_corpus
@@ -37,7 +37,7 @@ from charrnn.tf.limits import cores
 from charrnn.tf.parts import choose_parts
 from charrnn.training.duties import recall
 from charrnn.training.learner import learner_of
-from charrnn.training.machine import machine, moved, operations_per_second, use_threads
+from charrnn.training.machine import machine, note_other_machine, operations_per_second, use_threads
 from charrnn.training.notes import (
     already_finished,
     announce,
@@ -65,7 +65,7 @@ def refuse_changed(run: Run, corpus: Corpus, config: TextConfig, paths: Sequence
     still there. Files of the remembered sizes and times are not read again.
     """
     known = known_sources(corpus.info)
-    named = select(paths, config, runs_left_out(run.folder.parent)).sources if paths else ()
+    named = select(paths, config, leave_out_runs(run.folder.parent)).sources if paths else ()
     if not named and (not known or corpora.stamps(known) == corpus.info.stamps):
         return
     now, then = corpora.fingerprint(named or known, config), corpus.info.fingerprint
@@ -126,7 +126,7 @@ def warm_start(old: Checkpoint, vocabulary: Vocabulary, fresh: Tensors) -> Tenso
     return weights
 
 
-def fitted(corpus: Corpus, config: Config, ranks: int = 1) -> Config:
+def fit_settings(corpus: Corpus, config: Config, ranks: int = 1) -> Config:
     """The settings as the run keeps them: sizes that the corpus can fill, parts and threads.
 
     Each of several ranks cuts its own share of the batch into the parts.
@@ -139,9 +139,11 @@ def fitted(corpus: Corpus, config: Config, ranks: int = 1) -> Config:
     return config.changed({"parts": min(parts, share)})
 
 
-def refitted(corpus: Corpus, config: Config, settings: Mapping[str, object]) -> dict[str, object]:
+def fit_changed_settings(
+    corpus: Corpus, config: Config, settings: Mapping[str, object]
+) -> dict[str, object]:
     sizes = {name: settings[name] for name in ("batch_size", "seq_length") if name in settings}
-    fitting = fitted(corpus, config.changed(sizes)).training
+    fitting = fit_settings(corpus, config.changed(sizes)).training
     return {**settings, **{name: getattr(fitting, name) for name in sizes}}
 
 
@@ -167,9 +169,9 @@ def new(
         refuse_differences(ranks, text_facts(corpus.info))
         yield from describe(corpus, config)
         yield from use_threads(config.training.threads, ranks)
-        advice = yield from advised(corpus, settings, plan, begin, ranks.size)
+        advice = yield from choose_settings(corpus, settings, plan, begin, ranks.size)
         asked = ranks.broadcast(lambda: advice)
-        config = ranks.broadcast(lambda: fitted(corpus, asked, ranks.size))
+        config = ranks.broadcast(lambda: fit_settings(corpus, asked, ranks.size))
         yield from describe_fit(corpus, config, asked)
         yield from describe_cores(config, ranks.size)
         session = build(run, corpus, config, old, ranks)
@@ -215,7 +217,7 @@ def shared_corpus(
         return encode_corpus(sources, config, Path(scratch))  # it stays mapped when it is deleted
 
 
-def advised(
+def choose_settings(
     corpus: Corpus, settings: Mapping[str, object], plan: Plan, begin: float, ranks: int
 ) -> Generator[Note, None, Config]:
     """The settings, with what they leave open chosen for the text, the time and the machines."""
@@ -244,14 +246,16 @@ def resumed(
 
     def opened() -> tuple[Checkpoint, Config]:
         checkpoint, corpus = load_last(run), open_corpus(run.folder)
-        config = checkpoint.config.resumed(refitted(corpus, checkpoint.config, settings))
+        config = checkpoint.config.resumed(
+            fit_changed_settings(corpus, checkpoint.config, settings)
+        )
         refuse_changed(run, corpus, config.text, paths)
         refuse_another(run, corpus, checkpoint)
         encoded.append(corpus)
         return checkpoint, config
 
     checkpoint, config = ranks.broadcast(opened)
-    named = select(paths, config.text, runs_left_out(run.folder.parent)).sources if paths else ()
+    named = select(paths, config.text, leave_out_runs(run.folder.parent)).sources if paths else ()
     corpus = shared_corpus(ranks, encoded[0] if encoded else None, run.folder, named, config.text)
     refuse_differences(ranks, text_facts(corpus.info))
     if checkpoint.progress.complete and plan.empty:
@@ -292,7 +296,7 @@ def restore(session: Session, checkpoint: Checkpoint) -> Iterator[Note]:
     else:
         checkpoints.check_optimizer(run.last, checkpoint, learner.trainer.slots)
     learner.restore(checkpoint)
-    yield from moved(session.progress, session.config)
+    yield from note_other_machine(session.progress, session.config)
     yield from describe_ranks(session.progress.ranks, ranks.size)
     session.progress.ranks = ranks.size
     if ranks.first:
@@ -309,5 +313,5 @@ def build(
     weights[LOGITS_BIAS] = log_frequencies(corpus)
     if old is not None:
         weights = warm_start(old, corpus.vocabulary, weights)
-    session.learner.trainer.restore(prefixed("weights", weights))
+    session.learner.trainer.restore(add_prefix("weights", weights))
     return session

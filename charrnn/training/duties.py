@@ -23,7 +23,7 @@ from charrnn.runs.history import append_row, append_sample, last_sampled_step
 from charrnn.runs.progress import Progress
 from charrnn.runs.run import Run
 from charrnn.sampling.writing import Writing
-from charrnn.text.batches import directed
+from charrnn.text.batches import in_direction
 from charrnn.text.corpus import Corpus
 from charrnn.tf.evaluation import Evaluator
 from charrnn.training.learner import Learner
@@ -158,7 +158,7 @@ class Validator:
 
     def limit(self, characters: int) -> None:
         ids = self._validation[: characters or None]
-        self.ids = directed(ids, self._direction)
+        self.ids = in_direction(ids, self._direction)
         """Ids [N], the same characters in both directions; fewer than two validate nothing."""
 
     @property

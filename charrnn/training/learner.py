@@ -11,11 +11,11 @@ import numpy as np
 from charrnn.config import Config, TrainingConfig
 from charrnn.errors import ConfigError, RankError
 from charrnn.files import hold_interrupts
-from charrnn.network.weights import prefixed
+from charrnn.network.weights import add_prefix
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.events import Stepped
 from charrnn.runs.progress import Progress
-from charrnn.text.batches import Streams, Stretches, directed
+from charrnn.text.batches import Streams, Stretches, in_direction
 from charrnn.text.corpus import Corpus
 from charrnn.tf.network import zero_state
 from charrnn.training.plan import learning_rate
@@ -39,7 +39,7 @@ class Learner:
     def __init__(
         self, corpus: Corpus, config: Config, trainer: Trainer, ranks: Ranks = ALONE
     ) -> None:
-        ids = directed(corpus.train, config.model.direction)
+        ids = in_direction(corpus.train, config.model.direction)
         self.config, self.vocabulary, self.trainer = config, corpus.vocabulary, trainer
         self.ranks = ranks
         self.streams = streams_of(ids, config.training, trainer.rows)
@@ -117,7 +117,7 @@ class Learner:
 
     def weights_snapshot(self) -> Checkpoint:
         """Copy the weights without optimizer and state, as `best` holds them."""
-        return self._checkpoint(prefixed("weights", self.trainer.weights()))
+        return self._checkpoint(add_prefix("weights", self.trainer.weights()))
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go to the step at which the snapshot was taken.

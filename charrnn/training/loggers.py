@@ -61,7 +61,7 @@ def refuse_unknown_loggers(names: Iterable[str]) -> None:
             raise ConfigError(f"must be one of {', '.join(LOGGERS)}", {"log": name})
 
 
-def logged(
+def pass_to_loggers(
     stream: Generator[Event, None, None],
     run: Run,
     names: Iterable[str],
@@ -78,7 +78,7 @@ def logged(
         step: Where the session begins.
         weights: Copies the network's weights as they are.
     """
-    logs = [Log(name, folder_of(run, name)) for name in dict.fromkeys([*names, *known_to(run)])]
+    logs = [Log(name, folder_of(run, name)) for name in dict.fromkeys([*names, *loggers_of(run)])]
     with closing(stream):
         try:
             for log in logs:
@@ -127,7 +127,7 @@ class Log:
         return Note(f"{self._folder}: training goes on, but is not logged there any longer: {why}")
 
 
-def known_to(run: Run) -> list[str]:
+def loggers_of(run: Run) -> list[str]:
     return [name for name in LOGGERS if folder_of(run, name).is_dir()]
 
 

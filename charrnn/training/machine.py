@@ -15,7 +15,7 @@ from charrnn.runs.events import Note
 from charrnn.runs.progress import Progress
 from charrnn.tf.limits import cores, told_by_system
 from charrnn.tf.start import keras, start, tf
-from charrnn.training.notes import counted
+from charrnn.training.notes import plural
 from charrnn.training.ranks import Ranks
 
 VECTORS = ("avx512f", "avx2", "avx")
@@ -54,19 +54,19 @@ def use_threads(wanted: int | None, ranks: Ranks) -> Iterator[Note]:
         used = tf.config.threading.get_intra_op_parallelism_threads() or cores()
         if used != wanted:
             yield Note(
-                f"this process computes with {counted(used, 'thread')} already, not with the run's"
+                f"this process computes with {plural(used, 'thread')} already, not with the run's"
                 f" {wanted}: sums may be rounded differently"
             )
     start()
 
 
-def moved(progress: Progress, config: Config) -> Iterator[Note]:
+def note_other_machine(progress: Progress, config: Config) -> Iterator[Note]:
     """Note where a resumed run meets other cores or another machine; record the machine."""
     threads, here = config.training.threads, machine()
     if threads != cores():
         yield Note(
-            f"the run keeps to {counted(threads or 0, 'thread')}, to be exact; there"
-            f" {'is' if cores() == 1 else 'are'} {counted(cores(), 'core')} here"
+            f"the run keeps to {plural(threads or 0, 'thread')}, to be exact; there"
+            f" {'is' if cores() == 1 else 'are'} {plural(cores(), 'core')} here"
         )
     if progress.machine not in ("", here):
         yield Note(

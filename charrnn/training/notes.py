@@ -48,9 +48,7 @@ def describe(corpus: Corpus, config: Config) -> Iterator[Note]:
     if info.folded:
         yield Note(f"{info.folded:,} rare {kind} count as unknown (`min_count`)")
     elif info.unknown:
-        yield Note(
-            f"not in the training part, and so read as unknown: {counted(info.unknown, one)}"
-        )
+        yield Note(f"not in the training part, and so read as unknown: {plural(info.unknown, one)}")
     limit = config.training.eval_chars
     if 0 < limit < len(corpus.validation):
         yield Note(f"validation reads the first {limit:,} of them (`eval_chars`)")
@@ -65,7 +63,7 @@ def describe_recipe(task: Task, config: Config) -> Iterator[Note]:
     yield Note(f"{most}{plan}: about {often} over the text")
     sizes = ", ".join(map(str, dict.fromkeys(model.layer_units)))
     yield Note(
-        f"the network: {counted(model.layers or 1, 'layer')} of {sizes} {model.cell} cells, batches"
+        f"the network: {plural(model.layers or 1, 'layer')} of {sizes} {model.cell} cells, batches"
         f" of {config.training.batch_size} × {config.training.seq_length} characters"
     )
     yield Note(
@@ -104,16 +102,16 @@ def describe_cores(config: Config, ranks: int) -> Iterator[Note]:
     """Note how many ranks and cores there are."""
     used = min(cores(), config.training.threads or cores())
     if ranks > 1:
-        yield Note(f"{ranks} ranks, each on {counted(used, 'core')}")
+        yield Note(f"{ranks} ranks, each on {plural(used, 'core')}")
     else:
-        yield Note(f"using {used} of {counted(cores(), 'core')}")
+        yield Note(f"using {used} of {plural(cores(), 'core')}")
 
 
 def describe_ranks(before: int, now: int) -> Iterator[Note]:
     """Note that another number of ranks goes on with a run than saved it."""
     if before != now:
         yield Note(
-            f"the run had {counted(before, 'rank')} before and has {counted(now, 'rank')} now: it"
+            f"the run had {plural(before, 'rank')} before and has {plural(now, 'rank')} now: it"
             " goes on from the same weights, optimizer and states, but not exactly: sums are"
             " rounded in another order, and dropout draws other masks"
         )
@@ -152,7 +150,7 @@ def describe_plan(steps: int, windows: int, about: str = "") -> Iterator[Note]:
     """
     epochs = steps / windows
     passes = f"{epochs:.1f} epochs" if epochs >= 0.1 else "less than a tenth of an epoch"
-    yield Note(f"training for {about}{counted(steps, 'step')}, {passes}")
+    yield Note(f"training for {about}{plural(steps, 'step')}, {passes}")
     if steps < FEW_STEPS:
         yield Note(
             f"a network learns little in so few steps: train longer, as with `time 5m` or"
@@ -160,7 +158,7 @@ def describe_plan(steps: int, windows: int, about: str = "") -> Iterator[Note]:
         )
 
 
-def counted(number: int, thing: str) -> str:
+def plural(number: int, thing: str) -> str:
     """A number of things, in the singular for one."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
@@ -174,7 +172,7 @@ def already_finished(run: Run, checkpoint: Checkpoint) -> Iterator[Event]:
     """Note that the plan is already finished, and how to train further."""
     progress = checkpoint.progress
     yield Note(
-        f"{run.folder} has already finished its {counted(progress.step, 'step')};"
+        f"{run.folder} has already finished its {plural(progress.step, 'step')};"
         " train it further with `time 5m`, `epochs` or `steps`"
     )
     yield Finished(run.folder, progress.step, progress.best_loss_nats)
@@ -197,7 +195,7 @@ def over_fitting(evaluations: Sequence[Evaluated], patience: int | None = None) 
         evaluations: Those of the plan so far.
         patience: What the user asked for, who need not be told of it then.
     """
-    if rising(evaluations) and not any(map(rising, heads(evaluations))):
+    if rising(evaluations) and not any(map(rising, earlier_evaluations(evaluations))):
         early = "" if patience else "; `patience 3` ends such a run early"
         yield Note(
             f"{by_heart(evaluations)}. The best weights are kept. More text, or a higher `dropout`"
@@ -216,7 +214,7 @@ def by_heart(evaluations: Sequence[Evaluated]) -> str:
     )
 
 
-def heads(evaluations: Sequence[Evaluated]) -> Iterator[Sequence[Evaluated]]:
+def earlier_evaluations(evaluations: Sequence[Evaluated]) -> Iterator[Sequence[Evaluated]]:
     return (evaluations[:end] for end in range(1, len(evaluations)))
 
 

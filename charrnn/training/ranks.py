@@ -26,7 +26,7 @@ import numpy as np
 
 from charrnn import __version__
 from charrnn.config import Config, Plan
-from charrnn.config.settings import name_of, parsed, shown
+from charrnn.config.settings import format_setting, name_of, parse_value
 from charrnn.errors import CharrnnError, MissingPackageError, RankError
 from charrnn.text.corpus import CorpusInfo
 from charrnn.tf import limits
@@ -442,10 +442,10 @@ def asked_for(settings: Mapping[str, object], plan: Plan) -> dict[str, str]:
     """Return the settings that were given, and the plan, by name and in one form."""
 
     def written(value: object) -> str:
-        return shown(tuple(value) if isinstance(value, list) else value)
+        return format_setting(tuple(value) if isinstance(value, list) else value)
 
     known = {each.name: each for _, each in Config.fields()}
-    given = {name: written(parsed(known[name], value)) for name, value in settings.items()}
+    given = {name: written(parse_value(known[name], value)) for name, value in settings.items()}
     return given | {
         name_of(each): written(getattr(plan, each.name))
         for each in fields(plan)

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from charrnn.errors import RunError
-from charrnn.files import refusal, sync_file, sync_folder
+from charrnn.files import explain_parts, sync_file, sync_folder
 from charrnn.runs.run import Run
 from charrnn.text.corpus import IDS_FILE, INFO_FILE
-from charrnn.training.loggers import folder_of, known_to
+from charrnn.training.loggers import folder_of, loggers_of
 
 STAGING = ".staging-"
 SETTLING = ".settling"
@@ -25,12 +25,12 @@ def locked_folder(run: Run) -> Iterator[None]:
     """
     made = [path for path in (run.folder, *run.folder.parents) if not path.exists()]
     try:
-        with explained(run):
+        with folder_errors(run):
             run.folder.mkdir(parents=True, exist_ok=True)
             for folder in made:
                 sync_folder(folder.parent)
             with run.locked(way_out="wait for it, or give another `name`"):
-                sweep(run)
+                clean_up(run)
                 try:
                     yield
                 finally:
@@ -41,17 +41,17 @@ def locked_folder(run: Run) -> Iterator[None]:
 
 
 @contextmanager
-def explained(run: Run) -> Iterator[None]:
+def folder_errors(run: Run) -> Iterator[None]:
     """Turn errors of the operating system into RunErrors, which always name the folder."""
     try:
         yield
     except OSError as error:
         elsewhere = "choose another folder with `checkpoints`"
-        where, why, way_out = refusal(error, run.folder, elsewhere)
+        where, why, way_out = explain_parts(error, run.folder, elsewhere)
         raise RunError(why, where=where, way_out=way_out) from error
 
 
-def sweep(run: Run) -> None:
+def clean_up(run: Run) -> None:
     """Complete or remove what a process that was killed here left half-made."""
     if (run.folder / SETTLING).exists():
         complete(run, run.folder / SETTLING)
@@ -100,7 +100,7 @@ def complete(run: Run, staged: Path) -> None:
     sync_folder(run.folder)
     for old in (run.best, run.history, run.samples):
         old.unlink(missing_ok=True)
-    for name in known_to(run):
+    for name in loggers_of(run):
         shutil.rmtree(folder_of(run, name))
     staged.rmdir()
     sync_folder(run.folder)

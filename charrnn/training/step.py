@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charrnn.config import Config
-from charrnn.network.weights import Layout, below, prefixed, state_names
+from charrnn.network.weights import Layout, add_prefix, state_names, strip_prefix
 from charrnn.text.batches import Batch
 from charrnn.tf.limits import cores
 from charrnn.tf.network import build_network, compile_function, get_weights, set_weights
@@ -128,7 +128,7 @@ class Trainer:
     ) -> tuple[State, Tensor, Tensor]:
         """Take the step with the sum of the parts."""
         total = [tf.add_n(each) for each in zip(*gradients, strict=True)]
-        return self._conclude(tf.add_n(losses), total, joined(states), before)
+        return self._conclude(tf.add_n(losses), total, concatenate_states(states), before)
 
     def _conclude(
         self, loss: Tensor, total: list[Tensor], after: State, before: State
@@ -151,15 +151,17 @@ class Trainer:
         """All that a step changes: weights, optimizer slots, carried state."""
         states = dict(zip(state_names(self.config.model), map(np.asarray, state), strict=True))
         return (
-            prefixed("weights", get_weights(self.model))
-            | prefixed("optimizer", {slot.path: slot.numpy() for slot in self.optimizer.variables})
-            | prefixed("state", states)
+            add_prefix("weights", get_weights(self.model))
+            | add_prefix(
+                "optimizer", {slot.path: slot.numpy() for slot in self.optimizer.variables}
+            )
+            | add_prefix("state", states)
         )
 
     def restore(self, tensors: Tensors) -> None:
         """Take weights and optimizer slots; where there are no slots, keep those there are."""
-        set_weights(self.model, below(tensors, "weights"))
-        slots = below(tensors, "optimizer")
+        set_weights(self.model, strip_prefix(tensors, "weights"))
+        slots = strip_prefix(tensors, "optimizer")
         for slot in self.optimizer.variables if slots else ():
             slot.assign(slots[slot.path])
 
@@ -208,7 +210,7 @@ class RankTrainer(Trainer):
         losses, gradients, states = self._differentiate_parts(
             inputs, targets, weights, state, seeds
         )
-        return self._pack(losses, gradients), joined(states)
+        return self._pack(losses, gradients), concatenate_states(states)
 
     def _traced_finish(
         self, packed: Tensor, after: State, before: State
@@ -242,7 +244,7 @@ def part_seed(number: int) -> Tensor:
     return tf.constant(np.array([number << PART_SHIFT, 0]).astype(np.int32))
 
 
-def joined(states: list[State]) -> State:
+def concatenate_states(states: list[State]) -> State:
     return tuple(tf.concat(parts, 0) for parts in zip(*states, strict=True))
 
 

@@ -17,14 +17,21 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from charrnn.config import GROUPS, Config, Plan
-from charrnn.config.settings import documented, refuse_unknown
+from charrnn.config.settings import document_settings, refuse_unknown
 from charrnn.errors import ConfigError, CorpusError, RunError
 from charrnn.files import hold_interrupts
 from charrnn.runs.checkpoints import load
 from charrnn.runs.events import Event, Finished, Stopped
-from charrnn.runs.run import DEFAULT_ROOT, Run, find_checkpoint, find_run, plain_name, runs_left_out
+from charrnn.runs.run import (
+    DEFAULT_ROOT,
+    Run,
+    find_checkpoint,
+    find_run,
+    leave_out_runs,
+    plain_name,
+)
 from charrnn.text.sources import Selection, run_name, select
-from charrnn.training.loggers import logged, refuse_unknown_loggers
+from charrnn.training.loggers import pass_to_loggers, refuse_unknown_loggers
 from charrnn.training.notes import over_fitting, still_falling
 from charrnn.training.optimizers import find_optimizer
 from charrnn.training.ranks import MpiRanks, Ranks, facts, ranks_of_launcher, refuse_differences
@@ -81,7 +88,7 @@ class Training(Closing[Event]):
     """
 
 
-@documented(*GROUPS.values())
+@document_settings(*GROUPS.values())
 def train(
     *corpus: PathLike,
     name: str | None = None,
@@ -181,7 +188,7 @@ def new_run(
     def selected() -> Selection:
         config = Config.of(**settings)
         find_optimizer(config.training)
-        selection = select(corpus, config.text, runs_left_out(root))
+        selection = select(corpus, config.text, leave_out_runs(root))
         refuse_runs(corpus)
         if ranks.size > 1 and any(source.path is None for source in selection.sources):
             raise CorpusError(
@@ -273,7 +280,7 @@ def carry_out(
             session = yield from beginning
             if session is not None and ranks.first:
                 step, weights = session.progress.step, session.learner.trainer.weights
-                yield from logged(events(session), run, loggers, step, weights)
+                yield from pass_to_loggers(events(session), run, loggers, step, weights)
             elif session is not None:
                 yield from events(session)
             ranks.end()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from charrnn.cli.options import checkpoints_option, run_argument, which_option
-from charrnn.cli.output import in_a_line
+from charrnn.cli.output import escape_unprintable
 from charrnn.cli.usage import NamedChoice, register
 from charrnn.runs.outputs import size_in_words
 from charrnn.runs.run import WHICH
@@ -24,11 +24,13 @@ class ExportCommand(click.Command):
         return [chosen, *super().get_params(ctx)]
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from charrnn.cli.boundary import tell
+        from charrnn.cli.boundary import report_and_go_on
         from charrnn.exporting.exporting import FORMATS
 
         with formatter.section("Formats"):
-            formatter.write_dl([(n, f.summary) for n, f in FORMATS.working(tell).items()])
+            formatter.write_dl(
+                [(n, f.summary) for n, f in FORMATS.working(report_and_go_on).items()]
+            )
 
 
 @register
@@ -105,8 +107,9 @@ def import_command(path: Path, checkpoints: Path, **options: object) -> None:
     done = import_model(path, checkpoints=checkpoints, **options)  # type: ignore[arg-type]
     config = done.checkpoint.config.model
     units = ",".join(map(str, config.layer_units))
+    folder = escape_unprintable(str(done.run.folder))
     click.echo(
-        f"wrote {in_a_line(str(done.run.folder))}: {done.origin.tool}'s {config.cell} of {units}"
+        f"wrote {folder}: {done.origin.tool}'s {config.cell} of {units}"
         f" units, {done.checkpoint.vocabulary.size - 1} characters",
         err=True,
     )
@@ -115,7 +118,7 @@ def import_command(path: Path, checkpoints: Path, **options: object) -> None:
     if done.loss_nats is not None:
         click.echo(f"loss on the beginning of the text: {done.loss_nats:.3f} nats", err=True)
     click.echo(f"write with: charrnn sample {shlex.quote(done.run.name)}", err=True)
-    if done.ciphered:
+    if done.looks_ciphered:
         chance = math.log(done.checkpoint.vocabulary.size)
         click.echo(
             f"charrnn: that is more than the {chance:.2f} of pure chance: the characters have"

@@ -13,10 +13,10 @@ from charrnn.cli.output import (
     MISSING,
     corpus_name,
     cut,
-    duration,
-    in_a_line,
-    moment,
-    readable,
+    escape_unprintable,
+    format_duration,
+    format_time,
+    format_value,
     width,
 )
 from charrnn.cli.usage import NamedChoice, register
@@ -57,13 +57,13 @@ def info_command(
     told = [describe(each, settings(each)) for each in summaries]
     if verify:
         told = [
-            facts | {"verified": list(verified(path))}
+            facts | {"verified": list(verify_files(path))}
             for facts, path in zip(told, paths, strict=True)
         ]
     if as_json:
         click.echo(json.dumps(told if len(told) > 1 else told[0]))
         return
-    shown = [dict(lines(worded(*each))) for each in zip(summaries, told, strict=True)]
+    shown = [dict(lines(facts_in_words(*each))) for each in zip(summaries, told, strict=True)]
     if len(shown) > 1:
         names = [{"checkpoint": run_of(path)} for path in paths]
         print_differences([each | name for each, name in zip(shown, names, strict=True)])
@@ -116,15 +116,15 @@ def describe(summary: Summary, config: Mapping[str, object]) -> Facts:
     }
 
 
-def worded(summary: Summary, facts: Facts) -> Facts:
+def facts_in_words(summary: Summary, facts: Facts) -> Facts:
     """The same facts, with names and times as people write them."""
     origin = summary.origin and asdict(summary.origin)
     return facts | {
         **({"origin": origin | {"assumed": "; ".join(origin["assumed"])}} if origin else {}),
         "corpus": corpus_name(summary),
-        "started": moment(summary.started),
-        "written": moment(summary.written),
-        "elapsed_seconds": duration(summary.progress.elapsed_seconds),
+        "started": format_time(summary.started),
+        "written": format_time(summary.written),
+        "elapsed_seconds": format_duration(summary.progress.elapsed_seconds),
     }
 
 
@@ -135,10 +135,10 @@ def lines(facts: Mapping[str, object]) -> Iterator[tuple[str, str]]:
             yield f"{name}:", ""
             yield from ((f"  {inner}", text) for inner, text in lines(value))
         else:
-            yield name, readable(value)
+            yield name, format_value(value)
 
 
-def verified(path: Path) -> Iterator[str]:
+def verify_files(path: Path) -> Iterator[str]:
     """Verify every number of a checkpoint, and of its run's other files; yield their names."""
     from charrnn.text.corpus import IDS_FILE, INFO_FILE, open_corpus
 
@@ -154,7 +154,7 @@ def verified(path: Path) -> Iterator[str]:
 
 def run_of(checkpoint: Path) -> str:
     """The name of a checkpoint's run and of its own file, as in `fox/last`."""
-    return in_a_line(f"{checkpoint.parent.name}/{checkpoint.stem}")
+    return escape_unprintable(f"{checkpoint.parent.name}/{checkpoint.stem}")
 
 
 def print_differences(shown: Sequence[Mapping[str, str]]) -> None:

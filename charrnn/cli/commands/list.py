@@ -6,9 +6,17 @@ from pathlib import Path
 import click
 
 from charrnn.cells import CELLS, Cell
-from charrnn.cli.boundary import line_of, tell
-from charrnn.cli.options import checkpoints_option, json_option, spoken
-from charrnn.cli.output import MISSING, corpus_name, duration, in_a_line, moment, shape, table
+from charrnn.cli.boundary import error_line, report_and_go_on
+from charrnn.cli.options import checkpoints_option, json_option, name_options
+from charrnn.cli.output import (
+    MISSING,
+    corpus_name,
+    escape_unprintable,
+    format_duration,
+    format_time,
+    shape,
+    table,
+)
 from charrnn.cli.usage import register
 from charrnn.config.settings import in_words
 from charrnn.errors import CheckpointError, RunError
@@ -43,7 +51,7 @@ def list_command(checkpoints: Path, as_json: bool) -> None:
     else:
         click.echo(f"no run in {checkpoints}; make one with: charrnn train corpus.txt", err=True)
     for sweep in sweeps_below(checkpoints):
-        folder = in_a_line(str(sweep.folder))
+        folder = escape_unprintable(str(sweep.folder))
         click.echo(f"{folder} is a sweep; its runs: charrnn list --checkpoints {folder}", err=True)
 
 
@@ -59,24 +67,24 @@ def read(run: Run) -> Listed | None:
     except (RunError, OSError) as error:
         if run.exists:
             return CheckpointError(getattr(error, "strerror", "") or str(error), where=run.folder)
-        click.echo(f"{in_a_line(run.name)}: deleted or renamed meanwhile", err=True)
+        click.echo(f"{escape_unprintable(run.name)}: deleted or renamed meanwhile", err=True)
         return None
 
 
 def row(run: Run, what: Listed) -> tuple[str, ...]:
     """A run's line."""
     if isinstance(what, CheckpointError):
-        return in_a_line(run.name), what.why
+        return escape_unprintable(run.name), what.why
     progress, bits = what.progress, what.best_bits_per_char
     return (
-        in_a_line(run.name),
+        escape_unprintable(run.name),
         what.cell,
         shape(what),
         corpus_name(what),
         f"{progress.step:,}",
-        duration(progress.elapsed_seconds),
+        format_duration(progress.elapsed_seconds),
         MISSING if bits is None else f"{bits:.3f}",
-        moment(what.written),
+        format_time(what.written),
     )
 
 
@@ -84,7 +92,7 @@ def facts(run: Run, what: Listed) -> dict[str, object]:
     """What --json tells of a run."""
     name: dict[str, object] = {"run": run.name}
     if isinstance(what, CheckpointError):
-        return name | {"error": line_of(what)}
+        return name | {"error": error_line(what)}
     return name | {
         "checkpoint": str(what.checkpoint),
         "cell": what.cell,
@@ -107,7 +115,7 @@ def cells_command() -> None:
     """List the recurrent cells that `charrnn train --cell` takes."""
     formatter = click.HelpFormatter()
     formatter.write_dl(
-        [(name, described(cell)) for name, cell in sorted(CELLS.working(tell).items())]
+        [(name, described(cell)) for name, cell in sorted(CELLS.working(report_and_go_on).items())]
     )
     click.echo(formatter.getvalue(), nl=False)
 
@@ -120,4 +128,4 @@ def described(cell: type[Cell]) -> str:
     if cell.defaults:
         parts.append(f"defaults {in_words(cell.defaults)}")
     parts += [f"`{name}` {' or '.join(each)}" for name, each in choices.items() if len(each) > 1]
-    return spoken("; ".join(parts))
+    return name_options("; ".join(parts))

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from charrnn.cli.options import checkpoints_option, complete_runs
-from charrnn.cli.output import in_a_line
+from charrnn.cli.output import escape_unprintable
 from charrnn.cli.usage import register
 from charrnn.runs.manage import copy_run, delete_run, rename_run, run_inside
 
@@ -50,7 +50,7 @@ def delete_command(runs: tuple[str, ...], checkpoints: Path, yes: bool) -> None:
     RUN is a name or a path. You are asked before anything is deleted.
     """
     found = dict.fromkeys(run_inside(run, checkpoints) for run in runs)
-    names = ", ".join(in_a_line(str(run.folder)) for run in found)
+    names = ", ".join(escape_unprintable(str(run.folder)) for run in found)
     if not yes:
         confirm(f"Delete {names}?")
     for run in found:

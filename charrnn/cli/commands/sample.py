@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from charrnn.cli.boundary import tell
+from charrnn.cli.boundary import report_and_go_on
 from charrnn.cli.interactive import check_standard_input, read_prompt, unknown_characters
 from charrnn.cli.options import (
     PlainOption,
     SettingsCommand,
     checkpoints_option,
     complete_runs,
-    given,
+    given_options,
     run_argument,
     which_option,
 )
@@ -24,7 +24,7 @@ from charrnn.cli.output import Layout, Page, print_stream, print_texts
 from charrnn.cli.usage import register
 from charrnn.config import SamplingConfig
 from charrnn.config.sampling import ENGINES, SEEDS
-from charrnn.runs.outputs import check_output, is_device, target
+from charrnn.runs.outputs import check_output, is_device, resolve_links
 from charrnn.runs.run import WHICH
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def added_settings(everywhere: bool) -> Iterable[Field]:
     """The settings of the filters that a user has added."""
     from charrnn.sampling.filters import FILTERS, OWN
 
-    filters = FILTERS.working(tell) if everywhere else FILTERS.present
+    filters = FILTERS.working(report_and_go_on) if everywhere else FILTERS.present
     return [each.setting for name, each in filters.items() if name not in OWN]
 
 
@@ -148,7 +148,7 @@ def sample_command(
     """
     from charrnn.sampling.filters import sampling_config
 
-    chosen, options = given(settings), click.get_current_context().params
+    chosen, options = given_options(settings), click.get_current_context().params
     config = sampling_config(chosen)
     check_together(options, config)
     prompt = read_prompt(prompt, prompt_file)
@@ -225,7 +225,7 @@ def check_together(options: Mapping[str, object], config: SamplingConfig) -> Non
     paths = [path for path in (options["output"], state_out) if isinstance(path, Path)]
     for path in paths:
         check_output(path)
-    same = len(paths) == 2 and len(set(map(target, paths))) == 1
+    same = len(paths) == 2 and len(set(map(resolve_links, paths))) == 1
     refuse("--output", same and not is_device(paths[0]), "--state-out to the same file")
 
 
@@ -234,8 +234,8 @@ def told_of_whole(config: SamplingConfig, as_json: bool, novelty: bool) -> bool:
     return as_json or novelty or config.chosen or config.count > 1
 
 
-def refuse(option: str, given: object, others: str) -> None:
-    if given:
+def refuse(option: str, given_options: object, others: str) -> None:
+    if given_options:
         raise click.UsageError(f"{option} does not go together with {others}")
 
 

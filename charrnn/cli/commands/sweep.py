@@ -17,7 +17,7 @@ from charrnn.cli.options import (
     SettingsCommand,
     checkpoints_option,
     complete_files,
-    given,
+    given_options,
     option,
 )
 from charrnn.cli.process import POSSIBLE, keep_memory, start_again, stop_signals
@@ -63,21 +63,23 @@ class SweepCommand(SettingsCommand):
 
     def _option(self, field: Field, heading: str) -> click.Option:
         if field not in variable() or field.type is bool:
-            return super()._option(told(field), heading)
+            return super()._option(field_in_sweeps(field), heading)
         name = name_of(field)
         spellings = [*SHORTER.get(name, ()), option(name), name]
-        return SettingOption(told(field), heading, spellings, multiple=True, metavar=VALUES)
+        return SettingOption(
+            field_in_sweeps(field), heading, spellings, multiple=True, metavar=VALUES
+        )
 
 
-def told(field: Field) -> Field:
+def field_in_sweeps(field: Field) -> Field:
     other = copy.copy(field)
     other.metadata = MappingProxyType({**field.metadata, **TOLD.get(name_of(field), {})})
     return other
 
 
-def once(options: dict[str, object]) -> dict[str, object]:
+def refuse_repeated(options: dict[str, object]) -> dict[str, object]:
     """The options that the user gave, each of which is given once."""
-    for name, value in given(options).items():
+    for name, value in given_options(options).items():
         if isinstance(value, tuple) and len(value) > 1:
             both = " and ".join(map(str, value))
             raise click.UsageError(
@@ -86,7 +88,7 @@ def once(options: dict[str, object]) -> dict[str, object]:
             )
     return {
         name: value[0] if isinstance(value, tuple) else value
-        for name, value in given(options).items()
+        for name, value in given_options(options).items()
     }
 
 
@@ -153,7 +155,7 @@ def sweep_command(
             checkpoints=checkpoints,
             trials=trials,
             seeds=seeds,
-            **once(settings),  # type: ignore[arg-type]
+            **refuse_repeated(settings),  # type: ignore[arg-type]
         ) as events,
         stop_signals() as received,
         SweepDisplay(checkpoints, form) as display,

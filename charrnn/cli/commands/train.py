@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from charrnn.cli.boundary import tell
+from charrnn.cli.boundary import report_and_go_on
 from charrnn.cli.options import (
     SettingsCommand,
     checkpoints_option,
     complete_files,
     complete_runs,
-    given,
+    given_options,
 )
 from charrnn.cli.process import keep_memory, stop_signals
 from charrnn.cli.usage import register
@@ -37,7 +37,7 @@ def tell_of_broken(everywhere: bool) -> Iterable[Field]:
     from charrnn.training.optimizers import OPTIMIZERS
 
     for table in (CELLS, OPTIMIZERS, LOGGERS) if everywhere else ():
-        table.working(tell)
+        table.working(report_and_go_on)
     return ()
 
 
@@ -113,7 +113,7 @@ def train_command(
             init_from=init_from,
             overwrite=overwrite,
             log=log,
-            **given(settings),
+            **given_options(settings),
         ) as events,
         stop_signals() as received,
         Display() as display,
