@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from nightly import mostly
 
 from charrnn.layers import GRU, LSTM, RNN
 from charrnn.tf.start import keras, tf
@@ -84,8 +85,15 @@ def test_same_outputs_states_and_gradients(name, sequences, mask):
     check_same(*results)
 
 
-@pytest.mark.parametrize("mask", ["none", "mixed"])
-@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    ("mask", "training"),
+    [
+        ("mixed", True),
+        pytest.param("mixed", False, marks=pytest.mark.nightly),
+        pytest.param("none", True, marks=pytest.mark.nightly),
+        pytest.param("none", False, marks=pytest.mark.nightly),
+    ],
+)
 @pytest.mark.parametrize(
     "options",
     [
@@ -152,7 +160,7 @@ def test_a_seed_starts_the_same_weights(name):
 
 
 @pytest.mark.parametrize("merge", ["concat", "sum", "mul", "ave", None])
-@pytest.mark.parametrize("mask", ["none", "right", "mixed"])
+@pytest.mark.parametrize("mask", mostly(["none", "right", "mixed"], "mixed".__eq__))
 @pytest.mark.parametrize("sequences", [False, True])
 def test_bidirectional_merges_the_same(merge, mask, sequences):
     results = []

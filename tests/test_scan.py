@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from nightly import cells
 
 from charrnn.cells import CELLS, Cell, Differentiated
 from charrnn.config import ModelConfig
@@ -109,7 +110,7 @@ WAYS += [(name, InColumns) for name in sorted(STOCK) if name in DIFFERENTIATED]
 
 
 @pytest.mark.parametrize(("name", "way"), WAYS)
-@pytest.mark.parametrize(("dtype", "jit", "size"), CASES, ids=str)
+@pytest.mark.parametrize(("dtype", "jit", "size"), [*CASES[1::2][:2], CASES[-1]], ids=str)
 def test_agrees_with_stock_keras(name, way, dtype, jit, size, monkeypatch):
     if way is not None:
         monkeypatch.setattr("charrnn.tf.scan.choose_step", lambda cell, z: way)
@@ -127,7 +128,7 @@ def test_agrees_with_stock_keras(name, way, dtype, jit, size, monkeypatch):
         np.testing.assert_allclose(ours_, theirs, atol=atol, rtol=0)
 
 
-@pytest.mark.parametrize("name", sorted(CELLS))
+@pytest.mark.parametrize("name", cells(CELLS))
 def test_whole_sequence_equals_halves_with_carried_state(name):
     rng = np.random.default_rng(2)
     layer, run = ours(name, 6, 3, "float32")
@@ -178,7 +179,7 @@ def test_whatever_a_step_does_with_a_matrix_its_gradient_is_whole(name, monkeypa
     check_gradient(name)
 
 
-@pytest.mark.parametrize("name", sorted(CELLS))
+@pytest.mark.parametrize("name", cells(CELLS))
 def test_gradient_equals_central_differences(name):
     check_gradient(name)
 
@@ -329,7 +330,7 @@ def test_columns_are_for_weights_beyond_the_cache_and_full_vectors(name, batch, 
     assert choose_step(cell, z) is way
 
 
-@pytest.mark.parametrize("name", sorted(CELLS))
+@pytest.mark.parametrize("name", cells(CELLS))
 def test_compiled_equals_eager(name):
     rng = np.random.default_rng(7)
     layer, run = ours(name, 5, 3, "float32")

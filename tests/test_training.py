@@ -13,6 +13,7 @@ import pytest
 from apart import run_apart
 from conftest import SMALL, TEXT
 from graphs import without_xla
+from nightly import mostly
 
 import charrnn
 from charrnn.config import Config
@@ -79,7 +80,7 @@ def uninterrupted(tmp_path_factory):
 
 
 @pytest.mark.graphs
-@pytest.mark.parametrize("stop_at", [1, 4, 6, 7])
+@pytest.mark.parametrize("stop_at", mostly([1, 4, 6, 7], [4, 7].__contains__))
 def test_stopped_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninterrupted, stop_at):
     stream = charrnn.train(corpus, checkpoints=tmp_path / "checkpoints", **OFTEN)
     for event in stream:

@@ -73,9 +73,9 @@ class Rewriting:
         """Show a message below, wrapped to the terminal, until the text changes."""
         width = self._output.get_size().columns
         lines = escape_controls(text).splitlines()
-        row_widths = "\n".join(click.wrap_text(line, width - 1) for line in lines)
-        self._notes += f"\n{row_widths}"
-        click.echo(row_widths, err=True)
+        wrapped = "\n".join(click.wrap_text(line, width - 1) for line in lines)
+        self._notes += f"\n{wrapped}"
+        click.echo(wrapped, err=True)
 
     def _clear(self, text: str) -> None:
         """Go back to where the text begins, and clear the screen from there."""
@@ -290,11 +290,11 @@ def interact(
         why = "this run was trained backward: it writes what comes before a text"
         raise ConfigError(why, {"interactive": None}, way_out="leave it out")
     output = screen or create_output(stdout=sys.stderr)
-    format_setting = Rewriting(output)
+    rewriting = Rewriting(output)
     seed = random_seed() if seed is None else seed
-    story = Story(model, prompt, seed, {"length": TURN, **settings}, format_setting)
-    format_setting.note(f"{model.name}, --seed {seed}\n{HELP}")
-    format_setting.begin()
+    story = Story(model, prompt, seed, {"length": TURN, **settings}, rewriting)
+    rewriting.note(f"{model.name}, --seed {seed}\n{HELP}")
+    rewriting.begin()
     story.show()
     converse(story, PromptSession(key_bindings=key_bindings(), output=output, erase_when_done=True))
     with page:

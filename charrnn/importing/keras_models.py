@@ -164,8 +164,8 @@ def recurrent_weights(
     function = options.activation or config.get("activation", "tanh")
     if function not in FUNCTIONS[cell][0] or gate not in FUNCTIONS[cell][1]:
         raise UnreadableError(
-            f"its {layer.kind} has the functions {quote_name(str(function))} and {quote_name(str(gate))},"
-            f" which charrnn's {cell} does not have"
+            f"its {layer.kind} has the functions {quote_name(str(function))} and"
+            f" {quote_name(str(gate))}, which charrnn's {cell} does not have"
         )
     made = recurrent_layer(kernel, recurrent, bias, GATES[own])
     told = f"gates by {gate}" if gate else str(function)

@@ -199,7 +199,8 @@ def named_in(folder: Path) -> Path | None:
             return place
     if told and state.is_file():
         raise UnreadableError(
-            f"its file {STATE} names {quote_name(parts[-1] if parts else told)}, which is not there",
+            f"its file {STATE} names {quote_name(parts[-1] if parts else told)}, which is not"
+            " there",
             "name another checkpoint in the folder",
         )
     return None

@@ -107,8 +107,9 @@ def import_command(path: Path, checkpoints: Path, **options: object) -> None:
     done = import_model(path, checkpoints=checkpoints, **options)  # type: ignore[arg-type]
     config = done.checkpoint.config.model
     units = ",".join(map(str, config.layer_units))
+    folder = escape_unprintable(str(done.run.folder))
     click.echo(
-        f"wrote {escape_unprintable(str(done.run.folder))}: {done.origin.tool}'s {config.cell} of {units}"
+        f"wrote {folder}: {done.origin.tool}'s {config.cell} of {units}"
         f" units, {done.checkpoint.vocabulary.size - 1} characters",
         err=True,
     )
@@ -117,7 +118,7 @@ def import_command(path: Path, checkpoints: Path, **options: object) -> None:
     if done.loss_nats is not None:
         click.echo(f"loss on the beginning of the text: {done.loss_nats:.3f} nats", err=True)
     click.echo(f"write with: charrnn sample {shlex.quote(done.run.name)}", err=True)
-    if done.ciphered:
+    if done.looks_ciphered:
         chance = math.log(done.checkpoint.vocabulary.size)
         click.echo(
             f"charrnn: that is more than the {chance:.2f} of pure chance: the characters have"
