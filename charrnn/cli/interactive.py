@@ -4,7 +4,6 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import Field, fields
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +15,7 @@ from prompt_toolkit.utils import get_cwidth
 from charrnn.cli.options import NAMED, SHORTER, option_type
 from charrnn.cli.output import Page, escape_controls
 from charrnn.cli.process import stop_signals
+from charrnn.cli.prompt import unknown_characters
 from charrnn.cli.usage import did_you_mean, nearest, plain
 from charrnn.config import SamplingConfig
 from charrnn.config.sampling import SEEDS
@@ -207,50 +207,6 @@ def value_of(field: Field, text: str) -> object:
         return click.types.convert_type(option_type(field)).convert(text, None, None)
     except click.BadParameter as error:
         raise ConfigError(error.message.rstrip("."), {field.name: None}) from error
-
-
-def read_prompt(prompt: str | None, file: Path | None) -> str:
-    """The prompt of --prompt or --prompt-file; a usage error where it is not UTF-8."""
-    if prompt is not None and file is not None:
-        raise click.UsageError("give --prompt or --prompt-file, not both")
-    if "-" in (prompt, str(file)):
-        check_standard_input("give the prompt itself, or a file")
-        return decoded("standard input", sys.stdin.buffer.read())
-    if prompt is not None:
-        return checked_prompt(prompt)
-    return "" if file is None else decoded(str(file), file.read_bytes())
-
-
-def check_standard_input(way_out: str) -> None:
-    """A usage error where the caller has closed it: `<&-`."""
-    if sys.stdin is None:
-        raise click.UsageError(f"standard input: closed; {way_out}")
-
-
-def checked_prompt(prompt: str) -> str:
-    """The prompt, if the terminal gave it as UTF-8."""
-    try:
-        prompt.encode()
-    except UnicodeEncodeError as error:
-        raise click.UsageError("--prompt: is not utf-8; convert it") from error
-    return prompt
-
-
-def decoded(name: str, content: bytes) -> str:
-    """A file's text."""
-    try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise click.UsageError(
-            f"{name}: byte 0x{error.object[error.start]:02x} at offset {error.start}"
-            " is not utf-8; convert the file"
-        ) from error
-
-
-def unknown_characters(text: str, model: "TextModel") -> str:
-    """A message that names the characters that the model does not know; empty without any."""
-    names = " ".join(repr(character) for character in model.missing(text))
-    return f"the model does not know {names}; it reads the unknown symbol instead" if names else ""
 
 
 HELP = (

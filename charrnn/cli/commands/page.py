@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from charrnn.cli.interactive import decoded
 from charrnn.cli.options import checkpoints_option, complete_runs, which_option
+from charrnn.cli.prompt import decode
 from charrnn.cli.usage import register
 from charrnn.runs.outputs import check_output, size_in_words, write_output
 from charrnn.runs.run import WHICH, find_checkpoint
@@ -61,7 +61,7 @@ def page_command(
     page = build_page(
         load(first),
         title,
-        text=None if text is None else decoded(str(text), text.read_bytes()),
+        text=None if text is None else decode(str(text), text.read_bytes()),
         precision=int(precision),
         others=others,
     )

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from charrnn.cli.boundary import report_and_go_on
-from charrnn.cli.interactive import check_standard_input, read_prompt, unknown_characters
 from charrnn.cli.options import (
     PlainOption,
     SettingsCommand,
@@ -21,6 +20,7 @@ from charrnn.cli.options import (
     which_option,
 )
 from charrnn.cli.output import Layout, Page, print_stream, print_texts
+from charrnn.cli.prompt import check_standard_input, read_prompt, unknown_characters
 from charrnn.cli.usage import register
 from charrnn.config import SamplingConfig
 from charrnn.config.sampling import ENGINES, SEEDS
@@ -40,6 +40,8 @@ SECTIONS = {
     "Output": ("output", "separator", "as_json", "raw", "state_out", "interactive", "novelty"),
 }
 """The headings of the help, with the options that are not settings."""
+ESCAPES = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
+ESCAPED = re.compile(r"\\([nt0\\])")
 
 
 def added_settings(everywhere: bool) -> Iterable[Field]:
@@ -168,8 +170,8 @@ def sample_command(
     if unknown:
         click.echo(unknown, err=True)
     shown = (model.vocabulary.from_user(prompt) if raw else prompt) if echo else ""
-    with page, kept_state(model, writing, state_out):
-        if model.backward or told_of_whole(config, as_json, novelty):
+    with page, saved_state(model, writing, state_out):
+        if model.backward or printed_whole(config, as_json, novelty):
             texts, incomplete = model.finish(writing, prompt), []
             count = len(texts) if isinstance(texts, list) else config.count
             copied = (lambda text: model.novelty(text.text, prompt)) if novelty else None
@@ -184,7 +186,7 @@ def sample_command(
 
 
 def unfinished(wanted: str) -> str:
-    """What is said of texts that do not match, some of which would need these characters."""
+    """The message on texts that do not match, some of which would need these characters."""
     from charrnn.sampling.rules import either
 
     if wanted:
@@ -194,15 +196,11 @@ def unfinished(wanted: str) -> str:
 
 
 def between(separator: str | None, config: SamplingConfig, page: Page) -> tuple[str, bool]:
-    """What stands between texts, and whether each has a heading instead."""
+    """The separator of texts, and whether each has a heading instead."""
     if separator is not None:
         text = ESCAPED.sub(lambda match: ESCAPES[match[1]], separator)
         return page.in_its_characters(text), False
     return ("\n", False) if config.lines == 1 else ("\n\n", page.watched)
-
-
-ESCAPES = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
-ESCAPED = re.compile(r"\\([nt0\\])")
 
 
 def check_together(options: Mapping[str, object], config: SamplingConfig) -> None:
@@ -218,7 +216,7 @@ def check_together(options: Mapping[str, object], config: SamplingConfig) -> Non
     refuse("--json", as_json and options["separator"] is not None, "--separator")
     refuse("--raw", raw and (as_json or novelty), "--json and --novelty")
     without_end = config.endless and not config.ends
-    whole = told_of_whole(config, as_json, novelty)
+    whole = printed_whole(config, as_json, novelty)
     refuse("--length -1", without_end and whole, "--json, --novelty and --new")
     if isinstance(state_out, Path):
         check_state_out(state_out, config)
@@ -229,8 +227,8 @@ def check_together(options: Mapping[str, object], config: SamplingConfig) -> Non
     refuse("--output", same and not is_device(paths[0]), "--state-out to the same file")
 
 
-def told_of_whole(config: SamplingConfig, as_json: bool, novelty: bool) -> bool:
-    """Whether what is printed is known only when a text is at its end."""
+def printed_whole(config: SamplingConfig, as_json: bool, novelty: bool) -> bool:
+    """Whether a text is printed only when it is at its end."""
     return as_json or novelty or config.chosen or config.count > 1
 
 
@@ -248,8 +246,8 @@ def check_state_out(path: Path, config: SamplingConfig) -> None:
 
 
 @contextmanager
-def kept_state(model: "TextModel", writing: "Writing", path: Path | None) -> Iterator[None]:
-    """Save where the text stands at the end, however that comes."""
+def saved_state(model: "TextModel", writing: "Writing", path: Path | None) -> Iterator[None]:
+    """Save the state at the end of the block, even after an error or Ctrl-C."""
     if path is not None:
         writing.at_once()
     try:
