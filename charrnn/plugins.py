@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 Item = TypeVar("Item")
+REQUIREMENTS = {"onnx": "onnx>=1.18", "plot": "matplotlib>=3.10.8", "sweep": "optuna>=5.0"}
+"""What the extras of setup.cfg install, by their names."""
 
 
 class Table(Mapping[str, Item]):
@@ -136,10 +138,6 @@ def definition(item: object) -> object:
     """The class or function that an item was made from: that of a filter, command or format."""
     made_from = (getattr(item, name, None) for name in ("apply", "callback", "make"))
     return next(filter(None, made_from), item)
-
-
-REQUIREMENTS = {"onnx": "onnx>=1.18", "plot": "matplotlib>=3.10.8", "sweep": "optuna>=5.0"}
-"""What the extras of setup.cfg install, by their names."""
 
 
 def need(module: str, extra: str) -> ModuleType:

@@ -12,6 +12,13 @@ from charrnn.cli.boundary import ReportingGroup, report_and_go_on
 from charrnn.cli.process import quiet_start
 from charrnn.cli.usage import COMMANDS, did_you_mean, nearest, usage_in_a_line
 
+EPILOG = """\b
+charrnn COMMAND --help explains a command. To complete commands, options
+and runs with the Tab key, put this line into ~/.bashrc (or the same with
+zsh in place of bash into ~/.zshrc):
+  eval "$(_CHARRNN_COMPLETE=bash_source charrnn)"
+"""
+
 
 class TableGroup(ReportingGroup):
     """A group whose commands are those of the table, looked up when they are wanted."""
@@ -45,14 +52,6 @@ def meant(name: str) -> str:
     if near or not Path(name).exists():
         return did_you_mean([f"charrnn {each}" for each in near]) if near else ""
     return did_you_mean([f"charrnn train {shlex.quote(name)}"])
-
-
-EPILOG = """\b
-charrnn COMMAND --help explains a command. To complete commands, options
-and runs with the Tab key, put this line into ~/.bashrc (or the same with
-zsh in place of bash into ~/.zshrc):
-  eval "$(_CHARRNN_COMPLETE=bash_source charrnn)"
-"""
 
 
 @click.group(

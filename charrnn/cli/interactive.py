@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 
 TAB = 4
 """Spaces that a tab is shown as: a terminal's own would depend on the column."""
+WHOLE = ("count", "best_of", "beam", "new")
+"""Settings of texts that can be shown only when they are done."""
+SWITCHES = {"": True, "on": True, "off": False}
+HELP = (
+    "Enter: add what you typed, and let the model continue. Tab: replace the model's last part by"
+    " another. Ctrl-Z: remove the last part. Ctrl-C: stop the model. /help: show the commands."
+    " Ctrl-D: end."
+)
+TURN = 200
+"""Characters that the model writes in a turn, unless the user gives `length`."""
 
 
 class Rewriting:
@@ -111,18 +121,13 @@ def on_screen(text: str) -> str:
     return escape_controls(text.replace("\t", " " * TAB))
 
 
-WHOLE = ("count", "best_of", "beam", "new")
-"""Settings of texts that can be shown only when they are done."""
-SWITCHES = {"": True, "on": True, "off": False}
-
-
 def is_command(line: str) -> bool:
     """Whether a line is a command; one that begins with two slashes is text."""
     return line.startswith("/") and not line.startswith("//")
 
 
 def changeable() -> dict[str, Field]:
-    """The settings that a command may change, by the name that is typed after the"""
+    """The settings that a command may change, by the name that is typed after the slash."""
     own = [each for each in fields(SamplingConfig) if not each.metadata.get("hidden")]
     added = [each.setting for each in FILTERS.present.values()]
     named = {name_of(each): each for each in (*own, *added) if each.name not in WHOLE}
@@ -207,15 +212,6 @@ def value_of(field: Field, text: str) -> object:
         return click.types.convert_type(option_type(field)).convert(text, None, None)
     except click.BadParameter as error:
         raise ConfigError(error.message.rstrip("."), {field.name: None}) from error
-
-
-HELP = (
-    "Enter: add what you typed, and let the model continue. Tab: replace the model's last part by"
-    " another. Ctrl-Z: remove the last part. Ctrl-C: stop the model. /help: show the commands."
-    " Ctrl-D: end."
-)
-TURN = 200
-"""Characters that the model writes in a turn, unless the user gives `length`."""
 
 
 def interact(

@@ -18,6 +18,31 @@ from charrnn.runs.run import DEFAULT_ROOT, WHICH, runs_below
 
 NAMED = re.compile(r"(?<![^\s(])`([a-z_]+)([^`]*)`(?![\w.])")
 """A name in backquotes, but not a part of a longer word: that may be a file's name."""
+SHORTER = {
+    "learning_rate": ("--lr",),
+    "temperature": ("-t", "--temp"),
+    "time": ("-t",),
+    "length": ("-l",),
+    "count": ("-n",),
+    "seed": ("-s",),
+}
+"""Other spellings of the options that are typed most, by the setting's name."""
+OTHERS = "Other"
+"""The heading of options that no section names."""
+checkpoints_option = click.option(
+    "--checkpoints",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=DEFAULT_ROOT,
+    show_default=True,
+    help="Folder that holds the runs.",
+)
+which_option = click.option(
+    "--which",
+    type=NamedChoice(WHICH),
+    help="Checkpoint to use: best has the lowest validation loss, last is the newest."
+    "  [default: best, or last before the first evaluation]",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def name_options(text: str) -> str:
@@ -63,19 +88,6 @@ def complete_files(
 ) -> list[CompletionItem]:
     """Whatever files and folders the shell finds."""
     return [CompletionItem(incomplete, type="file")]
-
-
-SHORTER = {
-    "learning_rate": ("--lr",),
-    "temperature": ("-t", "--temp"),
-    "time": ("-t",),
-    "length": ("-l",),
-    "count": ("-n",),
-    "seed": ("-s",),
-}
-"""Other spellings of the options that are typed most, by the setting's name."""
-OTHERS = "Other"
-"""The heading of options that no section names."""
 
 
 def optimizers() -> Iterable[str]:
@@ -242,18 +254,4 @@ def given_options(options: dict[str, object]) -> dict[str, typing.Any]:
     return {name: value for name, value in options.items() if value not in (None, ())}
 
 
-checkpoints_option = click.option(
-    "--checkpoints",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=DEFAULT_ROOT,
-    show_default=True,
-    help="Folder that holds the runs.",
-)
-which_option = click.option(
-    "--which",
-    type=NamedChoice(WHICH),
-    help="Checkpoint to use: best has the lowest validation loss, last is the newest."
-    "  [default: best, or last before the first evaluation]",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 run_argument = click.argument("run", required=False, shell_complete=complete_runs)

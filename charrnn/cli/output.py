@@ -42,6 +42,11 @@ ORDERS = re.compile(
     "]"
 )
 """The characters that a terminal obeys. Right-to-left letters and marks are not among them."""
+STANDARD_OUTPUT = "standard output"
+GAP = "  "
+MISSING = "-"
+UNWATCHED = 64
+"""Characters between flushes where no terminal is watched."""
 
 
 def escape_controls(text: str) -> str:
@@ -57,9 +62,6 @@ def escape_unprintable(name: str) -> str:
 def escape_character(character: str) -> str:
     r"""A character by its number, as JSON writes it: \u001b for ESC."""
     return f"\\u{ord(character):04x}"
-
-
-STANDARD_OUTPUT = "standard output"
 
 
 class Result(io.RawIOBase):
@@ -167,10 +169,6 @@ def rebuild_stream(stream: TextIO, kind: type[Result]) -> TextIO:
     )
 
 
-GAP = "  "
-MISSING = "-"
-
-
 def table(rows: Sequence[Sequence[str]], shrinking: Sequence[int]) -> str:
     """Rows below one another in columns, no line wider than the terminal.
 
@@ -243,10 +241,6 @@ def format_value(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ",".join(map(format_value, value)) or MISSING
     return MISSING if value is None else escape_unprintable(str(value))
-
-
-UNWATCHED = 64
-"""Characters between flushes where no terminal is watched."""
 
 
 class Page:

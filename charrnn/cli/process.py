@@ -1,4 +1,4 @@
-"""Ctrl-C and the other requests to stop: training then saves before it ends."""
+"""What the command line does with its process: signals, TensorFlow's quiet start, memory."""
 
 import ctypes
 import os
@@ -14,6 +14,11 @@ from charrnn.training.ranks import ranks_if_joined
 
 HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
 """Sent when the terminal is closed; `nohup` lets a program ignore it."""
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+NEVER = -1
+GROWN_BYTES = 64 << 20
+POSSIBLE = os.name == "posix"
+"""Elsewhere the shell would take the command for ended."""
 
 
 def requests() -> tuple[signal.Signals, ...]:
@@ -97,13 +102,12 @@ def quiet() -> Iterator[None]:
             os.close(screen)
 
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
-NEVER = -1
-GROWN_BYTES = 64 << 20
-
-
 def keep_memory() -> None:
-    """Set it, before TensorFlow allocates; elsewhere than on glibc nothing happens."""
+    """Let glibc keep freed memory. Call it before TensorFlow allocates; elsewhere it does nothing.
+
+    A training step frees and allocates buffers of some 50 MB. By default glibc returns them to the
+    system, and the kernel maps and clears them again at every step.
+    """
     if not sys.platform.startswith("linux"):
         return
     try:
@@ -115,12 +119,8 @@ def keep_memory() -> None:
     mallopt(M_TOP_PAD, GROWN_BYTES)
 
 
-POSSIBLE = os.name == "posix"
-"""Elsewhere the shell would take the command for ended."""
-
-
 def start_again() -> None:
-    """Start this program anew, with the arguments that it was started with; it does not return."""
+    """Replace this process by a fresh one with the same arguments, number and terminal."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

@@ -12,6 +12,10 @@ from charrnn.plugins import Table
 
 COMMANDS: Table[click.Command] = Table("command")
 """Every command by name. A package adds one by an entry point in `charrnn.commands`."""
+OPENINGS = ("Invalid", "No", "Missing", "Got", "Option")
+"""Words with which click begins a message; charrnn's own messages begin with a small letter."""
+ALIKE = 0.6
+"""How alike a misspelt name and the right one are at least (difflib's ratio)."""
 
 
 def register(command: click.Command) -> click.Command:
@@ -21,12 +25,6 @@ def register(command: click.Command) -> click.Command:
         ConfigError: There is a command of this name already.
     """
     return COMMANDS.add(str(command.name), command)
-
-
-OPENINGS = ("Invalid", "No", "Missing", "Got", "Option")
-"""Words with which click begins a message; charrnn's own messages begin with a small letter."""
-ALIKE = 0.6
-"""How alike a misspelt name and the right one are at least (difflib's ratio)."""
 
 
 class UsageLine(click.UsageError):

@@ -18,6 +18,15 @@ Group = TypeVar("Group", bound="Settings")
 Function = TypeVar("Function", bound=Callable[..., object])
 Late = Callable[[], Value]
 """What is looked up only when it is wanted, since users may add to it."""
+ADVISED = "chosen"
+"""What the help says in place of a default that training chooses for the text and the time."""
+BOUNDS: dict[str, tuple[Callable, str]] = {
+    "low": (lambda value, bound: value >= bound, "at least"),
+    "high": (lambda value, bound: value <= bound, "at most"),
+    "above": (lambda value, bound: value > bound, "above"),
+    "below": (lambda value, bound: value < bound, "below"),
+}
+WIDTH = 88
 
 
 def setting(default: Value, help: str | Late[str], **limits: object) -> Value:
@@ -67,10 +76,6 @@ def in_words(settings: Mapping[str, object]) -> str:
     )
 
 
-ADVISED = "chosen"
-"""What the help says in place of a default that training chooses for the text and the time."""
-
-
 def default_of(setting: Field) -> object:
     """The default of a setting, or what the help says in its place."""
     advised = ADVISED if setting.metadata.get("advised") else setting.default
@@ -79,14 +84,6 @@ def default_of(setting: Field) -> object:
 
 def name_of(setting: Field) -> str:
     return str(setting.metadata.get("called", setting.name))
-
-
-BOUNDS: dict[str, tuple[Callable, str]] = {
-    "low": (lambda value, bound: value >= bound, "at least"),
-    "high": (lambda value, bound: value <= bound, "at most"),
-    "above": (lambda value, bound: value > bound, "above"),
-    "below": (lambda value, bound: value < bound, "below"),
-}
 
 
 class Settings:
@@ -235,9 +232,6 @@ def several(kind: type[int] | type[float], hint: str) -> Callable[[str], object]
         return numbers if len(numbers) > 1 else numbers[0]
 
     return parse
-
-
-WIDTH = 88
 
 
 def document_settings(

@@ -15,6 +15,29 @@ from charrnn.tf.start import keras, tf
 from charrnn.types import Shape, State, Tensor
 
 ROLES = ("kernel", "recurrent", "bias")
+KINDS = {
+    "initializer": keras.initializers,
+    "regularizer": keras.regularizers,
+    "constraint": keras.constraints,
+}
+"""Arguments that there are for each role of a weight, and what reads and writes them."""
+PLAIN = (
+    "cell",
+    "units",
+    "activation",
+    "recurrent_activation",
+    "use_bias",
+    "dropout",
+    "recurrent_dropout",
+    "seed",
+    "return_sequences",
+    "return_state",
+    "go_backwards",
+    "stateful",
+    "unroll",
+    "zero_output_for_mask",
+)
+"""Arguments that a configuration has as they are."""
 
 
 def role(name: str) -> str | None:
@@ -43,31 +66,6 @@ def specify(cell: Cell, inputs: int, units: int, use_bias: bool) -> dict[str, We
     """The weights of a layer by name, with or without those that are biases."""
     specified = cell.weights(inputs, units)
     return {name: each for name, each in specified.items() if use_bias or role(name) != "bias"}
-
-
-KINDS = {
-    "initializer": keras.initializers,
-    "regularizer": keras.regularizers,
-    "constraint": keras.constraints,
-}
-"""Arguments that there are for each role of a weight, and what reads and writes them."""
-PLAIN = (
-    "cell",
-    "units",
-    "activation",
-    "recurrent_activation",
-    "use_bias",
-    "dropout",
-    "recurrent_dropout",
-    "seed",
-    "return_sequences",
-    "return_state",
-    "go_backwards",
-    "stateful",
-    "unroll",
-    "zero_output_for_mask",
-)
-"""Arguments that a configuration has as they are."""
 
 
 def arguments_of(layer: "keras.layers.Layer") -> dict[str, Any]:

@@ -17,6 +17,9 @@ from charrnn.tf.scan import Kept, scan_backward, scan_forward
 from charrnn.tf.start import has_gpu, keras, tf
 from charrnn.types import State, Tensor, Weights
 
+LEAST_BATCH = 8
+"""Sequences from which on a batch is cut."""
+
 
 class Carried:
     """The state that goes on from batch to batch: variables, but no weights of the layer."""
@@ -39,10 +42,6 @@ class Carried:
         """Take the state after a batch."""
         for part, value in zip(self.parts, state, strict=True):
             part.assign(value)
-
-
-LEAST_BATCH = 8
-"""Sequences from which on a batch is cut."""
 
 
 def either(size: "int | Tensor", units: int, halves: Callable, whole: Callable) -> Any:

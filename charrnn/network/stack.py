@@ -31,6 +31,11 @@ TABLE_CHARACTERS = 256
 looks them up."""
 NORM_EPSILON = 1e-5
 """What layer normalisation adds to the variance."""
+Run = Callable[["Stack", int, Array, State], tuple[Array, State]]
+"""Carries a layer over time. From the stack, the layer's place, what it reads (ids for the
+first layer, else features [..., D]) and its state to its outputs [..., U] and new state."""
+Drop = Callable[[Array, int], Array]
+"""Dropout of the outputs [..., U] of the layer at a place."""
 
 
 class Layer(NamedTuple):
@@ -44,13 +49,6 @@ class Layer(NamedTuple):
     layer: it belongs to z = x W + b, and the step itself does not look at it."""
     norm: Weights
     """gamma and beta of the normalisation, [U] each, or nothing."""
-
-
-Run = Callable[["Stack", int, Array, State], tuple[Array, State]]
-"""Carries a layer over time. From the stack, the layer's place, what it reads (ids for the
-first layer, else features [..., D]) and its state to its outputs [..., U] and new state."""
-Drop = Callable[[Array, int], Array]
-"""Dropout of the outputs [..., U] of the layer at a place."""
 
 
 class Stack:

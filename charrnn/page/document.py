@@ -23,6 +23,22 @@ from charrnn.sampling.engines import damaged
 
 PRECISIONS = (16, 32)
 """Bits of a weight: half precision, which halves the file, or single, as models are trained."""
+SCRIPTS = (
+    *("start", "tensors", "noise", "filters", "vocabulary", "arrays", "operations", "network"),
+    *("writer", "sheet", "choices", "write", "charts", "words", "reading", "similar"),
+    *("characters", "views", "units", "card", "look", "run", "main"),
+)
+"""The files of `js/` in the order in which they run."""
+STYLES = ("page", "look", "run")
+"""The style sheets, in their order."""
+LEFT_OPEN = re.compile("[<\ud800-\udfff]")
+"""What a script element must not contain: the start of a tag, and half a surrogate pair."""
+COMMENT = re.compile(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*$", re.MULTILINE | re.DOTALL)
+"""A comment of JavaScript or CSS on lines of its own."""
+CODE = set("{}()_=;")
+"""A text with all of these is taken for code, and shown in a monospaced font."""
+TEMPERATURE, LENGTH = 0.8, 1000
+"""The page's settings when it is opened."""
 
 
 def pack(weights: Mapping[str, np.ndarray], names: Collection[str], precision: int) -> str:
@@ -47,24 +63,6 @@ def pack(weights: Mapping[str, np.ndarray], names: Collection[str], precision: i
         why = "a weight of this model is too large for 16 bits"
         raise ConfigError(why, {"precision": precision}, way_out="give `precision 32`")
     return b64encode(np.concatenate(numbers).tobytes()).decode("ascii")
-
-
-SCRIPTS = (
-    *("start", "tensors", "noise", "filters", "vocabulary", "arrays", "operations", "network"),
-    *("writer", "sheet", "choices", "write", "charts", "words", "reading", "similar"),
-    *("characters", "views", "units", "card", "look", "run", "main"),
-)
-"""The files of `js/` in the order in which they run."""
-STYLES = ("page", "look", "run")
-"""The style sheets, in their order."""
-LEFT_OPEN = re.compile("[<\ud800-\udfff]")
-"""What a script element must not contain: the start of a tag, and half a surrogate pair."""
-COMMENT = re.compile(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*$", re.MULTILINE | re.DOTALL)
-"""A comment of JavaScript or CSS on lines of its own."""
-CODE = set("{}()_=;")
-"""A text with all of these is taken for code, and shown in a monospaced font."""
-TEMPERATURE, LENGTH = 0.8, 1000
-"""The page's settings when it is opened."""
 
 
 def build_page(

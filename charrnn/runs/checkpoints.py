@@ -59,6 +59,12 @@ DTYPES = {"BOOL": np.dtype(bool)} | {
     for bits in sizes
 }
 """Types of tensors by the names that safetensors gives them."""
+FORMAT = 1
+KEY = "charrnn"
+PARTS = ("weights", "optimizer", "state")
+CONTENTS = ("format", "written", "config", "vocabulary", "progress", "origin")
+READ_WHOLE = 1 << 24
+"""A file up to this size, in bytes, is read and verified sooner than anyone notices."""
 
 
 class StrangerError(ValueError):
@@ -156,15 +162,6 @@ def stated_sum(description: Mapping[str, object], name: str) -> str:
 def digits(data: bytes | memoryview) -> str:
     """CRC-32 of the bytes, as eight hexadecimal digits."""
     return f"{zlib.crc32(data):08x}"
-
-
-FORMAT = 1
-KEY = "charrnn"
-PARTS = ("weights", "optimizer", "state")
-CONTENTS = ("format", "written", "config", "vocabulary", "progress", "origin")
-
-READ_WHOLE = 1 << 24
-"""A file up to this size, in bytes, is read and verified sooner than anyone notices."""
 
 
 @dataclass(frozen=True)

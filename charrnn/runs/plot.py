@@ -27,6 +27,36 @@ if TYPE_CHECKING:
 
 Column = list[float | None]
 """A value for each evaluation; None where there is none."""
+FORMATS = ("svg", "png", "pdf")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+"""Nine, so that sixty-three runs differ in colour or marker."""
+GREY, INK = "#555555", "#222222"
+MOST_MARKERS = 12
+"""On a curve, about."""
+LONGEST_NAME = 28
+SIZE = (9.0, 3.9)
+"""In inches, without the names at the right."""
+NAMES_AT = 1.05
+"""Left end of the curves' names, as a share of the axes' width."""
+LINE_HEIGHT = 0.062
+"""Distance between names, as a share of the axes' height."""
+DASHES = (0, (4, 2))
+TIME_UNITS = ((3600, "hours"), (60, "minutes"), (1, "seconds"))
+LEAST_UNITS = 3
+"""The longest run has at least so many of the unit of time."""
+STYLE = {
+    "font.size": 9.5,
+    "font.family": "sans-serif",
+    **dict.fromkeys(["axes.spines.top", "axes.spines.right", "text.parse_math"], False),
+    **dict.fromkeys(["axes.edgecolor", "xtick.color", "ytick.color"], GREY),
+    **dict.fromkeys(["axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"], INK),
+    **{"axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.6},
+    **{"lines.linewidth": 1.7, "lines.markersize": 4.5},
+    **{"figure.constrained_layout.use": True, "figure.constrained_layout.wspace": 0.06},
+    **{"svg.fonttype": "none", "svg.hashsalt": "charrnn", "savefig.dpi": 200},
+}
+"""For matplotlib. Text stays text in an SVG, and the same curves always make the same file."""
 
 
 @dataclass(frozen=True)
@@ -81,38 +111,6 @@ def labels(runs: Sequence[Run]) -> list[str]:
     names = [run.name for run in runs]
     unique = [run.name if names.count(run.name) == 1 else str(run.folder) for run in runs]
     return [name.encode("utf-8", "replace").decode() for name in unique]  # it may be other bytes
-
-
-FORMATS = ("svg", "png", "pdf")
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-"""Nine, so that sixty-three runs differ in colour or marker."""
-GREY, INK = "#555555", "#222222"
-MOST_MARKERS = 12
-"""On a curve, about."""
-LONGEST_NAME = 28
-SIZE = (9.0, 3.9)
-"""In inches, without the names at the right."""
-NAMES_AT = 1.05
-"""Left end of the curves' names, as a share of the axes' width."""
-LINE_HEIGHT = 0.062
-"""Distance between names, as a share of the axes' height."""
-DASHES = (0, (4, 2))
-TIME_UNITS = ((3600, "hours"), (60, "minutes"), (1, "seconds"))
-LEAST_UNITS = 3
-"""The longest run has at least so many of the unit of time."""
-STYLE = {
-    "font.size": 9.5,
-    "font.family": "sans-serif",
-    **dict.fromkeys(["axes.spines.top", "axes.spines.right", "text.parse_math"], False),
-    **dict.fromkeys(["axes.edgecolor", "xtick.color", "ytick.color"], GREY),
-    **dict.fromkeys(["axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"], INK),
-    **{"axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.6},
-    **{"lines.linewidth": 1.7, "lines.markersize": 4.5},
-    **{"figure.constrained_layout.use": True, "figure.constrained_layout.wspace": 0.06},
-    **{"svg.fonttype": "none", "svg.hashsalt": "charrnn", "savefig.dpi": 200},
-}
-"""For matplotlib. Text stays text in an SVG, and the same curves always make the same file."""
 
 
 class Line(NamedTuple):

@@ -14,6 +14,24 @@ FINISHED, PRUNED, FAILED = "finished", "pruned", "failed"
 TRAINING, STOPPED = "training", "stopped"
 ORDER = (FINISHED, TRAINING, STOPPED, PRUNED, FAILED)
 """States of trials as they stand in a table: stopped ones are taken up by the next process."""
+FORMS = ("text", "csv", "markdown", "latex")
+"""What a table can be written in."""
+NOTHING = "-"
+MARKDOWN = re.compile(r"([\\`*_\[\]<>|&~])")
+"""Characters that Markdown obeys within a line, and takes as they are after a backslash."""
+LATEX = str.maketrans(
+    {
+        "\n": " ",
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "±": r"$\pm$",
+        **{each: f"\\{each}" for each in "&%$#_{}"},
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -73,26 +91,6 @@ def best_runs(results: Sequence[Result], most: int) -> list[str]:
         trial_run_name(each.trial, min(each.losses_nats, key=each.losses_nats.__getitem__))
         for each in finished
     ]
-
-
-FORMS = ("text", "csv", "markdown", "latex")
-"""What a table can be written in."""
-NOTHING = "-"
-MARKDOWN = re.compile(r"([\\`*_\[\]<>|&~])")
-"""Characters that Markdown obeys within a line, and takes as they are after a backslash."""
-LATEX = str.maketrans(
-    {
-        "\n": " ",
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "|": r"\textbar{}",
-        "±": r"$\pm$",
-        **{each: f"\\{each}" for each in "&%$#_{}"},
-    }
-)
 
 
 def table(results: Sequence[Result], form: str = "text") -> str:

@@ -31,6 +31,8 @@ from charrnn.training.ranks import launched, ranks_if_joined
 from charrnn.training.train import Closing, Training, refuse_runs, train
 from charrnn.types import PathLike
 
+SUFFIX = "-sweep"
+
 
 @dataclass(frozen=True)
 class TrialStarted:
@@ -64,9 +66,6 @@ class SweepEnded:
 
 
 SweepEvent = Event | TrialStarted | TrialEnded | SweepEnded
-
-
-SUFFIX = "-sweep"
 
 
 class Sweeping(Closing[SweepEvent]):

@@ -23,6 +23,17 @@ from charrnn.errors import CorpusError
 PACKED_BYTES = 1 << 16
 PADDING = b"\0"
 """May stand after a stream."""
+CHUNK_BYTES = 1 << 16
+STREAM_BYTES = 1 << 32
+"""What a pipe or a device may send. They need not have an end, and the disk has one."""
+BYTE_ORDER_MARK = "\ufeff"
+HEAD_BYTES = 4096
+MARKS = {  # UTF-32's little-endian mark begins with UTF-16's
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 
 def open_bz2(path: Path) -> IO[bytes]:
@@ -89,17 +100,6 @@ OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
     ".gz": gzip.open,  # type: ignore[dict-item]
     ".bz2": open_bz2,
     ".xz": open_xz,
-}
-CHUNK_BYTES = 1 << 16
-STREAM_BYTES = 1 << 32
-"""What a pipe or a device may send. They need not have an end, and the disk has one."""
-BYTE_ORDER_MARK = "\ufeff"
-HEAD_BYTES = 4096
-MARKS = {  # UTF-32's little-endian mark begins with UTF-16's
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
 }
 
 

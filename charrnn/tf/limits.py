@@ -15,6 +15,7 @@ CORE_BYTES = 80 << 20
 CPU_INFO = Path("/proc/cpuinfo")
 sharing = 1
 """How many processes share the cores, where the system does not deal cores to processes."""
+around: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 def cores() -> int:
@@ -49,6 +50,3 @@ def told_by_system() -> dict[str, str]:
     return {
         name.strip(): value.strip() for name, _, value in (each.partition(":") for each in lines)
     }
-
-
-around: Callable[[], AbstractContextManager[None]] = nullcontext

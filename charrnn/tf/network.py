@@ -19,6 +19,9 @@ from charrnn.tf.scan import scan_cell
 from charrnn.tf.start import has_gpu, keras, start, tf
 from charrnn.types import State, Tensor, Tensors, Weights
 
+STOCK = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+"""Cells whose stock layer runs on cuDNN, with the same weights."""
+
 
 def drop(x: Tensor, rate: float, seed: Tensor, place: int, shape: list | None = None) -> Tensor:
     """Inverted dropout of x, with a mask of its shape or of the one given.
@@ -56,10 +59,6 @@ def output_dropout(config: ModelConfig, seed: Tensor) -> Drop | None:
 def drop_recurrent(config: ModelConfig, seed: Tensor, kernel: Tensor, layer: int) -> Tensor:
     """Dropout of the recurrent weights of layer `layer` (DropConnect; Merity et al. 2018)."""
     return drop(kernel, config.recurrent_dropout, seed, MOST_LAYERS + layer)
-
-
-STOCK = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
-"""Cells whose stock layer runs on cuDNN, with the same weights."""
 
 
 def on_cudnn(config: ModelConfig) -> bool:

@@ -22,6 +22,8 @@ from charrnn.tf.steps import ByHand, ByTape, InColumns, Parts, Step, columns_pay
 from charrnn.types import State, Tensor, Weights
 
 Gradient = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
+Kept = tuple[Parts, Parts]
+"""What the backward loop wants to see again: every state, and what the step saved."""
 
 
 def linear_scan(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
@@ -111,10 +113,6 @@ class Masked(Step):
     def choose(self, t: Tensor, taken: State, kept: State) -> State:
         pairs = zip(taken, kept, strict=True)
         return tuple(tf.where(self.mask[t], one, other) for one, other in pairs)
-
-
-Kept = tuple[Parts, Parts]
-"""What the backward loop wants to see again: every state, and what the step saved."""
 
 
 def scan_cell(

@@ -11,6 +11,8 @@ from charrnn.errors import ConfigError
 from charrnn.tf import limits
 from charrnn.tf.limits import check_address_space
 
+__all__ = ["has_gpu", "keras", "start", "tf"]
+
 
 def check_backend(name: str) -> None:
     """Raise ConfigError where Keras computes with something else than TensorFlow."""
@@ -29,8 +31,6 @@ with limits.around():
 
     check_backend(keras.backend.backend())
     import tensorflow as tf
-
-__all__ = ["has_gpu", "keras", "start", "tf"]
 
 
 def has_gpu() -> bool:

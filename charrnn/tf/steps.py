@@ -18,6 +18,11 @@ from charrnn.tf.start import has_gpu, tf
 from charrnn.types import State, Tensor
 
 Parts = tuple[Tensor, ...]
+OPS = TensorOps()
+COLUMNS_FROM = 1 << 19
+"""Numbers in U from which on columns pay: 2 MB in float32, a core's L2 where it was measured."""
+LANES = 8
+"""Columns want a batch that is a multiple of this: a vector of AVX2, half of one of AVX-512."""
 
 
 class Step(ABC):
@@ -105,14 +110,6 @@ def rows_of(tensor: Tensor) -> Tensor:
 def time_steps(z: Tensor) -> "int | Tensor":
     """T of a tensor [T, …], as a number where it is known."""
     return z.shape[0] if z.shape[0] is not None else tf.shape(z)[0]
-
-
-OPS = TensorOps()
-
-COLUMNS_FROM = 1 << 19
-"""Numbers in U from which on columns pay: 2 MB in float32, a core's L2 where it was measured."""
-LANES = 8
-"""Columns want a batch that is a multiple of this: a vector of AVX2, half of one of AVX-512."""
 
 
 class ByHand(Step):

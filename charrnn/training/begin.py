@@ -57,6 +57,8 @@ from charrnn.training.run_folder import settle, staging
 from charrnn.training.session import Session
 from charrnn.types import PathLike, Tensors
 
+Beginning = Generator[Event, None, Session | None]
+
 
 def refuse_changed(run: Run, corpus: Corpus, config: TextConfig, paths: Sequence[PathLike]) -> None:
     """Raise CorpusError if the text in the files is not the one that the run was made from.
@@ -145,9 +147,6 @@ def fit_changed_settings(
     sizes = {name: settings[name] for name in ("batch_size", "seq_length") if name in settings}
     fitting = fit_settings(corpus, config.changed(sizes)).training
     return {**settings, **{name: getattr(fitting, name) for name in sizes}}
-
-
-Beginning = Generator[Event, None, Session | None]
 
 
 def new(

@@ -31,6 +31,10 @@ from charrnn.training.learner import Learner
 TIMED_WINDOWS = 3
 """So many windows of an evaluation are timed; the first, which is compiled, does not count."""
 SAMPLE = SamplingConfig(length=200, temperature=0.8)
+PATIENCE = 5
+"""After this many skipped steps in a row a run has diverged."""
+MOST_ROLLBACKS = 3
+"""A run that diverges once more after this many rollbacks is given up."""
 
 
 class Sampler:
@@ -210,12 +214,6 @@ class Validator:
         if evaluated.is_best:
             progress.best_loss_nats, progress.best_step = evaluated.val_loss_nats, evaluated.step
             self._saver.save_best()
-
-
-PATIENCE = 5
-"""After this many skipped steps in a row a run has diverged."""
-MOST_ROLLBACKS = 3
-"""A run that diverges once more after this many rollbacks is given up."""
 
 
 def roll_back(run: Run, learner: Learner, saver: Saver) -> RolledBack:

@@ -18,6 +18,14 @@ FEW_STEPS = 50
 """A plan with fewer steps than this is said to be short."""
 ENOUGH_STEPS = 1000
 """So many steps teach a network of the default size to spell."""
+RISEN = 0.01
+"""Validation is said to rise where it is above its lowest by this share."""
+GAP = 0.03
+"""A network still learns what holds for other texts too where its validation loss is above its
+training loss by at most this share,"""
+FALLEN, LATE = 0.01, 0.75
+"""and where the validation loss has fallen by the first share since the second share of the plan's
+evaluations, which are equally far apart."""
 
 
 def announce(selection: Selection) -> Iterator[Note]:
@@ -176,16 +184,6 @@ def already_finished(run: Run, checkpoint: Checkpoint) -> Iterator[Event]:
         " train it further with `time 5m`, `epochs` or `steps`"
     )
     yield Finished(run.folder, progress.step, progress.best_loss_nats)
-
-
-RISEN = 0.01
-"""Validation is said to rise where it is above its lowest by this share."""
-GAP = 0.03
-"""A network still learns what holds for other texts too where its validation loss is above its
-training loss by at most this share,"""
-FALLEN, LATE = 0.01, 0.75
-"""and where the validation loss has fallen by the first share since the second share of the plan's
-evaluations, which are equally far apart."""
 
 
 def over_fitting(evaluations: Sequence[Evaluated], patience: int | None = None) -> Iterator[Note]:

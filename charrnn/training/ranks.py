@@ -60,6 +60,16 @@ LOST_STATUS = 75
 """The exit status where a rank hangs: EX_TEMPFAIL, so that a queue may try again."""
 FLAGS = 2
 """Numbers that travel with each sum: stop, and whether rank 0 wishes to review the plan."""
+PACKAGES = {"TensorFlow": "tensorflow", "Keras": "keras", "NumPy": "numpy"}
+FEATURES = ("avx", "avx2", "fma", "f16c")
+WIDER_FEATURES = ("avx512", "avx_", "amx")
+"""Instructions on which rounding depends, as the processor's flags name them, and how the names
+of further ones begin."""
+TEXT = "a text with the fingerprint"
+NOTHING = "nothing"
+"""What a rank has of a setting that it was not given."""
+Facts = dict[str, str]
+"""What is compared: each thing by its name. Settings stand in backquotes."""
 
 
 def launched() -> tuple[int, int]:
@@ -388,19 +398,6 @@ def take_cores(node: Any) -> None:
 def streams_of_rank(streams: int, rank: int, size: int) -> slice:
     """Return which of so many streams a rank of `size` reads: shares as even as can be."""
     return slice(streams * rank // size, streams * (rank + 1) // size)
-
-
-PACKAGES = {"TensorFlow": "tensorflow", "Keras": "keras", "NumPy": "numpy"}
-FEATURES = ("avx", "avx2", "fma", "f16c")
-WIDER_FEATURES = ("avx512", "avx_", "amx")
-"""Instructions on which rounding depends, as the processor's flags name them, and how the names
-of further ones begin."""
-TEXT = "a text with the fingerprint"
-NOTHING = "nothing"
-"""What a rank has of a setting that it was not given."""
-
-Facts = dict[str, str]
-"""What is compared: each thing by its name. Settings stand in backquotes."""
 
 
 def facts(settings: Mapping[str, object], plan: Plan, **given: object) -> Facts:

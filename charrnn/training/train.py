@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Own = TypeVar("Own", bound="Closing")
+Beginning = Generator[Event, None, "Session | None"]
+"""Yields notes, and returns the session; None where there is nothing to train."""
 
 
 class Closing(Generic[Item]):
@@ -158,10 +160,6 @@ def train(
         run = ranks.broadcast(lambda: free_run(corpus, name, root, overwrite))
         begin = new_run(corpus, run, init_from, settings, plan, ranks)
     return Training(carry_out(*begin, loggers, ranks))
-
-
-Beginning = Generator[Event, None, "Session | None"]
-"""Yields notes, and returns the session; None where there is nothing to train."""
 
 
 def new_run(

@@ -12,6 +12,9 @@ from charrnn.cli.usage import NamedChoice, register
 from charrnn.runs.outputs import size_in_words
 from charrnn.runs.run import WHICH
 
+TOOLS = ("torch-rnn", "char-rnn", "char-rnn-tensorflow", "ml5", "pytorch", "keras")
+FUNCTIONS = ("tanh", "relu"), ("sigmoid", "hard_sigmoid")
+
 
 class ExportCommand(click.Command):
     """A command whose formats are looked up when it runs, since users may add some."""
@@ -59,10 +62,6 @@ def export_command(
     click.echo(f"wrote {done.path}: {size_in_words(done.size)}", err=True)
     if done.usage:
         click.echo(done.usage)
-
-
-TOOLS = ("torch-rnn", "char-rnn", "char-rnn-tensorflow", "ml5", "pytorch", "keras")
-FUNCTIONS = ("tanh", "relu"), ("sigmoid", "hard_sigmoid")
 
 
 @register
