@@ -1,4 +1,4 @@
-"""Tables of named things that a user can add to: cells, filters, optimizers, commands, formats.
+"""Tables that users add to (cells, filters, optimizers, commands, formats), and optional packages.
 
 A program adds to a table by calling its `add`. An installed package adds to it by an entry
 point of the table's group, which names the thing; it is imported when somebody asks for

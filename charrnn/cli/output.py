@@ -1,4 +1,4 @@
-"""Standard output and standard error: closed, broken, full, or a terminal.
+"""What commands print: tables, texts, and streams that may be closed, broken, full or a terminal.
 
 What a command writes to standard output is its result. Where that cannot be written, the error
 says that it was standard output, and the command ends.

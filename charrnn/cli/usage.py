@@ -1,4 +1,4 @@
-"""Usage errors: one line like every other error, with the name that was most likely meant."""
+"""The table of commands; usage errors in one line, with the name that was probably meant."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

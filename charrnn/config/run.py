@@ -1,4 +1,4 @@
-"""All settings of a run."""
+"""All settings of a run, and how its text is read and divided."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace

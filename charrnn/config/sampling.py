@@ -1,4 +1,4 @@
-"""What is to be written."""
+"""How text is written: the settings of `charrnn sample`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What training tells whoever runs it. The command line draws these; the library never prints."""
+"""Events: what training and its plan report. The command line draws them; nothing is printed."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the system lets this process have: cores, and room for TensorFlow to start."""
+"""What this process may use (cores, address space), and what is done around TensorFlow's start."""
 
 import os
 import sys
@@ -16,6 +16,8 @@ CPU_INFO = Path("/proc/cpuinfo")
 sharing = 1
 """How many processes share the cores, where the system does not deal cores to processes."""
 around: Callable[[], AbstractContextManager[None]] = nullcontext
+"""Entered around TensorFlow's start. A library must neither set environment variables nor mute a
+stream; the command line may, and puts something of its own here (charrnn/cli/process.py)."""
 
 
 def cores() -> int:

@@ -1,4 +1,4 @@
-"""The learner: everything that a training step changes."""
+"""The learner: network, optimizer, streams, carried state and progress, saved together."""
 
 import time
 import zlib

@@ -1,4 +1,4 @@
-"""What a user is told while a session begins."""
+"""What a user is told: what a session does and why, and what the losses show."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""`charrnn export`."""
+"""`charrnn export` and `charrnn import`: models handed to other tools, and taken from them."""
 
 import math
 import shlex

@@ -1,4 +1,4 @@
-"""`charrnn list`."""
+"""`charrnn list` and `charrnn cells`."""
 
 import json
 from pathlib import Path

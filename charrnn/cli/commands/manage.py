@@ -1,4 +1,4 @@
-"""`charrnn copy`."""
+"""`charrnn copy`, `charrnn rename` and `charrnn delete`."""
 
 import sys
 from pathlib import Path
