@@ -185,29 +185,6 @@ def test_overwriting_through_a_link_says_which_run_is_replaced(fox: Run) -> None
     assert checkpoints.load(elsewhere / fox.last.name).progress.step == 0
 
 
-def test_a_history_that_cannot_be_read_is_kept_and_named(fox: Run) -> None:
-    fox.history.write_bytes(b"other\n")
-    outcome = charrnn("train", "--resume", "--steps", 1)
-    assert outcome.status == 0
-    kept = fox.folder / "history.kept-1.csv"
-    assert f"{fox.history}: it could not be read completely; the old file is kept as {kept}\n" in (
-        outcome.err
-    )
-    assert kept.read_bytes() == b"other\n"
-    assert len(fox.history.read_text(encoding="utf-8").splitlines()) == 2
-
-
-def test_samples_that_cannot_be_read_are_kept_and_named(fox: Run) -> None:
-    fox.samples.write_bytes(b"other\n")
-    outcome = charrnn("train", "--resume", "--steps", 1)
-    assert outcome.status == 0
-    kept = fox.folder / "samples.kept-1.jsonl"
-    assert f"{fox.samples}: it could not be read completely; the old file is kept as {kept}\n" in (
-        outcome.err
-    )
-    assert kept.read_bytes() == b"other\n"
-
-
 def test_a_new_run_starts_from_an_old_one_s_weights(fox: Run) -> None:
     Path("cat.txt").write_text(TEXT.replace("fox", "cätx"), encoding="utf-8")
     before = tree(fox.folder)

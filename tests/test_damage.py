@@ -226,7 +226,7 @@ def test_a_layout_that_does_not_fit_the_file_is_refused_unread(monkeypatch) -> N
     run = untrained()
     with run.best.open("ab") as file:
         file.write(b"more")
-    monkeypatch.setattr(checkpoints, "whole", lambda file: pytest.fail("the tensors were read"))
+    monkeypatch.setattr(checkpoints, "read_rest", lambda file: pytest.fail("the tensors were read"))
     with pytest.raises(CheckpointError, match="damaged checkpoint: it is cut short or altered"):
         checkpoints.load(run.best)
 
