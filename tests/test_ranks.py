@@ -89,12 +89,12 @@ KILLED_BY_MPICH = {signal.SIGKILL, signal.SIGTERM}
 HAPPENINGS: dict[str, tuple[list[tuple[int, int]], int, str]] = {
     "killed": (VICTIMS, signal.SIGKILL, ""),
     "hung": (VICTIMS, 75, "rank {} has given no sign of life for 2 s: .* start all ranks again"),
-    "failed": (VICTIMS, 1, "rank {}: has failed: ValueError"),
-    "left": (VICTIMS, 1, "rank {}: has ended in the middle of the training, with status 3"),
-    "full": (VICTIMS, 1, "rank {}: run/last: No space left on device; free some disk space"),
-    "memory": (VICTIMS, 1, "rank {}: out of memory; lower --units"),
-    "interrupted": (VICTIMS, 130, "rank {}: interrupted"),
-    "before": (VICTIMS, signal.SIGALRM, ""),
+    "failed": ([(3, 0)], 1, "rank {}: has failed: ValueError"),
+    "left": ([(2, 1)], 1, "rank {}: has ended in the middle of the training, with status 3"),
+    "full": ([(2, 0)], 1, "rank {}: run/last: No space left on device; free some disk space"),
+    "memory": ([(2, 1)], 1, "rank {}: out of memory; lower --units"),
+    "interrupted": ([(2, 0)], 130, "rank {}: interrupted"),
+    "before": ([(2, 1)], signal.SIGALRM, ""),
 }
 """What happens to which rank of how many; the launcher's status; the line that says so."""
 EVENTS = [(what, *where) for what, (victims, *_) in HAPPENINGS.items() for where in victims]

@@ -455,6 +455,7 @@ for event in charrnn.sweep("corpus.txt", **eval(sys.argv[1])):
 
 
 @pytest.mark.usefixtures("eagerly")
+@pytest.mark.nightly
 def test_a_killed_trial_is_taken_up_and_ends_as_if_undisturbed(corpus, train):
     once = {**SWEPT, "trials": 1, "seeds": 1}
     done = subprocess.run([sys.executable, "-c", KILLED, repr(once)], cwd=corpus.parent)
@@ -496,6 +497,7 @@ main(["sweep", "corpus.txt", *sys.argv[1:]])
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there the command does not start itself again")
+@pytest.mark.nightly
 def test_the_command_goes_on_in_a_fresh_process_after_so_many_runs(corpus):
     typed = {name: value for name, value in SWEPT.items() if name != "threads"} | {"seeds": 1}
     script = [sys.executable, "-c", SOON_FULL, *map(str, options(**typed))]

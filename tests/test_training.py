@@ -80,7 +80,7 @@ def uninterrupted(tmp_path_factory):
 
 
 @pytest.mark.graphs
-@pytest.mark.parametrize("stop_at", mostly([1, 4, 6, 7], [4, 7].__contains__))
+@pytest.mark.parametrize("stop_at", mostly([1, 4, 6, 7], [7].__contains__))
 def test_stopped_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninterrupted, stop_at):
     stream = charrnn.train(corpus, checkpoints=tmp_path / "checkpoints", **OFTEN)
     for event in stream:
@@ -130,6 +130,7 @@ list(charrnn.train(checkpoints=sys.argv[1], name="corpus", resume=True))
 """
 
 
+@pytest.mark.nightly
 @pytest.mark.compiled
 def test_a_run_resumed_on_one_core_equals_the_uninterrupted(train, corpus, tmp_path):
     options = {"units": 512, "batch_size": 64, "seq_length": 4, "steps": 4, "parts": 1}
