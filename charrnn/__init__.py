@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from charrnn.errors import CharrnnError
     from charrnn.exporting.exporting import export_model
     from charrnn.importing.importing import import_model
-    from charrnn.models.blend import Blend, blend
-    from charrnn.models.language_model import LanguageModel, evaluate, generate, load
+    from charrnn.models.language_model import Blend, LanguageModel, blend, evaluate, generate, load
     from charrnn.sweeps.sweep import sweep, sweep_results
     from charrnn.training.train import train
 
@@ -41,14 +40,14 @@ __all__ = [
 _HOMES = {
     "train": "charrnn.training.train",
     "load": "charrnn.models.language_model",
-    "blend": "charrnn.models.blend",
+    "blend": "charrnn.models.language_model",
     "sweep": "charrnn.sweeps.sweep",
     "sweep_results": "charrnn.sweeps.sweep",
     "generate": "charrnn.models.language_model",
     "export_model": "charrnn.exporting.exporting",
     "import_model": "charrnn.importing.importing",
     "evaluate": "charrnn.models.language_model",
-    "Blend": "charrnn.models.blend",
+    "Blend": "charrnn.models.language_model",
     "LanguageModel": "charrnn.models.language_model",
     "CharrnnError": "charrnn.errors",
 }

@@ -9,7 +9,7 @@ from test_sampling import LETTERS, fixed, model_of
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import ConfigError
-from charrnn.models.blend import Blend
+from charrnn.models.language_model import Blend
 from charrnn.sampling import rules, writing
 from charrnn.sampling.filters import NEVER, Filters, Past, draw
 from charrnn.sampling.rules import Matching, either, narrowed

@@ -7,12 +7,11 @@ import pytest
 
 from charrnn.config import Config
 from charrnn.errors import ConfigError
-from charrnn.models.blend import Blend
-from charrnn.models.language_model import LanguageModel
+from charrnn.models.language_model import Blend, LanguageModel
 from charrnn.network.weights import initial_weights
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress
-from charrnn.sampling import novelty
+from charrnn.sampling import search
 from charrnn.text.corpus import encode_corpus
 from charrnn.text.sources import select
 
@@ -138,7 +137,7 @@ def test_a_backward_line_ends_with_what_the_prompt_has_of_it(names, monkeypatch)
 
 
 def test_where_nothing_new_comes_it_says_so_in_the_end(names, monkeypatch):
-    monkeypatch.setattr(novelty, "TRIES", 5)
+    monkeypatch.setattr(search, "TRIES", 5)
     why = r"^`new`: only 0 of 10 texts are new and differ; raise `temperature`"
     with pytest.raises(ConfigError, match=why):
         names.generate(count=2, new=True, length=1)

@@ -15,8 +15,7 @@ from commands import untrained
 import charrnn
 from charrnn.config import Config, SamplingConfig
 from charrnn.errors import CharrnnError, CheckpointError, ConfigError
-from charrnn.models.blend import Blend
-from charrnn.models.language_model import LanguageModel
+from charrnn.models.language_model import Blend, LanguageModel
 from charrnn.network.weights import add_prefix, specify
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress

@@ -12,7 +12,7 @@ from test_sampling import model_of
 import charrnn
 from charrnn.config import GROUPS, SamplingConfig
 from charrnn.config.settings import ADVISED
-from charrnn.models.blend import Blend
+from charrnn.models.language_model import Blend
 from charrnn.models.text_model import TextModel
 
 WRITERS = [charrnn.generate, *(getattr(TextModel, each) for each in ("generate", "write", "texts"))]

@@ -10,7 +10,7 @@ from test_sampling import byte_model, fixed, log_probability, model_of
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import ConfigError
-from charrnn.models.blend import Blend
+from charrnn.models.language_model import Blend
 from charrnn.runs import checkpoints
 from charrnn.sampling import writing
 from charrnn.sampling.rules import Ending

@@ -30,7 +30,7 @@ from charrnn.runs.outputs import open_output
 from charrnn.runs.summary import Summary
 
 if TYPE_CHECKING:
-    from charrnn.sampling.novelty import Novelty
+    from charrnn.sampling.search import Novelty
     from charrnn.sampling.track import Text
 
 

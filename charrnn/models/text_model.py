@@ -12,8 +12,7 @@ from charrnn.config.settings import checks_names, document_settings
 from charrnn.errors import ConfigError
 from charrnn.sampling.engines import Engine, read_logits
 from charrnn.sampling.filters import checked_seed, log_softmax, random_seed, sampling_config
-from charrnn.sampling.novelty import Novelty, TrainingText, new_texts
-from charrnn.sampling.search import beam_search, best_of
+from charrnn.sampling.search import Novelty, TrainingText, beam_search, best_of, new_texts
 from charrnn.sampling.state_file import restore_state, save_state, stored_seed
 from charrnn.sampling.track import Text
 from charrnn.sampling.writing import Writing, first_ids

@@ -261,8 +261,7 @@ def open_model(
     run: str | None, blended: tuple[str, ...], checkpoints: Path, which: str | None
 ) -> "TextModel":
     """The run's model, or the blend of several."""
-    from charrnn.models.blend import blend
-    from charrnn.models.language_model import load
+    from charrnn.models.language_model import blend, load
 
     if not blended:
         return load(run, which=which or WHICH, checkpoints=checkpoints)
