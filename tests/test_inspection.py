@@ -11,10 +11,10 @@ from charrnn.errors import ConfigError
 from charrnn.models.units import (
     FEATURES,
     correlations,
-    features_read,
+    features_in_reading_order,
+    find_units,
     read_features,
     read_states,
-    units_that_follow,
 )
 from charrnn.sampling.writing import first_ids
 from charrnn.text.vocabulary import Vocabulary
@@ -77,10 +77,10 @@ def test_a_text_read_backward_has_its_brackets_the_other_way_round():
 
 def test_the_bytes_of_a_character_share_its_features():
     vocabulary = Vocabulary.of(map(chr, range(256)), byte_level=True)
-    features = features_read(vocabulary, "É1 你\udcff", backward=False)
+    features = features_in_reading_order(vocabulary, "É1 你\udcff", backward=False)
     assert list(features["capital letters"]) == [1, 1, 0, 0, 0, 0, 0, 0]
     assert list(features["position in the word"]) == [1, 1, 0, 0, 1, 1, 1, 0]
-    turned = features_read(vocabulary, "É1", backward=True)
+    turned = features_in_reading_order(vocabulary, "É1", backward=True)
     assert list(turned["digits"]) == [1, 0, 0]
 
 
@@ -101,7 +101,7 @@ def blocks_of(values, size=100):
 
 
 def followed(values, features, most=5):
-    return units_that_follow(blocks_of(values), {"layers.0.h": values.shape[1]}, features, most)
+    return find_units(blocks_of(values), {"layers.0.h": values.shape[1]}, features, most)
 
 
 FEATURES_OF_TEXT = read_features(TEXT)

@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -16,7 +16,13 @@ from charrnn.config.settings import checks_names, document_settings
 from charrnn.errors import ConfigError, CorpusError, RunError
 from charrnn.files import name_place
 from charrnn.models.text_model import TextModel, refuse_other_than_text
-from charrnn.models.units import SHORTEST, Following, features_read, read_states, units_that_follow
+from charrnn.models.units import (
+    SHORTEST,
+    Following,
+    features_in_reading_order,
+    find_units,
+    read_states,
+)
 from charrnn.network.instant import activity
 from charrnn.network.weights import state_names, state_widths
 from charrnn.runs.checkpoints import Checkpoint, open_weights
@@ -42,30 +48,26 @@ PARTS = ("train", "validation", "test")
 
 
 class LanguageModel(TextModel):
-    """A checkpoint's model. TensorFlow is imported only for `network` and its engine.
+    """A checkpoint's model. Only `network`, its engine and `evaluate` import TensorFlow.
 
-    `path` is the checkpoint's file; beside it lies the training text, if it is in its run.
+    `path` is the checkpoint's file. The training text lies beside it in the run's folder.
     """
 
     def __init__(self, checkpoint: Checkpoint, path: Path) -> None:
         self.checkpoint, self.path = checkpoint, path
         self.vocabulary = checkpoint.vocabulary
-        self._network: keras.Model | None = None
-        self._training_text: TrainingText | None = None
 
     @property
     def name(self) -> str:
         return str(self.path.parent)
 
-    @property
+    @cached_property
     def network(self) -> "keras.Model":
         """The Keras model: `logits, state = network((ids, state, seed))`, any batch size."""
-        if self._network is None:
-            from charrnn.tf.network import build_network
+        from charrnn.tf.network import build_network
 
-            config = self.checkpoint.config.model
-            self._network = build_network(config, self.vocabulary.size, self.checkpoint.weights)
-        return self._network
+        config = self.checkpoint.config.model
+        return build_network(config, self.vocabulary.size, self.checkpoint.weights)
 
     @property
     def backward(self) -> bool:
@@ -78,29 +80,27 @@ class LanguageModel(TextModel):
         return [model, self.vocabulary.to_json(), self.checkpoint.checksum]
 
     def engine(self, name: str, config: SamplingConfig) -> Engine:
-        """The network in NumPy or TensorFlow, which computes logits for texts of the settings."""
-        count = config.count * config.best_of
-        return make_engine(self.checkpoint, name, count, config.length)
+        return make_engine(self.checkpoint, name, config.count * config.best_of, config.length)
 
     def training_texts(self) -> list[TrainingText]:
-        """The run's text, read at the first call."""
-        if self._training_text is None:
-            self._training_text = TrainingText(self.corpus(), self.path.parent)
         return [self._training_text]
 
+    @cached_property
+    def _training_text(self) -> TrainingText:
+        return TrainingText(self.corpus(), self.path.parent)
+
     def states(self, text: str) -> Tensors:
-        """What the network computes while it reads a text. TensorFlow is not imported.
+        """Return the hidden states and gates of each layer after each character of a text.
 
         Args:
-            text: N characters, at byte level N bytes. As in `score`, they are taken to follow a
-                line's end, and a backward model reads them from the last to the first.
+            text: N characters, at byte level N bytes. As in `score`, they follow a line's end, and
+                a backward model reads them from the last to the first.
 
         Returns:
-            Arrays float32 [N, U] by name; row n is what the layer has when it has read character
-            n. The first layer has number 0, its weights are called `recurrent_1/…`. Of a layer
-            there are the parts of its state, as in `layers.0.h` and `layers.0.c`, and its gates,
-            as in `layers.0.i`, under the names in the equations of the cell. Gates of a cell that
-            does not name them are called `gate_0`, `gate_1`, …
+            Arrays float32 [N, U] by name: the parts of a layer's state, as in `layers.0.h` and
+            `layers.0.c`, and its gates, as in `layers.0.i`. The letters are those of the cell's
+            equations; gates without a name are `gate_0`, `gate_1`, … Layer 0 has the weights
+            `recurrent_1/…`.
 
         Raises:
             ConfigError: The text is not a `str`.
@@ -112,21 +112,18 @@ class LanguageModel(TextModel):
         return {name: in_direction(values[1:], order) for name, values in seen.items()}
 
     def units_worth_looking_at(self, text: str, most: int = 5) -> list[Following]:
-        """The units that follow something in a text which a person can see, the strongest first.
+        """Return the interpretable units: those that follow a visible feature, strongest first.
 
-        What they may follow stands in `charrnn.models.units`: whether a character is inside
-        quotes or brackets, its position in the line, and more. A unit is named if the correlation
-        is at least 0.4 in both halves of the text and not to be had by chance. TensorFlow is not
-        imported.
+        `charrnn.models.units` has the features: inside quotes or brackets, the position in the
+        line, and more. A unit is named if its correlation is at least 0.4 in both halves of the
+        text and stronger than chance.
 
         Args:
-            text: What the network reads, as in `states`; 20,000 characters tell enough.
-            most: How many units to name of each feature.
+            text: What the network reads, as in `states`; 20,000 characters suffice.
+            most: How many units to name for each feature.
 
         Returns:
-            The part of the state, as in `states`, the unit's number, what it follows and the
-            correlation of the two. The list is empty where nothing is found, and for a text of
-            less than 1,000 characters.
+            The units; none for a text of less than 1,000 characters.
 
         Raises:
             ConfigError: The text is not a `str`.
@@ -134,16 +131,16 @@ class LanguageModel(TextModel):
         refuse_other_than_text(text=text)
         if len(text) < SHORTEST:
             return []
-        config, engine = self.checkpoint.config.model, self.engine("numpy", SamplingConfig())
+        config = self.checkpoint.config.model
         parts = (name.split("/") for name in state_names(config))
         names = [f"layers.{int(layer) - 1}.{part}" for layer, part in parts]
-        blocks = read_states(engine, first_ids(self.vocabulary, text, self.backward))
-        features = features_read(self.vocabulary, text, self.backward)
         widths = dict(zip(names, state_widths(config), strict=True))
-        return units_that_follow(blocks, widths, features, most)
+        ids = first_ids(self.vocabulary, text, self.backward)
+        states = read_states(self.engine("numpy", SamplingConfig()), ids)
+        features = features_in_reading_order(self.vocabulary, text, self.backward)
+        return find_units(states, widths, features, most)
 
     def __repr__(self) -> str:
-        """What it is and how good, in one line."""
         config, progress = self.checkpoint.config.model, self.checkpoint.progress
         best = progress.best_loss_nats
         facts = {
@@ -154,8 +151,8 @@ class LanguageModel(TextModel):
             "step": progress.step,
             "best_bits_per_char": None if best is None else round(best / math.log(2), 3),
         }
-        told = ", ".join(f"{name}={value!r}" for name, value in facts.items())
-        return f"LanguageModel({str(self.path)!r}, {told})"
+        shown = ", ".join(f"{name}={value!r}" for name, value in facts.items())
+        return f"LanguageModel({str(self.path)!r}, {shown})"
 
     @checks_names
     def evaluate(
@@ -166,23 +163,18 @@ class LanguageModel(TextModel):
         cold: int | None = None,
         dynamic: bool = False,
     ) -> "Score":
-        """How well the model predicts the files, or a part of the text that it was trained on.
-
-        `part` is train, validation or test; the files' `encoding` is the training text's; `cold`
-        and `dynamic` are those of `charrnn.evaluate`.
-        """
+        """Score the files, or a part of the model's own text; see `charrnn.evaluate`."""
         if dynamic and cold is not None:
             why = "a network that learns on the way does not read random windows"
             raise ConfigError(why, {"dynamic": True, "cold": cold}, way_out="choose one of them")
-        score = partial(self._score, cold=cold, dynamic=dynamic)
         if part not in PARTS:
             raise ConfigError(f"must be one of {', '.join(PARTS)}", {"part": part})
         if not files:
-            return score(self.corpus(), part)
+            corpus = self.corpus()
+            return self._score(getattr(corpus, part), part, cold, dynamic)
         with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
             config = self.checkpoint.config.text
-            encoding = encoding or config.encoding
-            config = replace(config, encoding=encoding, skip_undecodable=False)
+            config = replace(config, encoding=encoding or config.encoding, skip_undecodable=False)
             selection = select(files, config)
             for name in selection.skipped.get(BINARY, ()):
                 raise CorpusError(
@@ -190,10 +182,10 @@ class LanguageModel(TextModel):
                 )
             with name_place(folder):
                 corpus = encode_corpus(selection.sources, config, Path(folder), self.vocabulary)
-            return score(corpus, None)
+            return self._score(corpus.ids, None, cold, dynamic)
 
     def corpus(self) -> Corpus:
-        """The text that the run learns; RunError where the checkpoint stands alone."""
+        """Return the run's text; RunError where it is not beside the checkpoint."""
         folder = self.path.parent
         if not (folder / INFO_FILE).exists():
             raise RunError(
@@ -205,7 +197,7 @@ class LanguageModel(TextModel):
 
     @cached_property
     def _evaluator(self) -> "Evaluator":
-        """Made once: TensorFlow keeps what it has compiled as long as the process lives."""
+        """Cached, since TensorFlow never frees what it has compiled."""
         from charrnn.tf.evaluation import Evaluator
 
         return Evaluator(self.network, self.checkpoint.config.model, self.vocabulary.size)
@@ -219,33 +211,27 @@ class LanguageModel(TextModel):
             self.network, config, in_direction(self.corpus().train, config.direction)
         )
 
-    def _score(
-        self, corpus: Corpus, part: str | None, *, cold: int | None, dynamic: bool
-    ) -> "Score":
-        """The score of a part of an encoded corpus, or of all of it; an error if not finite."""
-        ids = corpus.ids if part is None else getattr(corpus, part)
+    def _score(self, ids: np.ndarray, part: str | None, cold: int | None, dynamic: bool) -> "Score":
         if len(ids) < 2:
             raise RunError(
                 f"the run has no {part} part", where=self.path, way_out="name a file to evaluate"
             )
         ids = in_direction(ids, self.checkpoint.config.model.direction)
-        score = self._scored(ids, cold=cold, dynamic=dynamic)
+        unknown = self.vocabulary.unknown
+        if dynamic:
+            score = self._dynamic_evaluator.score(ids, unknown)
+        elif cold is None:
+            score = self._evaluator.score(ids, unknown)
+        elif isinstance(cold, bool) or not isinstance(cold, (int, np.integer)):
+            raise ConfigError("must be a whole number of characters", {"cold": cold})
+        elif not 0 < cold < len(ids):
+            why = f"the text has {len(ids):,} characters, and a window is at least 1 and shorter"
+            raise ConfigError(why, {"window": cold})
+        else:
+            score = self._evaluator.score_cold(ids, cold, unknown)
         if not math.isfinite(score.nats_per_char):
             raise damaged()
         return score
-
-    def _scored(self, ids: np.ndarray, *, cold: int | None, dynamic: bool) -> "Score":
-        unknown = self.vocabulary.unknown
-        if dynamic:
-            return self._dynamic_evaluator.score(ids, unknown)
-        if cold is None:
-            return self._evaluator.score(ids, unknown)
-        if isinstance(cold, bool) or not isinstance(cold, (int, np.integer)):
-            raise ConfigError("must be a whole number of characters", {"cold": cold})
-        if not 0 < cold < len(ids):
-            why = f"the text has {len(ids):,} characters, and a window is at least 1 and shorter"
-            raise ConfigError(why, {"window": cold})
-        return self._evaluator.score_cold(ids, cold, unknown)
 
 
 @checks_names
@@ -255,16 +241,13 @@ def load(
     which: str | Sequence[str] = WHICH,
     checkpoints: PathLike = DEFAULT_ROOT,
 ) -> LanguageModel:
-    """The trained model of a run. TensorFlow is not imported.
+    """Return the trained model of a run, without importing TensorFlow.
 
     Args:
         run: The run's name below `checkpoints`, the path of its folder or of a checkpoint
             file; by default the newest run.
-        which: "best" (lowest validation loss) or "last"; of several the first that is there.
+        which: "best" (lowest validation loss) or "last"; of several the first that exists.
         checkpoints: The folder of the runs.
-
-    Returns:
-        The model, which writes and scores texts.
 
     Raises:
         RunError: There is no such run.
@@ -311,7 +294,7 @@ def generate(
     count: int | None = None,
     **settings: Any,
 ) -> str | list[str]:
-    """Text from a run's model: `load(run).generate(prompt, …)`; with a `count`, a list.
+    """Return a text by a run's model, or a list of `count` texts.
 
     `run`, `which` and `checkpoints` are those of `load`, the others those of `LanguageModel.write`.
     """
@@ -330,19 +313,19 @@ def evaluate(
     cold: int | None = None,
     dynamic: bool = False,
 ) -> "Score":
-    """How well a run's model predicts a text.
+    """Return how well a run's model predicts a text.
 
     Args:
         run: As in `load`.
         files: Text to score; by default a part of the run's own text.
         which: As in `load`.
         checkpoints: As in `load`.
-        part: Which part, if no files are given: train, validation or test.
+        part: Without files, the part to score: train, validation or test.
         encoding: The files' encoding; by default the training text's.
-        cold: Score random windows of this length, each from the zero state, and not the whole text
-            with its state carried on. So other programs evaluate, nanoGPT with 256.
-        dynamic: Let the weights go on learning from the text while they are scored (see
-            `charrnn.tf.dynamic`); the model itself does not change. The run's text must be there.
+        cold: Score random windows of this length, each from the zero state, as nanoGPT does with
+            256; by default the whole text, with its state carried on.
+        dynamic: Let the weights learn from the text while it is scored (`charrnn.tf.dynamic`);
+            the model itself does not change. The run's own text must be there.
 
     Returns:
         The mean loss in nats and bits per character, and the perplexity.
@@ -358,16 +341,27 @@ def evaluate(
 class Blend(TextModel):
     """Several models with the same characters, their distributions mixed by weight.
 
-    It writes and scores texts. Only its models one by one can be evaluated on a corpus.
+    It writes and scores texts; `evaluate` is for its models one by one.
     """
 
     def __init__(self, models: Sequence[LanguageModel], weights: Sequence[float]) -> None:
+        first = models[0]
         for model in models[1:]:
-            check_alike(models[0], model)
+            if model.backward != first.backward:
+                why = f"{model.path} reads the text in the other direction"
+                raise ConfigError(why, {"blend": None})
+            if model.vocabulary != first.vocabulary:
+                only = set(model.vocabulary.characters) ^ set(first.vocabulary.characters)
+                shown = " ".join(map(repr, sorted(only)[:5])) or "bytes"
+                raise ConfigError(
+                    f"{first.path} and {model.path} differ in {shown}",
+                    {"blend": None},
+                    way_out="models that are blended must know the same characters",
+                )
         if not all(0 < weight < math.inf for weight in weights):
             raise ConfigError("weights must be above 0 and finite", {"blend": None})
         largest = max(weights)
-        self.vocabulary = models[0].vocabulary
+        self.vocabulary = first.vocabulary
         self._models, self._weights = list(models), [weight / largest for weight in weights]
 
     @property
@@ -380,12 +374,10 @@ class Blend(TextModel):
 
     @property
     def identity(self) -> list[object]:
-        """What identifies each of the models."""
         return [model.identity for model in self._models]
 
     def engine(self, name: str, config: SamplingConfig) -> Engine:
-        engines = [model.engine(name, config) for model in self._models]
-        return BlendedEngine(engines, self._weights)
+        return BlendedEngine([model.engine(name, config) for model in self._models], self._weights)
 
     def training_texts(self) -> list[TrainingText]:
         return [text for model in self._models for text in model.training_texts()]
@@ -395,20 +387,6 @@ class Blend(TextModel):
         return f"Blend({self._models!r}, weights={weights!r})"
 
 
-def check_alike(first: LanguageModel, model: LanguageModel) -> None:
-    """Raise ConfigError where two models cannot be blended."""
-    if model.backward != first.backward:
-        raise ConfigError(f"{model.path} reads the text in the other direction", {"blend": None})
-    if model.vocabulary != first.vocabulary:
-        only = set(model.vocabulary.characters) ^ set(first.vocabulary.characters)
-        shown = " ".join(repr(character) for character in sorted(only)[:5]) or "bytes"
-        raise ConfigError(
-            f"{first.path} and {model.path} differ in {shown}",
-            {"blend": None},
-            way_out="models that are blended must know the same characters",
-        )
-
-
 @checks_names
 def blend(
     weights: Mapping[str, float],
@@ -416,15 +394,12 @@ def blend(
     which: str | Sequence[str] = WHICH,
     checkpoints: PathLike = DEFAULT_ROOT,
 ) -> Blend:
-    """One model from several, whose probabilities are the weighted mean of theirs.
+    """Return one model whose probabilities are the weighted mean of several models'.
+
+    `which` and `checkpoints` are those of `load`.
 
     Args:
         weights: The weight of each run, by its name or path.
-        which: As in `charrnn.load`.
-        checkpoints: As in `charrnn.load`.
-
-    Returns:
-        A model that writes and scores texts like a trained one.
 
     Raises:
         ConfigError: A weight is not positive, or the models know different characters.

@@ -1,4 +1,4 @@
-"""What every model can do that writes text: a trained one, or a blend of several."""
+"""`TextModel`: what trained models and blends have in common."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -22,10 +22,7 @@ from charrnn.types import PathLike
 
 
 class TextModel(ABC):
-    """A model of the next character, which writes texts and tells how likely they are.
-
-    A subclass says what its vocabulary is and which engine computes its logits.
-    """
+    """A model of the next character, which writes and scores texts."""
 
     vocabulary: Vocabulary
     """The characters that the model reads and writes."""
@@ -33,51 +30,41 @@ class TextModel(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """What the model is called in front of the user."""
+        """The name that users see."""
 
     @property
     @abstractmethod
     def backward(self) -> bool:
-        """Whether the model writes what comes before a prompt, not after."""
+        """Whether the model writes what comes before a prompt."""
 
     @property
     @abstractmethod
     def identity(self) -> list[object]:
-        """Plain data; where it is equal, the state of a text in one model fits the other."""
+        """Plain data. Models with an equal identity can continue each other's states."""
 
     @abstractmethod
     def engine(self, name: str, config: SamplingConfig) -> Engine:
-        """What computes logits for texts of these settings; `name` is that of `write`."""
+        """Return the engine for texts of these settings; `name` is that of `write`."""
 
     @abstractmethod
     def training_texts(self) -> list[TrainingText]:
-        """What the model has learnt from, read when it is first asked for.
-
-        Raises:
-            RunError: The text is no longer beside the checkpoint.
-        """
+        """Return the training texts; RunError where one is not beside its checkpoint."""
 
     def novelty(self, text: str, prompt: str = "") -> Novelty:
-        """How much of a text is copied from the training text, which must still be there.
+        """Return how much of a text is copied from the training text, which must still exist.
 
-        Args:
-            text: The new text.
-            prompt: What the text continues. What is copied may begin in it, but counts only if
-                it reaches into the new text.
-
-        Returns:
-            Of several training texts, as a blend has, the figures of the one that most is
-            copied from.
+        A copy may begin in the prompt that the text continues, if it reaches into the text. Of a
+        blend's training texts, the one counts from which most is copied.
         """
         refuse_other_than_text(text=text, prompt=prompt)
         found = [each.novelty(text, prompt, self.backward) for each in self.training_texts()]
         return max(found, key=lambda each: (len(each.longest), each.copied_share))
 
     def missing(self, text: str) -> str:
-        """The characters of the text that the model does not know, each once, sorted."""
+        """Return the characters of the text that the model does not know, each once, sorted."""
         refuse_other_than_text(text=text)
-        unknown = lambda each: self.vocabulary.missing(self.vocabulary.from_user(each))  # noqa: E731
-        return "".join(sorted(filter(unknown, set(text))))
+        known = self.vocabulary
+        return "".join(sorted(c for c in set(text) if known.missing(known.from_user(c))))
 
     @document_settings(SamplingConfig)
     def write(
@@ -91,19 +78,17 @@ class TextModel(ABC):
         state: PathLike | None = None,
         **settings: Any,
     ) -> Writing:
-        """Texts about to be written: iterate for the pieces, or ask for the whole `texts()`.
+        """Prepare to write texts: iterate over the result for pieces, or call its `texts()`.
 
         Args:
             prompt: What the texts continue, or with a backward model end with; unknown
                 characters become the unknown symbol.
-            seed: Fixes the texts: a whole number from 0 to 2^64 - 1. Without one they differ each
-                time.
-            engine: "numpy", "tensorflow", or "auto" for whichever is done first.
-            raw: A byte-level model's bytes as the characters U+0000 to U+00FF.
-            scored: Keep account of the texts' log-probabilities.
+            seed: A whole number from 0 to 2^64 - 1; the same seed gives the same texts.
+            engine: "numpy", "tensorflow", or "auto" for the faster one.
+            raw: Return a byte-level model's bytes as the characters U+0000 to U+00FF.
+            scored: Compute the texts' log-probabilities.
             state: A file of `save_state` to continue from; a prompt is read after it.
-            settings: Those below (temperature, length, count and more), and the settings of
-                filters that were added.
+            settings: Those below, and the settings of filters that were added.
 
         Raises:
             ConfigError: A setting is unknown, beyond its limits, or does not fit this model.
@@ -111,7 +96,21 @@ class TextModel(ABC):
         """
         refuse_other_than_text(prompt=prompt)
         config = sampling_config(settings)
-        self._check(config, raw)
+        if config.match is not None and self.backward:
+            raise ConfigError(
+                "a backward model writes from the end, which a pattern cannot follow",
+                {"match": None},
+                way_out="leave it out",
+            )
+        if config.endless and self.backward and not config.ends:
+            raise ConfigError(
+                "a backward model's text is shown only when it is complete",
+                {"length": -1},
+                way_out="give `stop`, `lines` or `words` too",
+            )
+        if raw and not self.vocabulary.byte_level:
+            why = "this model writes characters, not bytes"
+            raise ConfigError(why, {"raw": None}, way_out="leave it out")
         if seed is None:
             seed = random_seed() if state is None else stored_seed(Path(state))
         writing = Writing(
@@ -131,31 +130,12 @@ class TextModel(ABC):
                 raise ConfigError("needs a prompt to start from, not a state", {name: None})
         return restore_state(Path(state), writing, self.identity).add(prompt)
 
-    def _check(self, config: SamplingConfig, raw: bool) -> None:
-        """Raise ConfigError where the settings do not suit this model."""
-        if config.match is not None and self.backward:
-            raise ConfigError(
-                "a backward model writes from the end, which a pattern cannot follow",
-                {"match": None},
-                way_out="leave it out",
-            )
-        if config.endless and self.backward and not config.ends:
-            raise ConfigError(
-                "a backward model's text is shown only when it is complete",
-                {"length": -1},
-                way_out="give `stop`, `lines` or `words` too",
-            )
-        if raw and not self.vocabulary.byte_level:
-            raise ConfigError(
-                "this model writes characters, not bytes", {"raw": None}, way_out="leave it out"
-            )
-
     def save_state(self, path: PathLike, writing: Writing) -> None:
-        """Keep where a writing stopped, for `write(state=path)`.
+        """Save where texts stopped, for `write(state=path)`.
 
         Raises:
-            ConfigError: Something but the length ends its several texts, or there are so many
-                that they were written in groups.
+            ConfigError: Several texts end at other places than their length, or they were too
+                many to be written at once.
         """
         if not writing.whole:
             raise ConfigError(
@@ -170,10 +150,7 @@ class TextModel(ABC):
         return list(self.finish(self.write(prompt, scored=scored, **settings), prompt))
 
     def finish(self, writing: Writing, prompt: str) -> Iterable[Text]:
-        """The texts of a writing, after the search or choice that its settings want.
-
-        A list where all are known at the same time; otherwise each comes when it is done.
-        """
+        """Return the chosen texts: a list if all are known at once, else one after another."""
         config = writing.format.config
         if config.beam:
             return beam_search(writing, prompt)
@@ -197,7 +174,7 @@ class TextModel(ABC):
 
     @document_settings(SamplingConfig, like=write)
     def stream(self, prompt: str = "", **settings: Any) -> Iterator[str]:
-        """The characters of one new text as they come. See `write`."""
+        """Yield the characters of one new text as they are written. See `write`."""
         writing = self.write(prompt, **settings)
         if writing.count > 1 or writing.format.config.chosen:
             raise ConfigError(
@@ -209,17 +186,14 @@ class TextModel(ABC):
         return (character for (piece,) in writing for character in piece)
 
     def score(self, text: str) -> np.ndarray:
-        """How likely each character of a text is, as `evaluate` counts it.
+        """Return the log-probability of each character of a text, in nats, float64 [N].
 
-        The unknown symbol, which is never written, has its share of the probability here: it is
-        that of a character which the model does not know.
+        The first character follows a line's end; a backward model predicts each character from
+        those that follow it. As in `evaluate`, the unknown symbol has a probability too: that of
+        every character that the model does not know.
 
         Args:
-            text: N characters, at byte level N bytes. The first is taken to follow a line's end; a
-                backward model predicts each character from those that follow it.
-
-        Returns:
-            The log-probability of each character, in nats, float64 [N].
+            text: N characters, at byte level N bytes.
         """
         refuse_other_than_text(text=text)
         ids = first_ids(self.vocabulary, text, self.backward)
@@ -233,19 +207,10 @@ class TextModel(ABC):
 
     @checks_names
     def next(self, prompt: str = "", n: int = 10) -> list[tuple[str, float]]:
-        """What may come next.
+        """Return the n likeliest next characters with their probabilities, the likeliest first.
 
-        The probabilities are those of `score`: exp(score(prompt + c)[-1]) for a character c that
-        follows the prompt. The unknown symbol is left out, since it is never written. So those
-        of all characters add up to 1 less its probability; what is written is drawn from them in
-        proportion.
-
-        Args:
-            prompt: The text so far.
-            n: How many characters to return.
-
-        Returns:
-            The n likeliest characters with their probabilities, the likeliest first.
+        The probability of a character c is exp(score(prompt + c)[-1]). The unknown symbol is left
+        out, since it is never written; with it, the probabilities of all characters sum to 1.
         """
         refuse_other_than_text(prompt=prompt)
         engine = self.engine("numpy", SamplingConfig())
@@ -256,8 +221,7 @@ class TextModel(ABC):
         return [(self.vocabulary.characters[place], float(p[place])) for place in order]
 
 
-def refuse_other_than_text(**given: object) -> None:
-    """ConfigError for an argument that is no text."""
-    for name, value in given.items():
+def refuse_other_than_text(**arguments: object) -> None:
+    for name, value in arguments.items():
         if not isinstance(value, str):
             raise ConfigError("must be a text (str)", {name: value})

@@ -1,4 +1,4 @@
-"""The units of a network that follow something in a text which a person can see."""
+"""Interpretable units: those that follow a visible feature of a text."""
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
@@ -10,62 +10,70 @@ from charrnn.sampling.engines import Engine
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.types import Tensors
 
+Block = tuple[np.ndarray, np.ndarray]
+"""Places in the text, int [T], and the values [T, S] of the units there."""
 BRACKETS = dict(zip("([{（［｛【〔〈《", ")]}）］｝】〕〉》", strict=True))
 QUOTES = dict(zip("“«「『", "”»」』", strict=True))
 STRAIGHT = '"'
-"""The quote that opens and closes. The apostrophe is none: it is found within words too."""
-MIRRORED = str.maketrans(
-    {
-        each: other
-        for opening, closing in (BRACKETS | QUOTES).items()
-        for each, other in ((opening, closing), (closing, opening))
-    }
-)
+"""Opens and closes. The apostrophe is no quote here, since it stands within words too."""
+PAIRS = BRACKETS | QUOTES
+MIRRORED = str.maketrans(PAIRS | {closing: opening for opening, closing in PAIRS.items()})
 LONGEST_POSITION = 80
-"""Positions in the line are counted up to here, a usual line's width; further on they stay."""
+"""The largest position in a line: a usual line's width."""
 TAB = 4
-"""A tab indents as far as so many spaces."""
+"""Spaces that a tab counts for."""
+SHIFTS = 20
+"""How often the features are shifted along the text, to measure what chance alone would find."""
+NEAREST = 100
+"""The smallest shift in characters."""
+FLAT = 1e-9
+"""Values are constant if their variance is a smaller share of their mean square."""
+WEAKEST = 0.4
+"""With a smaller correlation, a unit mostly does something else."""
+SHORTEST = 1000
+"""In a text of fewer characters, too much is chance."""
+STREAMS = 16
+"""The text is read in this many places at once, which is faster."""
+RUN_UP = 200
+"""Each stream starts this many characters early, so that its state is settled."""
+STEPS = 64
+"""Time steps whose states are in memory together."""
 
-Feature = Callable[[str], np.ndarray]
 
+class Following(NamedTuple):
+    """A unit that follows a feature of a text."""
 
-def read_features(text: str, backward: bool = False) -> dict[str, np.ndarray]:
-    """All features of a text by name.
-
-    Args:
-        text: N characters.
-        backward: Whether the text is read from its end. Positions then count from the end
-            of the line or the word.
-
-    Returns:
-        Arrays float32 [N], in the order of the text either way.
-    """
-    if not backward:
-        return {name: feature(text) for name, feature in FEATURES.items()}
-    turned = read_features(text[::-1].translate(MIRRORED))
-    return {name: values[::-1] for name, values in turned.items()}
+    state: str
+    """The part of the state, named as in `LanguageModel.states`: `layers.0.h`."""
+    unit: int
+    """The unit's number, from 0."""
+    feature: str
+    """A name in `FEATURES`, such as `inside quotes`."""
+    correlation: float
+    """Pearson's r. Above 0 the unit rises with the feature, below 0 it falls."""
 
 
 def inside_quotes(text: str) -> np.ndarray:
     """1 from an opening quote until before the closing one.
 
-    Straight quotes are told apart by turns, anew after each blank line.
+    Straight quotes open and close in turns, starting anew after each blank line.
     """
-    inside = between(text, QUOTES)
-    for paragraph, start in paragraphs(text):
+    inside, start = inside_pairs(text, QUOTES), 0
+    for paragraph in text.split("\n\n"):
         places = [n for n, each in enumerate(paragraph, start) if each == STRAIGHT]
         for opening, closing in zip(places[::2], places[1::2], strict=False):
             inside[opening:closing] = 1
+        start += len(paragraph) + 2
     return inside
 
 
 def inside_brackets(text: str) -> np.ndarray:
     """1 from an opening bracket of any kind until before the closing one."""
-    return between(text, BRACKETS)
+    return inside_pairs(text, BRACKETS)
 
 
-def between(text: str, pairs: dict[str, str]) -> np.ndarray:
-    """1 from an opening sign until before its closing one; what is never closed counts nothing."""
+def inside_pairs(text: str, pairs: dict[str, str]) -> np.ndarray:
+    """1 from an opening sign until before its closing one; 0 if it is never closed."""
     inside = np.zeros(len(text), np.float32)
     opened: dict[str, list[int]] = {closing: [] for closing in pairs.values()}
     for n, each in enumerate(text):
@@ -76,36 +84,23 @@ def between(text: str, pairs: dict[str, str]) -> np.ndarray:
     return inside
 
 
-def paragraphs(text: str) -> Iterator[tuple[str, int]]:
-    """The text's paragraphs, which blank lines part, and where each starts."""
-    start = 0
-    for paragraph in text.split("\n\n"):
-        yield paragraph, start
-        start += len(paragraph) + 2
-
-
 def position_in_line(text: str) -> np.ndarray:
-    """How many characters of the line have been read; 0 at the line's end."""
-    return counted(each != "\n" for each in text).clip(max=LONGEST_POSITION)
+    """The number of characters read in the line; 0 at its end."""
+    return run_lengths(each != "\n" for each in text).clip(max=LONGEST_POSITION)
 
 
 def position_in_word(text: str) -> np.ndarray:
-    """How many letters of the word have been read; 0 between words."""
-    return counted(is_letter(each) for each in text)
+    """The number of letters and combining marks read in the word; 0 between words."""
+    return run_lengths(unicodedata.category(each)[0] in "LM" for each in text)
 
 
-def is_letter(character: str) -> bool:
-    """Whether it is part of a word: a letter, or a mark that belongs to one."""
-    return unicodedata.category(character)[0] in "LM"
-
-
-def counted(of: Iterator[bool]) -> np.ndarray:
-    """How often in a row it has been true, up to each place."""
-    counts, count = [], 0
-    for each in of:
-        count = count + 1 if each else 0
-        counts.append(count)
-    return np.array(counts, np.float32)
+def run_lengths(values: Iterable[bool]) -> np.ndarray:
+    """How often in a row the values have been true, up to each place."""
+    lengths, length = [], 0
+    for value in values:
+        length = length + 1 if value else 0
+        lengths.append(length)
+    return np.array(lengths, np.float32)
 
 
 def capital(text: str) -> np.ndarray:
@@ -117,7 +112,7 @@ def digit(text: str) -> np.ndarray:
 
 
 def indentation(text: str) -> np.ndarray:
-    """How far the line is indented, as far as it has been read."""
+    """The line's indentation in spaces, as far as the line has been read."""
     depths: list[int] = []
     depth, blank = 0, True
     for each in text:
@@ -131,7 +126,7 @@ def indentation(text: str) -> np.ndarray:
     return np.array(depths, np.float32)
 
 
-FEATURES: dict[str, Feature] = {
+FEATURES: dict[str, Callable[[str], np.ndarray]] = {
     "inside quotes": inside_quotes,
     "inside brackets": inside_brackets,
     "position in the line": position_in_line,
@@ -140,28 +135,40 @@ FEATURES: dict[str, Feature] = {
     "position in the word": position_in_word,
     "indentation": indentation,
 }
-"""Every feature by the name under which it is shown."""
+"""Every feature by the name that is shown."""
 
 
-SHIFTS = 20
-"""How often the features are moved along the text, to see what chance alone would find."""
-NEAREST = 100
-"""A feature is moved by at least so many characters."""
-Block = tuple[np.ndarray, np.ndarray]
-"""Places in the text, int [T], and the values [T, S] of the units there."""
-FLAT = 1e-9
-"""Values whose variance is a smaller part of their mean square do not change at all."""
+def read_features(text: str, backward: bool = False) -> Tensors:
+    """Return all features of a text of N characters by name, float32 [N] in the text's order.
+
+    With `backward` positions count from the end of the line or the word.
+    """
+    if not backward:
+        return {name: feature(text) for name, feature in FEATURES.items()}
+    mirrored = read_features(text[::-1].translate(MIRRORED))
+    return {name: values[::-1] for name, values in mirrored.items()}
+
+
+def features_in_reading_order(vocabulary: Vocabulary, text: str, backward: bool) -> Tensors:
+    """Return the features of each id of a text, in the order in which the network reads it.
+
+    At byte level the bytes of a character share its features.
+    """
+    lengths = [len(vocabulary.from_user(each)) for each in text] if vocabulary.byte_level else 1
+    order = slice(None, None, -1 if backward else None)
+    features = read_features(text, backward)
+    return {name: np.repeat(values, lengths)[order] for name, values in features.items()}
 
 
 class Sums:
-    """What the correlations of S units with K features need of the values read so far."""
+    """Sums over characters, from which the correlations of S units with K features follow."""
 
     def __init__(self) -> None:
         self.count = 0
         self.x = self.xx = self.f = self.ff = self.xf = np.zeros(())
 
     def add(self, values: np.ndarray, features: np.ndarray) -> None:
-        """Count in values [T, S] and features [T, K] of the same characters."""
+        """Add values [T, S] and features [T, K] of the same characters."""
         self.count += len(values)
         self.x = self.x + values.sum(0, dtype=float)
         self.xx = self.xx + np.square(values, dtype=float).sum(0)
@@ -176,142 +183,94 @@ class Sums:
         return both
 
     def correlations(self) -> np.ndarray:
-        """Pearson's r [S, K]; 0 where a unit or a feature does not change."""
+        """Return Pearson's r [S, K]; 0 where a unit or a feature is constant."""
         together = self.xf / self.count - np.outer(self.x, self.f) / self.count**2
-        spread = np.outer(
-            deviation(self.x, self.xx, self.count), deviation(self.f, self.ff, self.count)
-        )
+        spread = np.outer(self._deviation(self.x, self.xx), self._deviation(self.f, self.ff))
         return np.divide(together, spread, out=np.zeros_like(together), where=spread > 0)
 
-
-def deviation(total: np.ndarray, squares: np.ndarray, count: int) -> np.ndarray:
-    """Standard deviations from sums; 0 where rounding alone makes a difference."""
-    variance = squares / count - (total / count) ** 2
-    return np.sqrt(np.where(variance > FLAT * squares / count, variance, 0))
+    def _deviation(self, total: np.ndarray, squares: np.ndarray) -> np.ndarray:
+        """Standard deviations; 0 where they are mere rounding errors."""
+        variance = squares / self.count - (total / self.count) ** 2
+        return np.sqrt(np.where(variance > FLAT * squares / self.count, variance, 0))
 
 
 def correlations(blocks: Iterable[Block], features: np.ndarray) -> np.ndarray:
-    """The correlations that hold, and are more than chance.
+    """Return the correlations of units with features that are more than chance.
 
     A correlation counts if it has the same sign in both halves of the text, and if it is stronger
-    than that of every unit with the same feature when the feature is moved along the text. What
-    changes slowly, such as "inside quotes", goes along with many a slow unit by chance, and just as
-    well when it has been moved.
+    than that of every unit with the same feature shifted along the text. A slow feature such as
+    "inside quotes" correlates with many a slow unit by chance, but just as well when shifted.
 
     Args:
         blocks: The values of S units at N characters together.
         features: [N, K], of the same characters.
 
     Returns:
-        r [S, K] over the whole text, or that of the half where it is weaker if that is less; 0
-        where it does not count.
+        r [S, K], the weakest of the whole text and its halves; 0 where it does not count.
     """
-    first, second, moved = Sums(), Sums(), Sums()
-    shifted = moved_along(features)
+    first, second, shifted = Sums(), Sums(), Sums()
+    shifts = np.random.default_rng(0).integers(NEAREST, len(features) - NEAREST, SHIFTS)
+    shifted_features = np.concatenate([np.roll(features, shift, 0) for shift in shifts], 1)
     for places, values in blocks:
         late = places >= len(features) // 2
         for half, rows in ((first, ~late), (second, late)):
             half.add(values[rows], features[places[rows]])
-        moved.add(values, shifted[places])
+        shifted.add(values, shifted_features[places])
     halves = first.correlations(), second.correlations()
-    holds = np.sign(halves[0]) == np.sign(halves[1])
+    same_sign = np.sign(halves[0]) == np.sign(halves[1])
     r = (first + second).correlations()
     r = np.sign(r) * np.minimum.reduce([np.abs(each) for each in (r, *halves)])
-    by_chance = np.abs(moved.correlations()).reshape(len(r), -1, features.shape[1]).max((0, 1))
-    return np.where(holds & (np.abs(r) > by_chance), r, 0)
+    by_chance = np.abs(shifted.correlations()).reshape(len(r), -1, features.shape[1]).max((0, 1))
+    return np.where(same_sign & (np.abs(r) > by_chance), r, 0)
 
 
-def moved_along(features: np.ndarray) -> np.ndarray:
-    """The features [N, K] moved round by several distances, side by side: [N, SHIFTS · K]."""
-    distances = np.random.default_rng(0).integers(NEAREST, len(features) - NEAREST, SHIFTS)
-    return np.concatenate([np.roll(features, each, 0) for each in distances], 1)
-
-
-WEAKEST = 0.4
-"""Correlations below are not worth looking at: the unit mostly does something else."""
-SHORTEST = 1000
-"""In texts of fewer characters too much is chance."""
-STREAMS = 16
-"""A text is read in so many places at once …"""
-RUN_UP = 200
-"""… and everywhere from so many characters before, so that the state is what it would be."""
-STEPS = 64
-"""Of so many time steps the states are in memory together."""
-
-
-class Following(NamedTuple):
-    """A unit that follows a feature of a text."""
-
-    state: str
-    """The part of the state, named as in `LanguageModel.states`: `layers.0.h`."""
-    unit: int
-    """The unit's number, from 0."""
-    feature: str
-    """What it follows, such as `inside quotes` (see `charrnn.models.units`)."""
-    correlation: float
-    """Pearson's, between -1 and 1: above 0 the unit rises with the feature, below 0 it falls."""
-
-
-def units_that_follow(
+def find_units(
     blocks: Iterable[Block], widths: dict[str, int], features: Tensors, most: int
 ) -> list[Following]:
-    """The units worth looking at, the strongest first.
+    """Return the units that follow a feature, the strongest first.
 
     A unit is named once, with the feature that it follows most.
 
     Args:
         blocks: The states at N characters together, all parts side by side.
-        widths: The units of each part of the state by name, S together.
-        features: What they may follow, [N] each, by name.
-        most: How many units to name of one feature.
+        widths: The number of units of each part of the state by name, S together.
+        features: [N] each, by name.
+        most: How many units to name for each feature.
     """
     r = correlations(blocks, np.stack(list(features.values()), 1))
-    owners = [(state, unit) for state, width in widths.items() for unit in range(width)]
+    units = [(state, unit) for state, width in widths.items() for unit in range(width)]
     found = [
-        Following(*owner, list(features)[place], float(row[place]))
-        for owner, row, place in zip(owners, r, np.abs(r).argmax(1), strict=True)
+        Following(*unit, list(features)[place], float(row[place]))
+        for unit, row, place in zip(units, r, np.abs(r).argmax(1), strict=True)
         if abs(row[place]) >= WEAKEST
     ]
-    found.sort(key=lambda each: -abs(each.correlation))
-    return [each for each in found if each in alike(found, each.feature)[:most]]
-
-
-def alike(found: list[Following], feature: str) -> list[Following]:
-    """Those of the units that follow this feature, in the same order."""
-    return [each for each in found if each.feature == feature]
+    remaining = dict.fromkeys(features, most)
+    strongest = []
+    for each in sorted(found, key=lambda each: -abs(each.correlation)):
+        if remaining[each.feature] > 0:
+            remaining[each.feature] -= 1
+            strongest.append(each)
+    return strongest
 
 
 def read_states(engine: Engine, ids: np.ndarray) -> Iterator[Block]:
-    """The states after each character of ids int [N + 1] but the first, all parts side by side.
-
-    The text is read in several places at once, which is faster.
-    """
+    """Yield the states after each of ids int [N + 1] but the first, all parts side by side."""
     engine.start(STREAMS)
     length = -((1 - len(ids)) // STREAMS)
     for step in range(-RUN_UP, 0):
-        read_at(engine, ids, length, step)
+        read_step(engine, ids, length, step)
     for start in range(0, length, STEPS):
         steps = range(start, min(start + STEPS, length))
-        places, states = zip(*(read_at(engine, ids, length, step) for step in steps), strict=True)
+        blocks = [read_step(engine, ids, length, step) for step in steps]
+        places, states = zip(*blocks, strict=True)
         yield np.concatenate(places), np.concatenate(states)
 
 
-def read_at(engine: Engine, ids: np.ndarray, length: int, step: int) -> Block:
-    """Read the next character of each stretch of that length; the places and states after them."""
+def read_step(engine: Engine, ids: np.ndarray, length: int, step: int) -> Block:
+    """Read one character of each stream of that length; return places and states after them."""
     places = np.arange(STREAMS) * length + step
     begun = (places >= 0)[:, None]  # the others wait at the zero state before the text
     engine.state = tuple(part * begun for part in engine.state)
     engine.read(ids[(places + 1).clip(0, len(ids) - 1)][None])
-    there = places < len(ids) - 1
-    return places[there], np.concatenate(engine.state, 1)[there]
-
-
-def features_read(vocabulary: Vocabulary, text: str, backward: bool) -> Tensors:
-    """The features of all that is read of a text, in the order in which it is read.
-
-    At byte level the bytes of a character share its features.
-    """
-    lengths = [len(vocabulary.from_user(each)) for each in text] if vocabulary.byte_level else 1
-    turn = slice(None, None, -1 if backward else None)
-    features = read_features(text, backward)
-    return {name: np.repeat(values, lengths)[turn] for name, values in features.items()}
+    inside = places < len(ids) - 1
+    return places[inside], np.concatenate(engine.state, 1)[inside]
