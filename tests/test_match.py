@@ -12,7 +12,7 @@ from charrnn.errors import ConfigError
 from charrnn.models.language_model import Blend
 from charrnn.sampling import rules, writing
 from charrnn.sampling.filters import NEVER, Filters, Past, draw
-from charrnn.sampling.rules import Matching, either, narrowed
+from charrnn.sampling.rules import Matching, allowed_next, either
 from charrnn.text.vocabulary import Vocabulary
 
 CATASTROPHE = r"(?:\w|\w\w)*\."
@@ -42,7 +42,9 @@ def test_a_draw_is_the_same_as_if_all_characters_were_tried(settings, share):
         logits[:, rng.random(40) < 0.1] = NEVER
         leads, noise = rng.random(40) < share, rng.random(1, np.float32)
         past = Past(0, rng.integers(0, 40, (1, 6)))
-        found = narrowed(logits, noise, filters, past, lambda new, leads=leads: bool(leads[new]))
+        found = allowed_next(
+            logits, noise, filters, past, lambda new, leads=leads: bool(leads[new])
+        )
         assert not (found & ~leads).any()
         allowed = np.where(leads, logits, NEVER)
         assert found.any() == (allowed > NEVER).any()
@@ -58,8 +60,8 @@ def test_few_characters_are_tried_where_a_few_are_likely():
     logits = -np.arange(5000.0)[None]
     tried = []
     for noise in (0.1, 0.5, 0.9, 0.99):
-        leads_on = lambda new: bool(tried.append(new)) or True  # noqa: E731
-        narrowed(logits, np.array([noise]), Filters(SamplingConfig()), Past(), leads_on)
+        may_follow = lambda new: bool(tried.append(new)) or True  # noqa: E731
+        allowed_next(logits, np.array([noise]), Filters(SamplingConfig()), Past(), may_follow)
     assert len(tried) < 4 * 32
 
 
@@ -72,11 +74,11 @@ def test_texts_are_those_of_trying_all(settings, monkeypatch):
     assert [model.generate(**given) for model in models] == texts
 
 
-def test_an_added_filter_sees_all_that_leads_on():
+def test_an_added_filter_sees_all_that_may_follow():
     filters = Filters(SamplingConfig())
     filters.ordered = False
     tried = []
-    narrowed(
+    allowed_next(
         np.array([[9.0, *[0.0] * 30]]),
         np.array([0.5]),
         filters,

@@ -1,4 +1,4 @@
-"""What computes logits for a sampler: NumPy at once, or the Keras graph for many texts."""
+"""Engines compute a sampler's logits: NumPy, the Keras graph for many texts, or a blend."""
 
 import math
 from collections.abc import Mapping
@@ -14,12 +14,20 @@ from charrnn.runs.checkpoints import Checkpoint
 from charrnn.types import State
 
 GRAPH_TEXTS = 1024
-"""From this many texts on, the graph is a little ahead of NumPy on a CPU …"""
+"""From this many texts on, the graph is a little faster than NumPy on a CPU."""
 GRAPH_CHARACTERS = 1 << 20
-"""… and with this many characters in all, by more than the seconds that it takes to start."""
+"""From this many characters on, it also makes up for the seconds that TensorFlow takes to start."""
 GRAPH_TEXTS_ON_GPU = 64
 NVIDIA = Path("/proc/driver/nvidia/version")
-"""There where an NVIDIA GPU is, which is known without importing TensorFlow."""
+"""Shows an NVIDIA GPU without importing TensorFlow."""
+GROUP_BYTES = 1 << 26
+"""Memory of a group of texts: a few thousand of 500 characters, more than any engine needs."""
+MOST_BYTES = 1 << 30
+"""Memory of texts that must be written at once, such as the candidates of a beam."""
+OBJECT_BYTES = 6144
+"""About what a text takes beside its numbers."""
+COPIES = 6
+"""About how many copies of a text's states and logits exist at a time."""
 
 
 class Engine(Protocol):
@@ -30,38 +38,23 @@ class Engine(Protocol):
 
     @property
     def takes_any_size(self) -> bool:
-        """Whether the number of texts changes at no cost, because no graph is built for it."""
+        """Whether no graph is built for each new number of texts."""
 
     def start(self, count: int) -> None:
-        """Begin so many texts, each at the zero state."""
+        """Begin `count` texts at the zero state."""
 
     def read(self, ids: np.ndarray) -> np.ndarray:
-        """Read characters, and carry the states along.
-
-        Args:
-            ids: int [T, B], T characters of each text.
-
-        Returns:
-            Logits [B, V] of the character that follows the last one.
-        """
+        """Read T characters of each text, int [T, B]; return the next one's logits [B, V]."""
 
     def select(self, rows: np.ndarray) -> None:
-        """Continue with the texts of these rows, int [N], each as often as it is named."""
+        """Continue with the texts of these rows, int [N]; a row may be repeated."""
 
 
 def read_logits(engine: Engine, ids: np.ndarray) -> np.ndarray:
-    """Let an engine read characters; nothing is drawn from what is no number.
-
-    Args:
-        engine: The engine.
-        ids: int [T, B], as the engine reads them.
-
-    Returns:
-        Its logits in double precision, float64 [B, V].
+    """Let an engine read ids [T, B]; return its logits in double precision, float64 [B, V].
 
     Raises:
-        CheckpointError: They are not finite. NumPy may have warned of an overflow before; to
-            keep it from that here would make every character slower by a twentieth.
+        CheckpointError: The logits are not finite.
     """
     logits: np.ndarray = engine.read(ids).astype(np.float64)
     if not math.isfinite(logits.item(logits.argmax())):  # NaN where one is; faster than `max`
@@ -70,7 +63,7 @@ def read_logits(engine: Engine, ids: np.ndarray) -> np.ndarray:
 
 
 def damaged() -> CheckpointError:
-    """The error of a model that computes what is no number."""
+    """Return the error for a model that computes values that are not finite."""
     return CheckpointError(
         "the model computes values that are not finite: its weights are damaged or too large",
         way_out="use the run's other checkpoint (`which best` or `which last`), or retrain",
@@ -78,13 +71,13 @@ def damaged() -> CheckpointError:
 
 
 def make_engine(checkpoint: Checkpoint, name: str, count: int, length: int) -> Engine:
-    """The engine that computes the logits for some texts.
+    """Return the engine for `count` texts of `length` characters.
 
     Args:
         checkpoint: The model.
-        name: "numpy", "tensorflow", or "auto" for the one that is done first.
-        count: How many texts are to be written.
-        length: How many characters each of them has.
+        name: "numpy", "tensorflow", or "auto" for the faster one.
+        count: The number of texts.
+        length: The number of characters of each.
 
     Raises:
         ConfigError: There is no engine of that name.
@@ -104,24 +97,13 @@ def graph_is_faster(count: int, length: int) -> bool:
     return count >= GRAPH_TEXTS and count * length >= GRAPH_CHARACTERS
 
 
-GROUP_BYTES = 1 << 26
-"""Texts are written in groups of about this size: a few thousand of 500 characters, more than
-any engine needs to be at its fastest."""
-MOST_BYTES = 1 << 30
-"""What can only be written at once, as the candidates of a beam, may not take more than this."""
-OBJECT_BYTES = 6144
-"""About what a text takes beside its numbers."""
-COPIES = 6
-"""About how many arrays of a text's states and of its logits there are at the same time."""
-
-
 def bytes_of_a_text(engine: Engine, vocabulary_size: int, length: int) -> int:
     state = sum(part.nbytes // max(1, len(part)) for part in engine.state)
     return OBJECT_BYTES + COPIES * (state + 8 * vocabulary_size) + 8 * max(0, length)
 
 
 def check_fit(count: int, text_bytes: int, settings: Mapping[str, object]) -> None:
-    """Raise ConfigError, naming the settings, where so many texts at once take too much memory."""
+    """Raise ConfigError, naming the settings, if so many texts take too much memory at once."""
     most = max(1, MOST_BYTES // text_bytes)
     if count > most:
         why = f"{count:,} texts at once would take {count * text_bytes / 2**30:.1f} GiB"
@@ -146,8 +128,8 @@ class BlendedEngine:
     @state.setter
     def state(self, state: State) -> None:
         for engine in self._engines:
-            own = len(engine.state)
-            engine.state, state = state[:own], state[own:]
+            parts = len(engine.state)
+            engine.state, state = state[:parts], state[parts:]
 
     def start(self, count: int) -> None:
         for engine in self._engines:
@@ -158,7 +140,6 @@ class BlendedEngine:
             engine.select(rows)
 
     def read(self, ids: np.ndarray) -> np.ndarray:
-        """The blend's logits [B, V]; see above."""
         logits = [read_logits(engine, ids) for engine in self._engines]
         normalisers = [np.logaddexp.reduce(each, -1, keepdims=True) for each in logits]
         terms = zip(self._weights, logits, normalisers, strict=True)

@@ -1,4 +1,4 @@
-"""The Keras network as an engine, its graph rebuilt for the batch size asked for."""
+"""The Keras network as an engine, with a graph for each batch size."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Which characters may be written next, whatever their probability."""
+"""Rules: which characters may be written next, and where a text ends."""
 
 import string
 import time
@@ -18,81 +18,62 @@ if TYPE_CHECKING:
 
 
 PATIENCE_SECONDS = 5.0
-"""How long a pattern may take to tell which character can follow. Simple patterns take under a
-millisecond, and those whose time grows exponentially are soon beyond any limit."""
+"""Time for a pattern to decide which characters can follow. Simple patterns take less than a
+millisecond; where the time grows exponentially, no limit would be enough."""
 NAMED = 5
-"""So many of the characters that a pattern needs are named in a message."""
-
-
-class Allowed:
-    """The characters of the setting `allow` without those of `forbid`, the same at every place."""
-
-    def __init__(self, config: SamplingConfig, vocabulary: Vocabulary) -> None:
-        given = {"allow": config.allow} if config.allow is not None else {}
-        given |= {"forbid": config.forbid} if config.forbid else {}
-        if vocabulary.byte_level and not f"{config.allow or ''}{config.forbid}".isascii():
-            why = "this model writes bytes; only ASCII characters can be allowed or forbidden"
-            raise ConfigError(why, given)
-        allowed = set(vocabulary.characters)
-        if config.allow is not None:
-            allowed &= set(config.allow)
-        allowed -= set(config.forbid)
-        if not allowed:
-            why = "leaves none of the characters that the model knows"
-            raise ConfigError(why, given)
-        self.mask = np.array([character in allowed for character in vocabulary.characters])
-        """bool [V]."""
+"""Number of the characters needed by a pattern that a message names."""
+FIRST, GROWTH = 4, 4
+"""Characters tried before the first check whether they suffice, and the growth until the next
+check. A check costs as much as trying several characters."""
+ROUNDING = 1e-9
+"""Above the relative rounding error of a sum over the characters."""
 
 
 class Matching:
-    """Only characters with which a text can still become a full match of the setting `match`.
+    """Allows characters with which a text can still become a full match of `match`.
 
     Args:
         pattern: A regular expression of the package `regex`.
         characters: All that may be written.
-        byte_level: Whether they are bytes, which are refused.
     """
 
-    def __init__(self, pattern: str, characters: str, byte_level: bool = False) -> None:
-        import regex  # several tenths of a second, for those alone who ask for it
+    def __init__(self, pattern: str, characters: str) -> None:
+        import regex  # takes several tenths of a second
 
-        if byte_level:
-            raise ConfigError(
-                "this model writes bytes, not characters", {"match": None}, way_out="leave it out"
-            )
         try:
             self._pattern: Pattern[str] = regex.compile(pattern)
         except regex.error as error:
             raise ConfigError(str(error), {"match": pattern}) from error
         self._source, self._characters = pattern, characters
         if not self.complete("") and not any(map(self.after(""), characters)):
-            raise ConfigError(self._no_beginning(), {"match": pattern})
+            why, wanted = "no character that the model may write can begin it", self.wanted("")
+            why = f"{why}; it needs {either(wanted)}" if wanted else why
+            raise ConfigError(why, {"match": pattern})
 
     def after(self, text: str) -> Callable[[str], bool]:
-        """A function that tells whether the pattern can match a text that goes on so.
+        """Return a function that tells whether a character may follow the text.
 
-        Raises:
-            ConfigError: The answers for this text take too long together.
+        It raises ConfigError if its answers take too long together.
         """
-        left = PATIENCE_SECONDS
+        remaining = PATIENCE_SECONDS
 
-        def leads_on(character: str) -> bool:
-            nonlocal left
+        def may_follow(character: str) -> bool:
+            nonlocal remaining
             begin = time.monotonic()
-            leads = self._matches(text + character, left, partial=True)
-            left -= time.monotonic() - begin
-            return leads
+            matches = self._matches(text + character, remaining, partial=True)
+            remaining -= time.monotonic() - begin
+            return matches
 
-        return leads_on
+        return may_follow
 
     def complete(self, text: str) -> bool:
-        """Whether the text is a full match as it stands."""
+        """Whether the text is a full match."""
         return self._matches(text, PATIENCE_SECONDS)
 
     def wanted(self, text: str) -> str:
-        """Characters that may not be written although the text could go on with them.
+        """Return the first few characters that could follow but may not be written.
 
-        Looked for among those that stand in the pattern and those of ASCII. The first few.
+        They are searched among those of the pattern and of ASCII.
         """
         others = dict.fromkeys(self._source + string.printable)
         found = filter(self.after(text), (each for each in others if each not in self._characters))
@@ -108,33 +89,36 @@ class Matching:
             way_out = "leave out repeats within repeats, as in (a*)*, and choices that overlap"
             raise ConfigError(why, {"match": self._source}, way_out=way_out) from None
 
-    def _no_beginning(self) -> str:
-        wanted = self.wanted("")
-        why = "no character that the model may write can begin it"
-        return f"{why}; it needs {either(wanted)}" if wanted else why
-
 
 class Rules:
-    """All of them together.
+    """The settings `allow`, `forbid` and `match`.
 
-    `mask` holds which of V characters are allowed everywhere, bool [V], or None where all are;
-    `matching` is the pattern's rule, if there is one.
+    `mask` has the characters that are ever allowed, bool [V], or None for all; `matching` is the
+    pattern's rule or None.
     """
 
     def __init__(self, config: SamplingConfig, vocabulary: Vocabulary) -> None:
-        some = config.allow is not None or config.forbid
-        self.mask = Allowed(config, vocabulary).mask if some else None
+        settings = {"allow": config.allow} if config.allow is not None else {}
+        settings |= {"forbid": config.forbid} if config.forbid else {}
         self._characters = vocabulary.characters
-        allowed = "".join(
-            character
-            for number, character in enumerate(self._characters)
-            if self.mask is None or self.mask[number]
-        )
-        pattern, as_bytes = config.match, vocabulary.byte_level
-        self.matching = None if pattern is None else Matching(pattern, allowed, as_bytes)
+        allowed, self.mask = self._characters, None
+        if settings:
+            if vocabulary.byte_level and not "".join(settings.values()).isascii():
+                why = "this model writes bytes; only ASCII characters can be allowed or forbidden"
+                raise ConfigError(why, settings)
+            among = set(allowed if config.allow is None else config.allow) - set(config.forbid)
+            self.mask = np.array([character in among for character in self._characters])
+            if not self.mask.any():
+                why = "leaves none of the characters that the model knows"
+                raise ConfigError(why, settings)
+            allowed = "".join(filter(among.__contains__, allowed))
+        if config.match is not None and vocabulary.byte_level:
+            why = "this model writes bytes, not characters"
+            raise ConfigError(why, {"match": None}, way_out="leave it out")
+        self.matching = None if config.match is None else Matching(config.match, allowed)
 
-    def leads_on(self, text: str) -> Callable[[int], bool]:
-        """A function that tells whether the pattern lets an id follow the text."""
+    def may_follow(self, text: str) -> Callable[[int], bool]:
+        """Return a function that tells whether the pattern lets an id follow the text."""
         assert self.matching is not None
         after, characters = self.matching.after(text), self._characters
         return lambda new: after(characters[new])
@@ -143,7 +127,7 @@ class Rules:
         return self.matching is None or self.matching.complete(text)
 
     def wanted(self, text: str) -> str:
-        """Characters that the text would need next and that may not be written, the first few."""
+        """Return the first few characters that the text needs next but that may not be written."""
         return "" if self.complete(text) or self.matching is None else self.matching.wanted(text)
 
 
@@ -153,10 +137,10 @@ def either(characters: str) -> str:
 
 
 class Ending:
-    """One text's end. Feed it what is written; it gives back what may be shown.
+    """Ends one text: `feed` takes the characters written and returns those to show.
 
-    Characters that may turn out to begin a stop string are held back until that is known.
-    `backward` texts are written last character first.
+    Characters that may begin a stop string are held back until that is decided. `backward` texts
+    are written last character first.
     """
 
     def __init__(self, config: SamplingConfig, backward: bool = False) -> None:
@@ -169,13 +153,10 @@ class Ending:
         self.done = False
 
     def feed(self, piece: str) -> str:
-        """What may be shown after the piece."""
-        if not self._active:
-            return piece
-        return "".join(map(self._take, piece))
+        return "".join(map(self._take, piece)) if self._active else piece
 
     def rest(self) -> str:
-        """What was held back, where the text ends otherwise."""
+        """Return what was held back."""
         held, self._held = self._held, ""
         return held
 
@@ -185,19 +166,23 @@ class Ending:
         if self._ends_before(character):
             self.done = True
             return self.rest()
-        if character not in self._in_stops:  # no stop goes on with it, so none is held back
+        if character not in self._in_stops:  # it completes or continues no stop
             return self.rest() + character
         text = self._held + character
         for stop in self._stops:
             if text.endswith(stop):
                 self.done, self._held = True, ""
                 return text if self._keep_stop else text[: -len(stop)]
-        shown = len(text) - self._may_begin_a_stop(text)
+        # Hold back the longest end of the text with which a stop begins.
+        longest = max(map(len, self._stops)) - 1
+        starts = range(max(0, len(text) - longest), len(text))
+        begins = (n for n in starts if any(stop.startswith(text[n:]) for stop in self._stops))
+        shown = next(begins, len(text))
         self._held = text[shown:]
         return text[:shown]
 
     def _ends_before(self, character: str) -> bool:
-        """Whether the character closes the last line or word; it is not shown then."""
+        """Whether the character ends the last line or word."""
         if character == "\n" and self._lines is not None:
             self._lines -= 1
         space = character.isspace()
@@ -206,70 +191,53 @@ class Ending:
         self._in_word = not space
         return self._lines == 0 or self._words == 0
 
-    def _may_begin_a_stop(self, text: str) -> int:
-        """Length of the longest end of the text with which a stop string begins."""
-        longest = max(map(len, self._stops), default=1) - 1
-        lengths = range(min(longest, len(text)), 0, -1)
-        return next((n for n in lengths if self._begins(text[-n:])), 0)
 
-    def _begins(self, end: str) -> bool:
-        return any(stop.startswith(end) for stop in self._stops)
-
-
-FIRST, GROWTH = 4, 4
-"""So many characters are tried before it is first worked out whether they are enough, and so
-many times more each time after that: working it out costs as much as trying several."""
-ROUNDING = 1e-9
-"""More than the rounding errors of a sum over the characters, relative to the sum."""
-
-
-def narrowed(
+def allowed_next(
     logits: np.ndarray,
     noise: np.ndarray,
     filters: Filters,
     past: Past,
-    leads_on: Callable[[int], bool],
+    may_follow: Callable[[int], bool],
 ) -> np.ndarray:
-    """Characters that lead on, enough of them for the draw.
+    """Return characters that may follow a text, enough of them for the draw.
 
     Args:
         logits: [1, V], -inf where a character may not be written.
-        noise: [1], what the character will be drawn with.
-        filters: What the logits go through before that.
-        past: Of this one text.
-        leads_on: Whether an id may follow the text.
+        noise: [1], with which the character will be drawn.
+        filters: Those that the logits pass through before.
+        past: That of the text.
+        may_follow: Whether an id may follow the text.
 
     Returns:
-        bool [1, V], none where no character leads on. What is drawn from these characters is
-        what would be drawn from all that lead on.
+        bool [1, V], all false if no character may follow. Drawing from these characters gives the
+        same as drawing from all that may follow.
     """
-    leads, untried = np.zeros(logits.shape, bool), logits > NEVER
+    allowed, untried = np.zeros(logits.shape, bool), logits > NEVER
     order = filters.order(logits, past)[0, : untried.sum()]
     size = FIRST if filters.ordered else len(order)
     while len(order):
         tried, order, size = order[:size], order[size:], GROWTH * size
-        leads[0, tried] = [leads_on(int(new)) for new in tried]
+        allowed[0, tried] = [may_follow(int(new)) for new in tried]
         untried[0, tried] = False
-        if leads.any() and len(order):
-            least = filters(np.where(leads, logits, NEVER), past)
-            most = filters(np.where(leads | untried, logits, NEVER), past)
-            if settled(least[0], most[0], noise[0], exact=filters.truncate):
+        if allowed.any() and len(order):
+            least = filters(np.where(allowed, logits, NEVER), past)
+            most = filters(np.where(allowed | untried, logits, NEVER), past)
+            if draw_is_certain(least[0], most[0], noise[0], exact=filters.truncate):
                 break
-    return leads
+    return allowed
 
 
-def settled(least: np.ndarray, most: np.ndarray, noise: float, exact: bool) -> bool:
-    """Whether the character that is drawn is known before all characters are tried.
+def draw_is_certain(least: np.ndarray, most: np.ndarray, noise: float, exact: bool) -> bool:
+    """Whether the drawn character is known before all characters are tried.
 
-    Filters that cut off the less likely characters see the same in both cases only if they
-    do so in every case between them. Where there are none, each weight that is in doubt is
-    either 0 or that of `most`.
+    Without filters that truncate, each weight in doubt is either 0 or that of `most`. With them,
+    `least` and `most` must be equal, so that every case between them is too.
 
     Args:
-        least: Log-weights [V] if none of the untried characters leads on.
-        most: Log-weights [V] if all of them do.
-        noise: What the character will be drawn with.
-        exact: Whether nothing may be in doubt.
+        least: Log-weights [V] if none of the untried characters may follow.
+        most: Log-weights [V] if all of them may.
+        noise: With which the character will be drawn.
+        exact: Whether a filter truncates.
     """
     if exact:
         return np.array_equal(least, most)

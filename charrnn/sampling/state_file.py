@@ -1,14 +1,14 @@
-"""Where a text stopped, in a file, so that it can be continued exactly from there."""
+"""The file of a text's state, from which the text is continued exactly."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from charrnn.checked_json import check_names
+from charrnn.config.sampling import SEEDS
 from charrnn.errors import CheckpointError, ConfigError
-from charrnn.network.weights import FLOAT32, Layout, check_finite, check_layout
+from charrnn.network.weights import FLOAT32, check_finite, check_layout
 from charrnn.runs.checkpoints import (
     HEADER_SUM,
     TENSORS_SUM,
@@ -22,38 +22,35 @@ from charrnn.types import Tensors
 
 KEY = "charrnn-text"
 FACTS = ("seed", "position", "model")
-SEEDS = 1 << 64
 LAST_POSITION = 1 << 48
-"""No text is as long: at a million characters a second it takes nine years."""
+"""At a million characters a second, a text takes nine years to get there."""
 IDS = ("unread", "recent")
 
 
 def save_state(path: Path, writing: Writing, model: object) -> None:
-    """Write the engine's state, the place in the noise, and what is not yet read.
+    """Write the engine's state, the position in the noise, and the ids that are not read yet.
 
-    `model` is plain data by which a model is known again. Several texts must have stopped at
-    the same place, since the engine does not go on with one that ended before the others.
+    `model` is plain data that identifies the model.
+
+    Raises:
+        ConfigError: Several texts may have ended at different places.
     """
     if writing.count > 1 and writing.format.config.ends:
         why = "the state of several texts can be kept only where nothing but their length ends them"
         raise ConfigError(why, {"count": writing.format.config.count})
-    tensors = {
-        "unread": writing.unread,
-        "recent": writing.recent,
-        **{f"state/{number}": part for number, part in enumerate(writing.engine.state)},
-    }
-    facts = {"seed": writing.seed, "position": writing.position, "model": plain(model)}
+    tensors = {"unread": writing.unread, "recent": writing.recent, **state_parts(writing)}
+    facts = {"seed": writing.seed, "position": writing.position, "model": as_json(model)}
     write_output(path, pack_tensors(KEY, facts, tensors))
 
 
 def stored_seed(path: Path) -> int:
-    return int(read(path)[0]["seed"])
+    return int(read_state(path)[0]["seed"])
 
 
 def restore_state(path: Path, writing: Writing, model: object) -> Writing:
-    """Let the writing go on where the text in the file stopped."""
-    facts, tensors = read(path)
-    if facts["model"] != plain(model):
+    """Let the writing continue the text in the file."""
+    facts, tensors = read_state(path)
+    if facts["model"] != as_json(model):
         raise CheckpointError(
             "saved from another model", where=path, way_out="name the run that wrote it"
         )
@@ -67,51 +64,45 @@ def restore_state(path: Path, writing: Writing, model: object) -> Writing:
         check_tensors(tensors, writing)
     except ValueError as error:
         raise damaged_state(path, error) from error
-    writing.engine.state = tuple(tensors[name] for name in names_of(writing))
+    writing.engine.state = tuple(tensors[name] for name in state_parts(writing))
     writing.unread, writing.recent = tensors["unread"], tensors["recent"]
     writing.position = facts["position"]
     return writing
 
 
 def check_tensors(tensors: Tensors, writing: Writing) -> None:
-    """Raise ValueError unless the tensors are those of a writing that has been started."""
-    check_layout(tensors, layout_of(writing, tensors), "tensors")
+    """Raise ValueError unless the tensors fit a writing that has been started."""
+    unread, recent, count = tensors["unread"], tensors["recent"], writing.count
+    layout = {name: (tuple(part.shape), FLOAT32) for name, part in state_parts(writing).items()}
+    layout["unread"] = (len(unread), count), id_type(unread)
+    layout["recent"] = (count, recent.size // count), id_type(recent)
+    check_layout(tensors, layout, "tensors")
     check_finite(tensors, "tensors")
     for name in IDS:
         ids = tensors[name]
         if ids.size and not 0 <= ids.min() <= ids.max() < writing.format.vocabulary.size:
             raise ValueError(f"an id in '{name}' is of no character")
-    if not len(tensors["unread"]):
+    if not len(unread):
         raise ValueError("it has nothing left to read")
 
 
-def layout_of(writing: Writing, tensors: Tensors) -> Layout:
-    """The tensors of a writing's state; how many ids there are is left to the file."""
-    parts = zip(names_of(writing), writing.engine.state, strict=True)
-    unread, recent, count = tensors["unread"], tensors["recent"], writing.count
-    return {name: (tuple(part.shape), FLOAT32) for name, part in parts} | {
-        "unread": ((len(unread), count), id_type(unread)),
-        "recent": ((count, recent.size // count), id_type(recent)),
-    }
-
-
 def id_type(ids: np.ndarray) -> np.dtype:
-    """The type that ids should have, where they may have two."""
+    """The type that ids must have; two are possible."""
     return ids.dtype if ids.dtype in (np.int32, np.int64) else np.dtype(np.int32)
 
 
-def names_of(writing: Writing) -> Iterator[str]:
-    """A name for each part of the engine's state."""
-    return (f"state/{number}" for number in range(len(writing.engine.state)))
+def state_parts(writing: Writing) -> Tensors:
+    """The engine's state by the names in the file."""
+    return {f"state/{number}": part for number, part in enumerate(writing.engine.state)}
 
 
-def plain(data: object) -> object:
-    """The data as JSON brings it back."""
+def as_json(data: object) -> object:
+    """The data as JSON returns it: tuples become lists."""
     return json.loads(json.dumps(data))
 
 
-def read(path: Path) -> tuple[dict, Tensors]:
-    """The facts and tensors of a state file, verified."""
+def read_state(path: Path) -> tuple[dict, Tensors]:
+    """Return the verified facts and tensors of a state file."""
     try:
         file = read_tensors(path, KEY)
         facts = file.description
@@ -119,7 +110,9 @@ def read(path: Path) -> tuple[dict, Tensors]:
         file.check_header()
         file.check_tensors()
         for name, limit in (("seed", SEEDS), ("position", LAST_POSITION)):
-            facts[name] = number_below(limit, facts[name], name)
+            value = facts[name]
+            if type(value) is not int or not 0 <= value < limit:
+                raise ValueError(f"its {name} is not a number that a text can have")
         for name in IDS:
             if name not in file.tensors:
                 raise ValueError(f"it lacks '{name}'")
@@ -132,13 +125,6 @@ def read(path: Path) -> tuple[dict, Tensors]:
         ) from None
     except ValueError as error:
         raise damaged_state(path, error) from error
-
-
-def number_below(limit: int, value: object, name: str) -> int:
-    """A whole number from 0 to the limit, which it does not reach."""
-    if type(value) is not int or not 0 <= value < limit:
-        raise ValueError(f"its {name} is not a number that a text can have")
-    return value
 
 
 def damaged_state(path: Path, error: ValueError) -> CheckpointError:

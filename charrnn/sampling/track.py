@@ -17,16 +17,13 @@ CONTINUES = range(0x80, 0xC0)
 
 
 class Decoder:
-    """Decodes the ids of one text, one after the other, in the order of writing.
-
-    At byte level the bytes of a character are put together. Otherwise every id is a character
-    of its own.
+    """Decodes one text id by id; at byte level it joins the bytes of a character.
 
     Args:
         vocabulary: The model's.
         backward: Whether the last id of a text comes first.
-        errors: What becomes of bytes that are not UTF-8, as in Python: "replace" makes
-            U+FFFD of them, "surrogateescape" keeps them, one character each.
+        errors: How to decode bytes that are not UTF-8, as in Python: "replace" or
+            "surrogateescape".
     """
 
     def __init__(
@@ -35,15 +32,10 @@ class Decoder:
         self._characters, self._byte_level = vocabulary.characters, vocabulary.byte_level
         self._backward, self._errors = backward, errors
         self._pending = b""
-        """Bytes of a character that is not complete yet, in the order of reading."""
+        """Bytes of an incomplete character, in reading order."""
 
     def take(self, new: int) -> tuple[str, Sequence[int]]:
-        """Decode one more id.
-
-        Returns:
-            The characters that are complete now, and for each of them how many ids it is
-            made of, the earlier ids first.
-        """
+        """Decode one more id; return the complete characters and the number of ids of each."""
         character = self._characters[new]
         if not self._byte_level:
             return character, ONE_ID
@@ -55,7 +47,7 @@ class Decoder:
         return self._join()
 
     def rest(self) -> tuple[str, Sequence[int]]:
-        """What `take` would return for the bytes that are left where the text ends."""
+        """Decode the bytes that remain at the text's end, like `take`."""
         return self._join(last=True)
 
     def _join(self, last: bool = False) -> tuple[str, Sequence[int]]:
@@ -75,46 +67,43 @@ class Text:
     text: str
     seed: int
     number: int
-    """The place among the texts of that seed, which the noise depends on."""
+    """The index among the texts of that seed, which the noise depends on."""
     characters: int
-    """How many ids of the model the text is made of: characters, or at byte level bytes."""
+    """The number of ids: characters, or at byte level bytes."""
     log_probability: float
     """The sum over those ids, in nats."""
     complete: bool = True
     """False where the text does not fully match the pattern of the setting `match`."""
     wanted: str = ""
-    """Where the text ends since the pattern needs a character that may not be written: which,
-    the first few of them."""
+    """The first few characters that the pattern needs next, if none of them may be written."""
     end: tuple[int, float] = (0, 0.0)
-    """The ids that ended the text and are not shown: how many, and the sum over them."""
+    """The number of ids that ended the text and are not shown, and their log-probability."""
 
     @property
     def log_probability_per_char(self) -> float:
-        """The mean over the characters, in nats."""
         return self.log_probability / max(1, self.characters)
 
     @property
     def rank_per_char(self) -> float:
-        """The mean over the characters and over what ended the text, in nats."""
+        """The mean over the characters and what ended the text, in nats."""
         ids, log_p = self.end
         return (self.log_probability + log_p) / max(1, self.characters + ids)
 
     @property
     def bits_per_char(self) -> float:
-        """How many bits the model needs for a character of the text."""
         return 0.0 - self.log_probability_per_char / math.log(2)
 
 
 @dataclass(frozen=True)
 class TextFormat:
-    """What all texts of a writing have in common: how they are decoded and where they end."""
+    """How the texts of a writing are decoded, and where they end."""
 
     vocabulary: Vocabulary
     config: SamplingConfig
     backward: bool = False
     """Whether the last character is written first."""
     raw: bool = False
-    """Whether bytes are handed out as the characters U+0000 to U+00FF."""
+    """Whether bytes are returned as the characters U+0000 to U+00FF."""
 
     @cached_property
     def rules(self) -> Rules:
@@ -122,59 +111,52 @@ class TextFormat:
 
     @cached_property
     def plain(self) -> bool:
-        """Whether every id is a character that is shown at once: nothing waits or is matched."""
+        """Whether every id is a character that is shown at once."""
         return not self.config.ends and (self.raw or not self.vocabulary.byte_level)
 
-    def new_ending(self) -> Ending:
-        return Ending(self.config, self.backward)
-
-    def new_decoder(self) -> Decoder:
-        errors = "surrogateescape" if self.raw else "replace"
-        return Decoder(self.vocabulary, self.backward, errors)
-
-    def given_out(self, characters: str) -> str:
+    def as_output(self, characters: str) -> str:
+        """Characters as users get them: with `raw`, one for each byte."""
         if not self.raw or characters.isascii():
             return characters
         return self.readable(self.vocabulary.from_user(self.readable(characters)))
 
     def readable(self, shown: str) -> str:
-        """Turn characters from the order of writing into that of reading, or back."""
+        """Turn characters from writing order into reading order, or back."""
         return shown[::-1] if self.backward else shown
 
 
 class Track:
-    """One text as it is written: it takes ids and returns what may be shown of them.
+    """One text while it is written: it takes ids and returns the characters to show.
 
-    The ids of characters that the ending drops are not counted. The ending holds characters
-    back as long as it may still drop them, and so long their ids wait to be counted. When a
-    character is shown, its ids are added to the sums and forgotten. So a track remembers no
-    more than a stop string's length, however long the text becomes.
+    The ending holds characters back while it may still drop them; their ids wait meanwhile. When
+    a character is shown, its ids are counted and forgotten. So a track remembers no more than a
+    stop string's length, however long the text becomes.
     """
 
     def __init__(self, text_format: TextFormat, number: int = 0) -> None:
         self.number = number
-        """The text's place among those of the same seed."""
+        """The text's index among those of the same seed."""
         self.done = False
-        """Whether the text has ended, so that it takes no more ids."""
+        """Whether the text has ended."""
         self.drawn = ""
-        """All its characters, shown or not; kept only where the setting `match` needs them."""
+        """All its characters, shown or not; kept only for the setting `match`."""
         self.stuck = False
-        """Whether it has ended because no character leads on by the setting `match`."""
-        self._format = text_format
-        self._decoder, self._ending = text_format.new_decoder(), text_format.new_ending()
+        """Whether it has ended because the setting `match` allows no character to follow."""
+        self._format, errors = text_format, "surrogateescape" if text_format.raw else "replace"
+        self._decoder = Decoder(text_format.vocabulary, text_format.backward, errors)
+        self._ending = Ending(text_format.config, text_format.backward)
         self._plain, self._characters = text_format.plain, text_format.vocabulary.characters
         self._matched = text_format.rules.matching is not None
         self._counted, self._sum = 0, 0.0
         self._widths: list[int] = []
         """The number of ids of each character that waits to be shown."""
         self._log_ps: list[float] = []
-        """The log-probabilities of the ids that wait, those of unfinished characters too."""
+        """The log-probabilities of the ids that wait."""
         self._end: list[float] = []
-        """The log-probabilities of the ids that have ended the text, and are dropped."""
+        """The log-probabilities of the ids that ended the text and are not shown."""
 
     @property
     def characters(self) -> int:
-        """How many ids the text has, without those that its ending has dropped."""
         return self._counted + len(self._log_ps)
 
     @property
@@ -183,7 +165,7 @@ class Track:
 
     @property
     def complete(self) -> bool:
-        """Whether the text, as it stands, fully matches the setting `match`, if there is one."""
+        """Whether the text so far fully matches the setting `match`, if there is one."""
         return self._format.rules.complete(self.drawn)
 
     @property
@@ -191,11 +173,11 @@ class Track:
         return self._format.rules.wanted(self.drawn) if self.stuck else ""
 
     def stop_stuck(self) -> None:
-        """End here, because no character leads on."""
+        """End the text, because no character can follow."""
         self.stuck = self.done = True
 
     def take(self, new: int, log_p: float = 0.0) -> str:
-        """Add an id and its log-probability in nats; return what may be shown now."""
+        """Add an id and its log-probability in nats; return the characters to show."""
         if self._plain:
             self._counted += 1
             self._sum += log_p
@@ -206,14 +188,14 @@ class Track:
         return self._show(*self._decoder.take(new))
 
     def rest(self) -> str:
-        """Return what is still held back, because the text ends here."""
+        """End the text; return the characters that were held back."""
         shown = "" if self.done else self._show(*self._decoder.rest())
         held = self._ending.rest()
         self._count(len(held))
-        return shown + self._format.given_out(held)
+        return shown + self._format.as_output(held)
 
     def text(self, shown: str, seed: int) -> Text:
-        """The finished text, from all that the track has given out."""
+        """Return the finished text from all the characters that were returned."""
         return Text(
             self._format.readable(shown),
             seed,
@@ -226,7 +208,7 @@ class Track:
         )
 
     def copy(self) -> "Track":
-        """A second track that goes on from the same place, apart from this one."""
+        """Return a track that continues from here independently of this one."""
         track = copy.copy(self)
         if not self._plain:  # in a plain text nothing waits, and nothing ends it
             track._decoder, track._ending = copy.copy(self._decoder), copy.copy(self._ending)
@@ -234,7 +216,7 @@ class Track:
         return track
 
     def _show(self, characters: str, widths: Sequence[int]) -> str:
-        """Pass characters, each made of so many ids, through the ending; return what it shows."""
+        """Return what the ending shows after these characters, of `widths` ids each."""
         self._widths += widths
         if self._matched:
             self.drawn += characters
@@ -243,10 +225,10 @@ class Track:
         if self._ending.done:
             self.done = True
             self._end, self._widths, self._log_ps = self._log_ps, [], []
-        return self._format.given_out(shown)
+        return self._format.as_output(shown)
 
     def _count(self, shown: int) -> None:
-        """Count the ids of the next `shown` characters, which wait no longer."""
+        """Count the ids of the next `shown` characters."""
         ids = sum(self._widths[:shown])
         self._counted += ids
         self._sum = add_up(self._sum, self._log_ps[:ids])
@@ -254,7 +236,7 @@ class Track:
 
 
 def add_up(start: float, log_ps: list[float]) -> float:
-    """The sum from left to right, so that it does not depend on where it was interrupted."""
+    """Add from left to right, so that the sum is the same wherever it is interrupted."""
     for log_p in log_ps:
         start += log_p
     return start

@@ -1,4 +1,4 @@
-"""A batch of texts being written: ids are drawn from an engine's logits and given to tracks."""
+"""A batch of texts: ids are drawn from an engine's logits and passed to tracks."""
 
 import copy
 import math
@@ -10,16 +10,16 @@ import numpy as np
 from charrnn.config import SamplingConfig
 from charrnn.sampling.engines import GROUP_BYTES, Engine, bytes_of_a_text, check_fit, read_logits
 from charrnn.sampling.filters import NEVER, Filters, Noise, Past, draw, log_softmax
-from charrnn.sampling.rules import narrowed
+from charrnn.sampling.rules import allowed_next
 from charrnn.sampling.track import Text, TextFormat, Track
 from charrnn.text.batches import in_direction
 from charrnn.text.vocabulary import Vocabulary
 
 REBUILD_CHARACTERS = 1 << 18
-"""A graph is rebuilt for a smaller batch if that may save computing so many characters.
+"""A graph is rebuilt for a smaller batch if that may save computing this many characters.
 
 On two CPU cores and with two layers of 128 units they take 1.7 s, the graph 0.5 s. The margin
-is there because the texts that go on may end early too, and because a GPU computes faster.
+is there because the remaining texts may end early too, and because a GPU computes faster.
 """
 
 
@@ -29,12 +29,12 @@ class Writing:
     The pieces are those of all texts at once. The whole texts, which are the same, are written
     in groups, so that no more than a group of B texts is in memory.
 
-    The engine holds a row of states for each text. Nothing is drawn for a text that is done,
-    and when half of the rows belong to such texts, the engine goes on without them. No text
-    depends on the others, since the noise is that of the text's number and its position.
+    The engine has a row of states for each text. Nothing is drawn for a text that has ended, and
+    when half of the rows belong to such texts, they are dropped. No text depends on the others,
+    since its noise follows from its number and the position.
 
-    A backward model writes what comes before the prompt, last character first: its pieces
-    stand in the order of writing, the whole texts in that of reading.
+    A backward model writes what comes before the prompt, last character first: its pieces are
+    in writing order, the whole texts in reading order.
     """
 
     def __init__(
@@ -52,30 +52,29 @@ class Writing:
     ) -> None:
         self.engine, self.seed = engine, seed
         self.format = TextFormat(vocabulary, config, backward, raw)
-        """How the texts are decoded, what they may hold, and where they end."""
         self._filters, self._scored = Filters(config), scored or config.searched
         self._prompt, self._all = "", range(first, first + config.count * config.best_of)
         self.text_bytes = bytes_of_a_text(engine, vocabulary.size, config.length)
         """About how much memory a text takes while it is written."""
         group = max(1, GROUP_BYTES // self.text_bytes)
-        self._hold(self._all if at_once else self._all[:group])
+        self._open_group(self._all if at_once else self._all[:group])
 
-    def _hold(self, numbers: range) -> None:
-        """Hold the texts of these numbers among those of the seed, not yet begun."""
+    def _open_group(self, numbers: range) -> None:
+        """Prepare the texts of these numbers."""
         self.first = numbers.start
-        """The number of the first text that is held."""
+        """The number of the group's first text."""
         self.tracks = [Track(self.format, number) for number in numbers]
-        """Every text that is held."""
+        """Every text of the group."""
         self.position = 0
-        """How many characters of each text are drawn, as the noise counts them."""
+        """The number of characters drawn for each text, as the noise counts them."""
         self.unread = np.zeros((0, len(self.tracks)), np.int32)
-        """Ids [T, B] that are written or given, but not yet read by the engine."""
+        """Ids [T, B] that the engine has not read yet."""
         self.recent = np.zeros((len(self.tracks), 0), np.int32)
         """The last ids [B, N] of each text, for the repetition penalty."""
-        self._going = self.tracks
-        """The texts that are not done."""
-        self._places = list(range(len(numbers)))
-        """Where they stand among all that are held."""
+        self._live = self.tracks
+        """The texts that have not ended."""
+        self._indices = list(range(len(numbers)))
+        """Their indices in `tracks`."""
         self._rows = np.arange(len(self.tracks))
         """Their rows in the engine."""
 
@@ -88,49 +87,47 @@ class Writing:
         return self.count == len(self._all)
 
     def at_once(self) -> "Writing":
-        """Hold all texts, begun anew, where only a group of them is held.
+        """Make one group of all texts, begun anew if they were in several.
 
         Raises:
             ConfigError: They would take too much memory.
         """
         if not self.whole:
             check_fit(len(self._all), self.text_bytes, {"count": self.format.config.count})
-            self._hold(self._all)
+            self._open_group(self._all)
             self.begin(self._prompt)
         return self
 
     def begin(self, prompt: str = "") -> "Writing":
-        """Start from the zero state, as if after a line's end, with the prompt."""
+        """Start from the zero state with the prompt, as if after a line's end."""
         self._prompt = prompt
-        ids = np.repeat(
-            first_ids(self.format.vocabulary, prompt, self.format.backward)[:, None], self.count, 1
-        )
+        ids = first_ids(self.format.vocabulary, prompt, self.format.backward)[:, None]
         self.engine.start(1)
         if len(ids) > 1:
-            self.engine.read(ids[:-1, :1])
+            self.engine.read(ids[:-1])
         self.engine.select(np.zeros(self.count, int))
+        ids = np.repeat(ids, self.count, 1)
         self.unread = ids[-1:]
         self._remember(ids[1:])
         return self
 
     def add(self, prompt: str) -> "Writing":
-        """Let all texts continue from a prompt, which is read after what they have so far."""
-        given = given_ids(self.format.vocabulary, prompt, self.format.backward)
-        ids = np.repeat(given[:, None], self.count, 1)
+        """Let all texts continue from a prompt after what they have so far."""
+        ids = first_ids(self.format.vocabulary, prompt, self.format.backward)[1:, None]
+        ids = np.repeat(ids, self.count, 1)
         self.unread = np.concatenate([self.unread, ids])
         self._remember(ids)
         return self
 
     def following(self, count: int) -> "Writing":
-        """The next texts of the same seed, as if more had been asked for from the start."""
-        form = self.format
+        """Return the next texts of the same seed."""
         return Writing(
             self.engine,
-            form.vocabulary,
-            replace(form.config, count=count),
+            self.format.vocabulary,
+            replace(self.format.config, count=count),
             self.seed,
-            backward=form.backward,
-            raw=form.raw,
+            backward=self.format.backward,
+            raw=self.format.raw,
             scored=self._scored,
             first=self._all.stop,
         )
@@ -139,20 +136,19 @@ class Writing:
         return self.at_once()._pieces()
 
     def _pieces(self) -> Iterator[list[str]]:
-        """What each position adds to the texts that are held, and last what was held back."""
+        """Yield what each position adds to the group's texts, and last what was held back."""
         config = self.format.config
         noise = Noise(self.seed, self.count, self.position, self.first)
         draw_next = self._draw if config.match is None else self._draw_matching
         last = math.inf if config.endless else self.position + config.length
-        ends = config.ends
-        while self._going and self.position < last:
+        while self._live and self.position < last:
             ids, logits = draw_next(noise)
             if not len(ids):
                 break
             yield self._take(ids, logits)
-            if ends:
+            if config.ends:
                 self._leave_out_done()
-                self._make_smaller(last - self.position)
+                self._shrink_batch(last - self.position)
         rest = [track.rest() for track in self.tracks]
         if any(rest):
             yield rest
@@ -161,15 +157,15 @@ class Writing:
         return list(self.each())
 
     def each(self) -> Iterator[Text]:
-        """The whole texts, in reading order, as soon as their group is written."""
+        """Yield the whole texts in reading order, group by group."""
         yield from self._finish()
         for start in range(self.count, len(self._all), self.count):
             group = copy.copy(self)
-            group._hold(self._all[start : start + self.count])
+            group._open_group(self._all[start : start + self.count])
             yield from group.begin(self._prompt)._finish()
 
     def _finish(self) -> list[Text]:
-        """The whole texts that are held."""
+        """Return the group's whole texts."""
         pieces: list[list[str]] = [[] for _ in range(self.count)]
         for row in self._pieces():
             for text, piece in zip(pieces, row, strict=True):
@@ -183,23 +179,24 @@ class Writing:
         return self.tracks[number].complete
 
     def _draw(self, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
-        """The next ids [B] of the texts that go on, and the logits [B, V] behind them."""
+        """Return the live texts' next ids [B], and the logits [B, V] behind them."""
         logits = self._read()
-        return draw(self._weigh(logits[:, :-1]), self._pick_noise(noise)), logits
+        # The unknown symbol, which is last, is never drawn.
+        return draw(self._weigh(logits[:, :-1]), pick(noise.next(), self._indices)), logits
 
     def _draw_matching(self, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
-        """The same with the setting `match`; texts that are stuck are left out.
+        """Do the same with the setting `match`, and leave out texts that are stuck.
 
-        Where nothing is drawn, nothing counts as read either: not where all texts are stuck,
-        and not where the pattern takes too long.
+        If nothing is drawn, since all texts are stuck or the pattern takes too long, the
+        engine's state is as before.
         """
         state, ids = self.engine.state, np.zeros(0, int)
         try:
-            logits, numbers = self._read(), self._pick_noise(noise)
+            logits, numbers = self._read(), pick(noise.next(), self._indices)
             matched = self._narrow(logits[:, :-1], numbers)
             going = (matched > NEVER).any(-1)
             for place in np.flatnonzero(~going):
-                self._going[place].stop_stuck()
+                self._live[place].stop_stuck()
             self._leave_out_done()
             if going.any():
                 logits = logits[going]
@@ -210,77 +207,65 @@ class Writing:
         return ids, logits
 
     def _read(self) -> np.ndarray:
-        """Logits [B, V] of the texts that go on; the unknown symbol, last, is never drawn."""
+        """The live texts' logits [B, V]."""
         return pick(read_logits(self.engine, self.unread), self._rows)
 
-    def _pick_noise(self, noise: Noise) -> np.ndarray:
-        """The next random numbers [B] of the texts that go on."""
-        return pick(noise.next(), self._places)
-
     def _narrow(self, logits: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        """Logits [B, V] where the setting `match` lets a character follow, elsewhere -inf."""
+        """Logits [B, V], -inf for the characters that the setting `match` does not allow."""
         logits, recent = self._rule_out(logits).copy(), pick(self.recent, self._rows)
-        for row, track in enumerate(self._going):
-            place = slice(row, row + 1)
-            past = Past(self.position, recent[place])
-            leads_on = self.format.rules.leads_on(track.drawn)
-            leads = narrowed(logits[place], noise[place], self._filters, past, leads_on)
-            logits[place] = np.where(leads, logits[place], NEVER)
+        for row, track in enumerate(self._live):
+            one = slice(row, row + 1)
+            past = Past(self.position, recent[one])
+            may_follow = self.format.rules.may_follow(track.drawn)
+            allowed = allowed_next(logits[one], noise[one], self._filters, past, may_follow)
+            logits[one] = np.where(allowed, logits[one], NEVER)
         return logits
 
     def _rule_out(self, logits: np.ndarray) -> np.ndarray:
-        """Logits [B, V], -inf for the characters that the settings allow nowhere."""
+        """Logits [B, V], -inf for the characters that are never allowed."""
         mask = self.format.rules.mask
         return logits if mask is None else np.where(mask, logits, NEVER)
 
     def _weigh(self, logits: np.ndarray) -> np.ndarray:
-        """Log-weights [B, V] of the next characters by the settings."""
+        """Log-weights [B, V] of the next characters after all filters."""
         past = Past(self.position, pick(self.recent, self._rows))
         return self._filters(self._rule_out(logits), past)
 
     def _take(self, ids: np.ndarray, logits: np.ndarray) -> list[str]:
-        """The pieces that new ids [B] of the texts that go on add to all texts."""
+        """Add ids [B] to the live texts; return the pieces that all texts show."""
         self.position += 1
-        self.unread = spread(ids, self._rows, self.unread.shape[1])[None]
+        row_ids = np.zeros(self.unread.shape[1], ids.dtype)  # ended texts read id 0
+        row_ids[self._rows] = ids
+        self.unread = row_ids[None]
         self._remember(self.unread)
+        log_ps = [0.0] * len(ids)
+        if self._scored:
+            log_ps = log_softmax(logits)[np.arange(len(ids)), ids].tolist()
         pieces = [""] * self.count
-        scores = self._scores(ids, logits)
-        for place, new, log_p in zip(self._places, ids.tolist(), scores, strict=True):
-            pieces[place] = self.tracks[place].take(new, log_p)
+        for index, new, log_p in zip(self._indices, ids.tolist(), log_ps, strict=True):
+            pieces[index] = self.tracks[index].take(new, log_p)
         return pieces
 
-    def _scores(self, ids: np.ndarray, logits: np.ndarray) -> list[float]:
-        """The log-probabilities of the ids [B] in nats; 0 where nobody asked for them."""
-        if not self._scored:
-            return [0.0] * len(ids)
-        scores: list[float] = log_softmax(logits)[np.arange(len(ids)), ids].tolist()
-        return scores
-
     def _leave_out_done(self) -> None:
-        """Go on without the texts that are done."""
-        going = [not track.done for track in self._going]
+        going = [not track.done for track in self._live]
         if not all(going):
-            self._going = [track for track in self._going if not track.done]
-            self._places = [track.number - self.first for track in self._going]
+            self._live = [track for track in self._live if not track.done]
+            self._indices = [track.number - self.first for track in self._live]
             self._rows = self._rows[going]
 
-    def _make_smaller(self, left: float) -> None:
-        """Let the engine forget texts that are done; the others have `left` characters to come."""
-        if self._going and self._pays(left):
-            self.engine.select(self._rows)
-            self.unread, self.recent = self.unread[:, self._rows], self.recent[self._rows]
-            self._rows = np.arange(len(self._rows))
+    def _shrink_batch(self, remaining: float) -> None:
+        """Drop the engine's rows of ended texts if that pays for the characters that remain.
 
-    def _pays(self, left: float) -> bool:
-        """Whether it is time to drop the engine's rows that belong to texts that are done.
-
-        They must be half of all rows, so that the batch size changes log2(B) times at most.
+        They must be half of all rows, so that the batch size changes at most log2(B) times.
         Where a graph is built for each new size, that must also take less time than it saves.
         """
         size = self.unread.shape[1]
-        resting = size - len(self._rows)
-        worth_it = resting * left >= REBUILD_CHARACTERS or self.engine.takes_any_size
-        return 2 * resting >= size and worth_it
+        ended = size - len(self._rows)
+        saves = ended * remaining >= REBUILD_CHARACTERS or self.engine.takes_any_size
+        if self._live and 2 * ended >= size and saves:
+            self.engine.select(self._rows)
+            self.unread, self.recent = self.unread[:, self._rows], self.recent[self._rows]
+            self._rows = np.arange(len(self._rows))
 
     def _remember(self, ids: np.ndarray) -> None:
         if self.format.config.repetition_penalty != 1:
@@ -289,31 +274,18 @@ class Writing:
 
 
 def pick(values: np.ndarray, rows: np.ndarray | list[int]) -> np.ndarray:
-    """These rows of [B, ...], ascending; nothing is copied where they are all rows."""
+    """These rows of [B, ...], ascending, without a copy if they are all rows."""
     return values if len(rows) == len(values) else values[rows]
 
 
-def spread(ids: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
-    """Ids [B] at these rows of [count]; the rows of texts that are done read id 0."""
-    if len(rows) == count:
-        return ids
-    row_ids = np.zeros(count, ids.dtype)
-    row_ids[rows] = ids
-    return row_ids
-
-
 def first_ids(vocabulary: Vocabulary, prompt: str, backward: bool) -> np.ndarray:
-    """What the network reads before the first character is drawn, int32 [T]."""
-    given = given_ids(vocabulary, prompt, backward)
-    return np.concatenate([[start_id(vocabulary)], given]).astype(np.int32)
+    """Return what the network reads before the first character is drawn, int32 [T].
 
-
-def given_ids(vocabulary: Vocabulary, prompt: str, backward: bool) -> np.ndarray:
-    """The ids of a prompt in the order in which the network reads them, int32 [T]."""
-    ids = vocabulary.encode(vocabulary.from_user(prompt))
-    return in_direction(ids, "backward" if backward else "forward")
-
-
-def start_id(vocabulary: Vocabulary) -> int:
-    """What a text is taken to follow: a line's end where the corpus has lines."""
-    return max(vocabulary.characters.find("\n"), 0)
+    That is a line's end, or id 0 where the corpus has no lines, and the prompt in the order in
+    which the network reads it.
+    """
+    start = max(vocabulary.characters.find("\n"), 0)
+    ids = in_direction(
+        vocabulary.encode(vocabulary.from_user(prompt)), "backward" if backward else "forward"
+    )
+    return np.concatenate([[start], ids]).astype(np.int32)
