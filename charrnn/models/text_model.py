@@ -83,7 +83,7 @@ class TextModel(ABC):
         Args:
             prompt: What the texts continue, or with a backward model end with; unknown
                 characters become the unknown symbol.
-            seed: A whole number from 0 to 2^64 - 1; the same seed gives the same texts.
+            seed: A whole number from 0 to 2^64 - 1 that fixes the texts; by default a random one.
             engine: "numpy", "tensorflow", or "auto" for the faster one.
             raw: Return a byte-level model's bytes as the characters U+0000 to U+00FF.
             scored: Compute the texts' log-probabilities.

@@ -1,9 +1,9 @@
 """From logits to the distribution that the next character is drawn from.
 
-A filter is a function of logarithms of weights, float64 [B, V], which sum to anything; it
-sets to -inf what is not to be drawn. `FILTERS` has all of them, in the order in which they
-are applied, so that each sees what the one before has left; those that users add come last,
-by name. A filter whose setting has its default is not applied. B texts, V characters.
+A filter maps log-weights of B texts and V characters, float64 [B, V], which need not be
+normalised, to log-weights; -inf rules a character out. `FILTERS` has all of them in the order in
+which they are applied; those that users add come last, by name. A filter whose setting has its
+default is not applied.
 """
 
 import secrets
@@ -25,10 +25,10 @@ NEVER = -np.inf
 
 
 class Past(NamedTuple):
-    """What a filter may know of the texts beside the logits."""
+    """What a filter may know of the texts besides the logits."""
 
     position: int = 0
-    """How many characters have been drawn for each text."""
+    """The number of characters drawn for each text."""
     recent: np.ndarray = np.zeros((1, 0), np.int32)
     """The last ids of each text, int [B, N]; the unknown symbol may be among them."""
 
@@ -39,13 +39,12 @@ Apply = Callable[..., np.ndarray]
 
 @dataclass(frozen=True)
 class Filter:
-    """A function of log-weights with the setting that controls it; called like the function."""
+    """A function of log-weights and its setting; called like the function."""
 
     setting: Setting
     apply: Apply
 
     def __call__(self, log_w: np.ndarray, value: object, past: Past) -> np.ndarray:
-        """Log-weights [B, V] from log-weights [B, V]."""
         return self.apply(log_w, value, past)
 
 
@@ -53,28 +52,32 @@ FILTERS: Table[Filter] = Table("filter")
 """Every filter by the name of its setting, in the order in which they are applied."""
 OWN = {each.name: each for each in fields(SamplingConfig)}
 COLDEST = 1e-200
-"""Even at this temperature only the largest logits have any weight left, and none overflows."""
+"""Lower temperatures count as this one: only the largest logits keep any weight, and none
+overflows."""
 TRUNCATING = ("top_k", "top_p", "min_p")
 """Filters that leave out the less likely characters."""
 RESERVED = {"prompt", "seed", "engine", "raw", "scored", "state", "which", "checkpoints", "run"}
-"""Names that `charrnn.generate` and the command line use for something else."""
+"""Names of other arguments of `charrnn.generate` and `charrnn sample`."""
+BLOCK = 64
+COUNTS = BLOCK // 8
+"""Philox counts once for eight numbers of 32 bits."""
 
 
 def register(name: str, setting: object = None) -> Callable[[Apply], Filter]:
-    """Make a function a filter, and put it into the table, as the last one.
+    """Return a decorator that adds a function to the filters, as the last one.
 
     Args:
-        name: What the setting is called.
+        name: The setting's name.
         setting: Its default, help and limits, made with `charrnn.config.settings.setting`. The
             filters of this file leave it out: theirs are fields of `SamplingConfig`.
 
     Raises:
-        ConfigError: The name is taken, or the setting has no default that says its type.
+        ConfigError: The name is taken, or the setting has no default that shows its type.
     """
-    return lambda apply: FILTERS.add(name, Filter(declared(name, setting), apply))
+    return lambda apply: FILTERS.add(name, Filter(setting_field(name, setting), apply))
 
 
-def declared(name: str, setting: object) -> Setting:
+def setting_field(name: str, setting: object) -> Setting:
     """The setting of a filter, with its name and the type of its default."""
     if setting is None and name in OWN:
         return OWN[name]
@@ -89,7 +92,7 @@ def declared(name: str, setting: object) -> Setting:
 
 
 def sampling_config(settings: Mapping[str, object]) -> SamplingConfig:
-    """The settings by name, those of added filters among them, checked.
+    """Return the checked settings, those of added filters among them.
 
     Raises:
         ConfigError: A setting is unknown, or its value impossible.
@@ -117,7 +120,7 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def centre(log_w: np.ndarray) -> np.ndarray:
-    """The same weights with 1, the logarithm 0, for the largest."""
+    """Scale the weights so that the largest is 1."""
     centred: np.ndarray = log_w - np.maximum.reduce(log_w, -1, keepdims=True)
     return centred
 
@@ -125,7 +128,7 @@ def centre(log_w: np.ndarray) -> np.ndarray:
 class Filters:
     """The filters that the settings turn on.
 
-    A setting with several values takes them in turn, position after position.
+    The values of a setting with several take turns, position after position.
     """
 
     def __init__(self, config: SamplingConfig) -> None:
@@ -135,18 +138,18 @@ class Filters:
         values |= {name: added[name] for name in sorted(added)}  # in whatever order they came
         self._steps: list[tuple[Apply, tuple]] = []
         for name, value in values.items():
-            turns, default = value if isinstance(value, tuple) else (value,), default_of(name)
-            if any(each != default for each in turns):
+            turns = value if isinstance(value, tuple) else (value,)
+            if any(each != FILTERS[name].setting.default for each in turns):
                 self._steps.append((FILTERS[name].apply, turns))
         applied = [apply for apply, _ in self._steps]
         # The temperature centres, and the filters after it keep the largest weight as it is.
         self._centred = FILTERS["temperature"].apply in applied and not added
         self.ordered = not added
-        """Whether what is kept of some characters are the likeliest of them."""
+        """Whether the filters keep the likeliest characters."""
         self.truncate = any(FILTERS[name].apply in applied for name in TRUNCATING) or 0 in (
             config.temperatures
         )
-        """Whether any that could be drawn may be left out."""
+        """Whether a filter may rule characters out."""
 
     def __call__(self, logits: np.ndarray, past: Past) -> np.ndarray:
         """Log-weights [B, V], at most 0, from logits [B, V]."""
@@ -155,24 +158,16 @@ class Filters:
         return logits if self._centred else centre(logits)
 
     def order(self, logits: np.ndarray, past: Past) -> np.ndarray:
-        """The ids [B, V] of all characters, in the order in which `ordered` filters keep them."""
+        """Return the ids [B, V] of all characters, the likeliest first if `ordered`."""
         for apply, turns in self._steps:
             if apply is FILTERS["repetition_penalty"].apply:  # no other changes the order
                 logits = apply(logits, turns[past.position % len(turns)], past)
         return np.argsort(-logits, -1, kind="stable")
 
 
-def default_of(name: str) -> object:
-    """The value with which a filter does nothing."""
-    return FILTERS[name].setting.default
-
-
 @register("repetition_penalty")
 def repetition_penalty(logits: np.ndarray, penalty: float, past: Past) -> np.ndarray:
-    """Logits of recent ids made smaller: divided if positive, else multiplied.
-
-    Keskar et al. 2019.
-    """
+    """Divide positive logits of recent ids by the penalty, multiply others (Keskar et al. 2019)."""
     logits = np.pad(logits, ((0, 0), (0, 1)))  # a column for the unknown symbol
     penalised = logits.copy()
     rows = np.arange(len(logits))[:, None]
@@ -183,24 +178,23 @@ def repetition_penalty(logits: np.ndarray, penalty: float, past: Past) -> np.nda
 
 @register("temperature")
 def temperature(logits: np.ndarray, temperature: float, past: Past) -> np.ndarray:
-    """Log-weights divided by the temperature; at 0 the first of the largest alone is left."""
+    """Divide log-weights by the temperature; at 0 keep only the first of the largest."""
     if temperature == 0:
-        return likeliest(logits)
+        log_p = np.full(logits.shape, NEVER)
+        log_p[np.arange(len(logits)), logits.argmax(-1)] = 0
+        return log_p
     return centre(logits) / max(temperature, COLDEST)
 
 
 @register("top_k")
 def top_k(log_w: np.ndarray, k: int, past: Past) -> np.ndarray:
-    """The k likeliest characters; of equals, those that come first."""
+    """Keep the k likeliest characters; of equals, those that come first."""
     return keep(log_w, ranks(log_w) < k)
 
 
 @register("top_p")
 def top_p(log_w: np.ndarray, p: float, past: Past) -> np.ndarray:
-    """The smallest set of likeliest characters whose probability reaches p (Holtzman et al. 2020).
-
-    The character that crosses p belongs to it.
-    """
+    """Keep the fewest likeliest characters whose probability reaches p (Holtzman et al. 2020)."""
     order = np.argsort(-log_w, -1, kind="stable")
     descending = np.exp(log_softmax(np.take_along_axis(log_w, order, -1)))
     kept = np.empty(log_w.shape, bool)
@@ -210,15 +204,8 @@ def top_p(log_w: np.ndarray, p: float, past: Past) -> np.ndarray:
 
 @register("min_p")
 def min_p(log_w: np.ndarray, p: float, past: Past) -> np.ndarray:
-    """Characters at least p times as likely as the likeliest (Nguyen et al. 2024)."""
+    """Keep characters at least p times as likely as the likeliest (Nguyen et al. 2024)."""
     return keep(log_w, log_w >= log_w.max(-1, keepdims=True) + np.log(p))
-
-
-def likeliest(logits: np.ndarray) -> np.ndarray:
-    """All probability for the first of the largest logits."""
-    log_p = np.full(logits.shape, NEVER)
-    log_p[np.arange(len(logits)), logits.argmax(-1)] = 0
-    return log_p
 
 
 def keep(log_w: np.ndarray, kept: np.ndarray) -> np.ndarray:
@@ -226,30 +213,25 @@ def keep(log_w: np.ndarray, kept: np.ndarray) -> np.ndarray:
 
 
 def ranks(log_w: np.ndarray) -> np.ndarray:
-    """Each character's place when the likeliest come first."""
+    """Return each character's rank, 0 for the likeliest."""
     order = np.argsort(-log_w, -1, kind="stable")
     return np.argsort(order, -1, kind="stable")
 
 
 def draw(log_w: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """An id for each row, by inverting the cumulative distribution at noise [B] in [0, 1)."""
+    """Return ids [B]: each row's cumulative distribution inverted at noise [B] in [0, 1)."""
     cumulative = np.exp(log_w).cumsum(-1)
     drawn: np.ndarray = (cumulative > noise[:, None] * cumulative[:, -1:]).argmax(-1)
     return drawn
 
 
-BLOCK = 64
-COUNTS = BLOCK // 8
-"""Philox counts once for eight numbers of 32 bits."""
-
-
 def random_seed() -> int:
-    """A seed that nobody chose, short enough to type again."""
+    """Return a random seed that is short enough to type."""
     return secrets.randbelow(1 << 31)
 
 
 def checked_seed(seed: object) -> int:
-    """The seed as a number; ConfigError if it is not a whole number from 0 to 2^64 - 1."""
+    """Return the seed as a number; ConfigError unless it is a whole one from 0 to 2^64 - 1."""
     try:
         number = index(seed)  # type: ignore[arg-type]
     except TypeError:
@@ -260,9 +242,9 @@ def checked_seed(seed: object) -> int:
 
 
 class Noise:
-    """Uniform numbers in [0, 1) for `count` texts, position after position, from `start` on.
+    """Uniform numbers in [0, 1) for `count` texts, position by position from `start`.
 
-    The texts are numbered from `first` on.
+    `first` is the number of the first text. Each text has a generator of its own.
     """
 
     def __init__(self, seed: int, count: int, start: int = 0, first: int = 0) -> None:
@@ -277,7 +259,7 @@ class Noise:
             self._place = place
 
     def next(self) -> np.ndarray:
-        """The next position's numbers, float32 [count]."""
+        """Return the next position's numbers, float32 [count]."""
         if self._place == self._block.shape[1]:
             self._fill()
         self._place += 1
