@@ -290,6 +290,21 @@ def test_a_sample_after_a_rollback_counts_in_place_of_those_before_it(session: S
     assert understood
 
 
+def test_a_sample_is_not_written_again_where_a_run_goes_back_to_its_step(session: Session) -> None:
+    session.progress.sample_every = 1
+    session.step()
+    session.saver.save()
+    assert session.sampler.due
+    for _ in range(2):
+        session.sampler.sample()
+        session.step()
+    roll_back(session.run, session.learner, session.saver)
+    assert session.progress.step == 1
+    assert not session.sampler.due
+    session.step()
+    assert session.sampler.due
+
+
 def test_a_run_that_diverges_too_often_is_given_up(session: Session) -> None:
     session.saver.save()
     for _ in range(MOST_ROLLBACKS):

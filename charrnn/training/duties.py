@@ -19,7 +19,7 @@ from charrnn.runs.events import (
     Sampled,
     Saved,
 )
-from charrnn.runs.history import append_row, append_sample, last_sampled_step
+from charrnn.runs.history import append_row, append_sample, is_sampled
 from charrnn.runs.progress import Progress
 from charrnn.runs.run import Run
 from charrnn.sampling.writing import Writing
@@ -42,19 +42,17 @@ class Sampler:
 
     def __init__(self, run: Run, learner: Learner) -> None:
         self._run, self._learner = run, learner
-        self._begun = False
 
     @property
     def due(self) -> bool:
         """Whether to sample now: every `sample_every` steps of a plan, and each step once.
 
-        A run is saved before it samples: where it resumes, its last sample may be of this step.
+        A run is saved before it samples: where it goes on from there, the sample may be written.
         """
-        progress, resumes = self._learner.progress, not self._begun
-        self._begun = True
-        on_time = progress.sample_every > 0 and progress.falls_on(progress.sample_every)
-        done = resumes and last_sampled_step(self._run.samples) == progress.step
-        return on_time and not done
+        progress, restored = self._learner.progress, self._learner.restored_step
+        if not progress.sample_every or not progress.falls_on(progress.sample_every):
+            return False
+        return progress.step != restored or not is_sampled(self._run.samples, restored)
 
     def sample(self) -> Sampled:
         """Write a text with the step as its seed, and a line of the run's samples."""
