@@ -42,6 +42,7 @@ class Sampler:
 
     def __init__(self, run: Run, learner: Learner) -> None:
         self._run, self._learner = run, learner
+        self._sampled_step: int | None = None
 
     @property
     def due(self) -> bool:
@@ -50,7 +51,8 @@ class Sampler:
         A run is saved before it samples: where it goes on from there, the sample may be written.
         """
         progress, restored = self._learner.progress, self._learner.restored_step
-        if not progress.sample_every or not progress.falls_on(progress.sample_every):
+        on_time = progress.sample_every > 0 and progress.falls_on(progress.sample_every)
+        if not on_time or progress.step == self._sampled_step:
             return False
         return progress.step != restored or not is_sampled(self._run.samples, restored)
 
@@ -65,6 +67,7 @@ class Sampler:
             sampled = Sampled(step, writing.begin().texts()[0].text)
         except CheckpointError:  # it diverges: the next steps find out, and the run goes back
             sampled = Sampled(step, "")
+        self._sampled_step = step
         with hold_interrupts():
             append_sample(self._run.samples, sampled, learner.progress)
         return sampled
