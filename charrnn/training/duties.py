@@ -42,7 +42,7 @@ class Sampler:
 
     def __init__(self, run: Run, learner: Learner) -> None:
         self._run, self._learner = run, learner
-        self._sampled_step: int | None = None
+        self._sampled: tuple[int, int] | None = None  # rollbacks, step
 
     @property
     def due(self) -> bool:
@@ -52,7 +52,7 @@ class Sampler:
         """
         progress, restored = self._learner.progress, self._learner.restored_step
         on_time = progress.sample_every > 0 and progress.falls_on(progress.sample_every)
-        if not on_time or progress.step == self._sampled_step:
+        if not on_time or self._sampled == (progress.rollbacks, progress.step):
             return False
         return progress.step != restored or not is_sampled(self._run.samples, restored)
 
@@ -67,7 +67,7 @@ class Sampler:
             sampled = Sampled(step, writing.begin().texts()[0].text)
         except CheckpointError:  # it diverges: the next steps find out, and the run goes back
             sampled = Sampled(step, "")
-        self._sampled_step = step
+        self._sampled = learner.progress.rollbacks, step
         with hold_interrupts():
             append_sample(self._run.samples, sampled, learner.progress)
         return sampled
