@@ -122,14 +122,15 @@ def test_a_text_comes_back_as_it_was(text: str) -> None:
     assert [json.loads(each)["text"] for each in lines[:-1]] == [text, text]
 
 
-def test_the_last_step_is_found_in_a_file_of_any_length() -> None:
-    assert history.last_sampled_step(SAMPLES) is None
+def test_a_late_sample_is_found_in_a_file_of_any_length() -> None:
+    assert not history.is_sampled(SAMPLES, 299)
     SAMPLES.write_bytes(b"")
-    assert history.last_sampled_step(SAMPLES) is None
+    assert not history.is_sampled(SAMPLES, 299)
     for step in range(300):
         history.write_sample(SAMPLES, Sample(step, 0.5, "漢" * 200))
     assert SAMPLES.stat().st_size > history.LAST_BYTES
-    assert history.last_sampled_step(SAMPLES) == 299
+    assert history.is_sampled(SAMPLES, 299)
+    assert not history.is_sampled(SAMPLES, 300)
 
 
 @pytest.mark.parametrize("seed", range(2))

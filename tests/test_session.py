@@ -1,11 +1,13 @@
 """The parts of a session: each is due when it should be, and does one thing."""
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -288,6 +290,40 @@ def test_a_sample_after_a_rollback_counts_in_place_of_those_before_it(session: S
     kept, understood = history.read_samples(session.run.samples.read_bytes())
     assert [(each.step, each.text) for each in kept] == [(1, first.text), (2, again.text)]
     assert understood
+
+
+def test_each_window_starts_from_the_state_that_the_one_before_it_left(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, states = session.learner.trainer.step, []
+
+    def recorded(batch: Any, state: Any, *others: Any) -> Any:
+        after, outcome = step(batch, state, *others)
+        states.append((state, after))
+        return after, outcome
+
+    monkeypatch.setattr(session.learner.trainer, "step", recorded)
+    for _ in range(4):
+        session.step()
+    for (_, after), (before, _) in itertools.pairwise(states):
+        for one, other in zip(after, before, strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert all(np.asarray(part).any() for part in states[-1][0])
+
+
+def test_a_sample_is_not_written_again_where_a_run_goes_back_to_its_step(session: Session) -> None:
+    session.progress.sample_every = 1
+    session.step()
+    session.saver.save()
+    assert session.sampler.due
+    for _ in range(2):
+        session.sampler.sample()
+        session.step()
+    roll_back(session.run, session.learner, session.saver)
+    assert session.progress.step == 1
+    assert not session.sampler.due
+    session.step()
+    assert session.sampler.due
 
 
 def test_a_run_that_diverges_too_often_is_given_up(session: Session) -> None:

@@ -39,7 +39,7 @@ STEP = re.compile("[0-9]{1,18}")
 LARGEST = 1e100
 """Numbers are smaller, and none is negative: beyond that no curve can be drawn."""
 LAST_BYTES = 1 << 16
-"""The last sample is looked for in so many bytes, so that a long file need not be read."""
+"""A late sample is looked for in so many bytes, so that a long file need not be read."""
 
 Line = TypeVar("Line", dict[str, float | None], "Sample")
 
@@ -123,13 +123,14 @@ def read_samples(data: bytes) -> tuple[list[Sample], bool]:
     return latest(samples, [sample.step for sample in samples]), len(samples) == len(lines)
 
 
-def last_sampled_step(path: Path) -> int | None:
+def is_sampled(path: Path, step: int) -> bool:
+    """Whether there is a sample of a step, which is one of the last."""
     if not path.is_file():
-        return None
+        return False
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - LAST_BYTES))
         samples, _ = read_samples(file.read())
-    return samples[-1].step if samples else None
+    return any(sample.step == step for sample in samples)
 
 
 def latest(lines: Sequence[Line], steps: Sequence[int]) -> list[Line]:

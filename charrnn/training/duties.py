@@ -19,7 +19,7 @@ from charrnn.runs.events import (
     Sampled,
     Saved,
 )
-from charrnn.runs.history import append_row, append_sample, last_sampled_step
+from charrnn.runs.history import append_row, append_sample, is_sampled
 from charrnn.runs.progress import Progress
 from charrnn.runs.run import Run
 from charrnn.sampling.writing import Writing
@@ -42,19 +42,19 @@ class Sampler:
 
     def __init__(self, run: Run, learner: Learner) -> None:
         self._run, self._learner = run, learner
-        self._begun = False
+        self._sampled: tuple[int, int] | None = None  # rollbacks, step
 
     @property
     def due(self) -> bool:
         """Whether to sample now: every `sample_every` steps of a plan, and each step once.
 
-        A run is saved before it samples: where it resumes, its last sample may be of this step.
+        A run is saved before it samples: where it goes on from there, the sample may be written.
         """
-        progress, resumes = self._learner.progress, not self._begun
-        self._begun = True
+        progress, restored = self._learner.progress, self._learner.restored_step
         on_time = progress.sample_every > 0 and progress.falls_on(progress.sample_every)
-        done = resumes and last_sampled_step(self._run.samples) == progress.step
-        return on_time and not done
+        if not on_time or self._sampled == (progress.rollbacks, progress.step):
+            return False
+        return progress.step != restored or not is_sampled(self._run.samples, restored)
 
     def sample(self) -> Sampled:
         """Write a text with the step as its seed, and a line of the run's samples."""
@@ -67,6 +67,7 @@ class Sampler:
             sampled = Sampled(step, writing.begin().texts()[0].text)
         except CheckpointError:  # it diverges: the next steps find out, and the run goes back
             sampled = Sampled(step, "")
+        self._sampled = learner.progress.rollbacks, step
         with hold_interrupts():
             append_sample(self._run.samples, sampled, learner.progress)
         return sampled

@@ -46,6 +46,8 @@ class Learner:
         self.state = self._zero_state()
         self.progress = Progress()
         self._counted_until = time.perf_counter()
+        self.restored_step: int | None = None
+        """The step that the learner was last restored to."""
         self.whole = True
         """False while a change is under way; the learner must not be saved then."""
 
@@ -129,6 +131,7 @@ class Learner:
         states = {name: each[rows] for name, each in checkpoint.part("state").items()}
         self.state = self.trainer.restore_state(states) if states else self._zero_state()
         self.progress = replace(checkpoint.progress)
+        self.restored_step = self.progress.step
 
     def _state_before(self) -> State:
         """The state before the next window: carried on, or zero where a stream starts anew."""

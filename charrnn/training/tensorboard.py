@@ -31,7 +31,7 @@ class EventFiles:
 
     Args:
         folder: It is made where it is missing.
-        step: Where the session begins.
+        step: Where the session begins; TensorBoard need not know it.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
