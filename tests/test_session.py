@@ -15,6 +15,7 @@ from conftest import SMALL
 
 from charrnn.config import Config
 from charrnn.errors import DivergedError
+from charrnn.network.weights import add_prefix, initial_weights
 from charrnn.runs import checkpoints, history
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.events import Evaluated, RolledBack, Sampled, Saved, Stepped
@@ -295,6 +296,9 @@ def test_a_sample_after_a_rollback_counts_in_place_of_those_before_it(session: S
 def test_each_window_starts_from_the_state_that_the_one_before_it_left(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    model, size = session.config.model, session.corpus.vocabulary.size
+    weights = add_prefix("weights", initial_weights(model, size, seed=0))
+    session.learner.trainer.restore(weights)
     step, states = session.learner.trainer.step, []
 
     def recorded(batch: Any, state: Any, *others: Any) -> Any:
