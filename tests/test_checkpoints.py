@@ -25,6 +25,7 @@ from charrnn.network.weights import add_prefix, initial_weights, specify, state_
 from charrnn.runs import checkpoints
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.progress import Progress
+from charrnn.runs.summary import summarize
 from charrnn.text.vocabulary import Vocabulary
 
 DTYPES = ("bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)))
@@ -223,6 +224,38 @@ def test_a_state_that_is_dropped_need_not_be_finite() -> None:
     saved.tensors["state/1/h"][:] = np.inf
     checkpoints.save(PATH, replace(saved, progress=replace(saved.progress, step=10)))
     assert checkpoints.load(PATH).progress.window == 0
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_checkpoint_that_is_replaced_while_it_is_read_is_whole(
+    moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = example()
+    new = replace(old, progress=replace(old.progress, step=old.progress.step + 1))
+    checkpoints.save(PATH, old)
+    check, replaced = checkpoints.safe_open, []
+
+    def replace_once() -> None:
+        if not replaced:
+            replaced.append(checkpoints.save(PATH, new))
+
+    def replacing(*arguments: Any, **options: Any) -> Any:
+        if moment == "before":
+            replace_once()
+        checked = check(*arguments, **options)
+        replace_once()
+        return checked
+
+    monkeypatch.setattr(checkpoints, "safe_open", replacing)
+    assert checkpoints.load(PATH).progress == new.progress
+
+
+@pytest.mark.parametrize("origin", [{}, "", 0, False, []])
+def test_an_origin_that_is_none_of_ours_is_refused_by_all_who_read_it(origin: object) -> None:
+    described(lambda description: description.update(origin=origin))
+    for read in (checkpoints.load, summarize):
+        with pytest.raises(CheckpointError, match=f"^{PATH}: damaged checkpoint: "):
+            read(PATH)
 
 
 def test_huge_sizes_are_refused_before_anything_is_made() -> None:

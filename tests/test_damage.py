@@ -222,6 +222,21 @@ def untrained_folder() -> Path:
 # -- Files from strangers: bounded before they are read --------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("bound", "said"),
+    [("LONGEST_HEADER", "its header promises"), ("MOST_TENSORS", "more than any checkpoint")],
+)
+def test_what_a_header_may_promise_is_bounded(bound: str, said: str, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """Under a low bound an ordinary checkpoint is refused, in `list` with the run's name."""
+    untrained()
+    monkeypatch.setattr(checkpoints, bound, 5)
+    done = charrnn("info", "fox")
+    assert done.status == 1
+    assert said in done.err
+    assert done.err.count("\n") == 1
+    assert "fox  damaged checkpoint" in charrnn("list").out
+
+
 def test_a_layout_that_does_not_fit_the_file_is_refused_unread(monkeypatch) -> None:  # type: ignore[no-untyped-def]
     run = untrained()
     with run.best.open("ab") as file:

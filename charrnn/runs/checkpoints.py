@@ -12,6 +12,7 @@ a large file stay on disk to sample from.
 """
 
 import json
+import os
 import stat
 import zlib
 from collections.abc import Mapping
@@ -59,6 +60,10 @@ DTYPES = {"BOOL": np.dtype(bool)} | {
     for bits in sizes
 }
 """Types of tensors by the names that safetensors gives them."""
+LONGEST_HEADER = 1 << 24
+"""Bytes; every character of Unicode fits. A longer one is a stranger's, and is not read."""
+MOST_TENSORS = 1 << 15
+"""A checkpoint has a few dozen."""
 FORMAT = 1
 KEY = "charrnn"
 PARTS = ("weights", "optimizer", "state")
@@ -94,10 +99,6 @@ class TensorFile:
             raise ValueError("its tensors do not match their checksum")
 
 
-def write(path: Path, key: str, description: Mapping[str, object], tensors: Tensors) -> None:
-    write_atomically(path, pack_tensors(key, description, tensors))
-
-
 def pack_tensors(key: str, description: Mapping[str, object], tensors: Tensors) -> bytes:
     """The whole file, with its checksums."""
     sums = {HEADER_SUM: HEADER_BLANK.decode(), TENSORS_SUM: TENSORS_BLANK.decode()}
@@ -123,26 +124,33 @@ def read_tensors(path: Path, key: str, *, mapped: bool = False) -> TensorFile:
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError("it is no regular file")  # one would wait for a pipe for ever
-    try:
-        with safe_open(path, framework="numpy") as checked:
-            metadata = checked.metadata() or {}
-    except SafetensorError as error:
-        raise ValueError(f"it is cut short or altered ({quote_name(str(error))})") from None
     with path.open("rb") as file:
         start = header_end(file.read(LENGTH))
+        if start > LONGEST_HEADER:
+            raise ValueError(f"its header promises {start:,} bytes, more than any checkpoint's has")
+        try:
+            with safe_open(path, framework="numpy") as checked:
+                metadata = checked.metadata() or {}
+        except SafetensorError as error:
+            raise ValueError(f"it is cut short or altered ({quote_name(str(error))})") from None
+        if not os.path.samestat(os.fstat(file.fileno()), path.stat()):  # training has replaced it
+            return read_tensors(path, key, mapped=mapped)
         header = file.read(start - LENGTH)
+        layout = json.loads(header)
+        layout.pop("__metadata__", None)
+        if len(layout) > MOST_TENSORS:
+            raise ValueError(f"it has {len(layout):,} tensors, more than any checkpoint")
         data = np.memmap(file, np.uint8, "r", offset=start) if mapped else read_rest(file)
     if key not in metadata:
         raise StrangerError("another kind of file")
     tensors = {}
-    for name, entry in json.loads(header).items():
-        if name != "__metadata__":
-            if entry["dtype"] not in DTYPES:
-                raise ValueError(
-                    f"{quote_name(name)} is of an unknown type, {quote_name(entry['dtype'])}"
-                )
-            part = data[slice(*entry["data_offsets"])].view(DTYPES[entry["dtype"]])
-            tensors[name] = np.asarray(part).reshape(entry["shape"])
+    for name, entry in layout.items():
+        if entry["dtype"] not in DTYPES:
+            raise ValueError(
+                f"{quote_name(name)} is of an unknown type, {quote_name(entry['dtype'])}"
+            )
+        part = data[slice(*entry["data_offsets"])].view(DTYPES[entry["dtype"]])
+        tensors[name] = np.asarray(part).reshape(entry["shape"])
     return TensorFile(check_object(parse(metadata[key]), "the description"), tensors, header, data)
 
 
@@ -175,6 +183,12 @@ class Origin:
     """Of all of its files, one after the other."""
     assumed: tuple[str, ...]
     """What was taken for granted where the files do not tell, a few words each."""
+
+    @classmethod
+    def of(cls, description: Mapping[str, object]) -> "Origin | None":
+        """What a description says of it; ValueError where it cannot be."""
+        origin = description["origin"]
+        return None if origin is None else from_object(cls, origin, "origin")
 
 
 @dataclass(frozen=True)
@@ -313,14 +327,13 @@ def verify(file: TensorFile, *, numbers: bool) -> None:
 def decode(file: TensorFile) -> Checkpoint:
     """The checkpoint that a file describes; ValueError or ConfigError where it cannot be."""
     description = file.description
-    origin = description["origin"]
     return Checkpoint(
         Config.from_json(description["config"]),
         Vocabulary.from_json(description["vocabulary"]),
         Progress.from_json(description["progress"]),
         file.tensors,
         int(str(description[HEADER_SUM]), 16),
-        None if origin is None else from_object(Origin, origin, "origin"),
+        Origin.of(description),
     )
 
 

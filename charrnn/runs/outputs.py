@@ -10,12 +10,11 @@ from typing import IO
 
 from charrnn.errors import RunError
 from charrnn.files import name_place, sync_folder, write_atomically
-from charrnn.runs.checkpoints import KEY
+from charrnn.runs.checkpoints import KEY, LONGEST_HEADER
 from charrnn.runs.run import CARD, CONFIG, MODEL, Run
 
 STREAM = re.compile(r"/dev/(stdout|stderr|fd/(\d+))")
 """How an open stream is named."""
-LONGEST_HEADER = 1 << 24
 STANDARD = {"stdout": 1, "stderr": 2}
 MARK = f'"{KEY}":"'.encode()
 """How our entry begins in the header of a safetensors file."""

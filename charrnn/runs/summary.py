@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from charrnn.checked_json import from_object
 from charrnn.errors import CorpusError
 from charrnn.network.weights import strip_prefix
 from charrnn.runs.checkpoints import (
@@ -82,7 +81,7 @@ def summarize(path: Path) -> Summary:
         description, parameters = read_head(path)
         written = Written.of(description)
         model = description["config"]["model"]
-        units, origin = model["units"], description["origin"]
+        units = model["units"]
         corpus, started = corpus_beside(path)
         return Summary(
             checkpoint=path,
@@ -99,7 +98,7 @@ def summarize(path: Path) -> Summary:
             characters=corpus.length if corpus else None,
             fingerprint=corpus.fingerprint if corpus else None,
             started=started,
-            origin=from_object(Origin, origin, "origin") if origin else None,
+            origin=Origin.of(description),
         )
     except StrangerError:
         raise foreign_file_error(path) from None
