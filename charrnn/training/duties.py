@@ -12,13 +12,7 @@ from charrnn.files import hold_interrupts
 from charrnn.network.instant import InstantNetwork
 from charrnn.runs import checkpoints
 from charrnn.runs.checkpoints import open_weights
-from charrnn.runs.events import (
-    Evaluated,
-    Note,
-    RolledBack,
-    Sampled,
-    Saved,
-)
+from charrnn.runs.events import Evaluated, Note, RolledBack, Sampled, Saved
 from charrnn.runs.history import append_row, append_sample, is_sampled
 from charrnn.runs.progress import Progress
 from charrnn.runs.run import Run
