@@ -313,6 +313,23 @@ def test_what_is_in_neither_is_not_called_so(data: bytes) -> None:
     assert "looks like utf" not in refusal(data)
 
 
+CURLY = "“It’s late,” she said – and left…\n"
+
+
+@pytest.mark.parametrize("text", [CURLY, "plain\n" * 9999 + CURLY, "déjà vu, “señor”\n" * 3])
+def test_quotes_of_windows_1252_are_recognized(text: str) -> None:
+    """Read as latin-1, they would be invisible control characters."""
+    assert "; it looks like windows-1252: give" in refusal(text.encode("windows-1252"))
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [("学而时习之，不亦说乎？\n", "gb18030"), ("いろはにほへと\n", "shift_jis"), ("é", "latin-1")],
+)
+def test_other_encodings_are_not_called_windows_1252(text: str, encoding: str) -> None:
+    assert "looks like windows" not in refusal(text.encode(encoding) * 9)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "utf-8"])
 def test_of_two_marks_at_the_start_the_second_is_text(encoding: str) -> None:
     plain = "utf-8" if encoding.startswith("utf-8") else f"{encoding}-le"

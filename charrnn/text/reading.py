@@ -11,11 +11,13 @@ import sys
 import unicodedata
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import IO
+
+import numpy as np
 
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
@@ -28,6 +30,9 @@ STREAM_BYTES = 1 << 32
 """What a pipe or a device may send. They need not have an end, and the disk has one."""
 BYTE_ORDER_MARK = "\ufeff"
 HEAD_BYTES = 4096
+LOOKS_LIKE = "it looks like {0}: give `encoding {0}`"
+WINDOWS_QUOTES = set(b"\x82\x84\x85\x91\x92\x93\x94\x96\x97")
+"""The quotes, dashes and the ellipsis of windows-1252."""
 MARKS = {  # UTF-32's little-endian mark begins with UTF-16's
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -255,14 +260,16 @@ def decode(source: Source, encoding: str) -> Iterator[str]:
             text = decoder.decode(chunk, final=not chunk)
         except UnicodeError as error:
             what = f"not {encoding} ({error})"
+            way_out = (
+                "name the file's `encoding` (windows-1252, gb18030, …), learn its `bytes`, or leave"
+                " such files out with `skip_undecodable`"
+            )
             if isinstance(error, UnicodeDecodeError):  # its object ends where reading has got to
                 place = offset - len(error.object) + error.start
                 what = f"byte 0x{error.object[error.start]:02x} at offset {place} is not {encoding}"
-            otherwise = (
-                "name the file's `encoding` (latin-1, gb18030, …), learn its `bytes`, or leave"
-                " such files out with `skip_undecodable`"
-            )
-            way_out = advise_encoding(head, encoding, otherwise)
+                if error.encoding in ("utf-8", "ascii") and has_windows_quotes(error.object):
+                    way_out = LOOKS_LIKE.format("windows-1252")
+            way_out = advise_encoding(head, encoding, way_out)
             raise UndecodableError(what, where=source.name, way_out=way_out) from error
         if "\0" in text:
             raise UndecodableError(
@@ -296,7 +303,20 @@ def advise_encoding(head: bytes, encoding: str, otherwise: str) -> str:
     guessed = guess_encoding(head)
     if guessed is None or codecs.lookup(guessed) == codecs.lookup(encoding):
         return otherwise
-    return f"it looks like {guessed}: give `encoding {guessed}`"
+    return LOOKS_LIKE.format(guessed)
+
+
+def has_windows_quotes(data: bytes) -> bool:
+    """Whether bytes stand alone where windows-1252 has quotes and latin-1 control characters.
+
+    In the encodings of Chinese, Japanese and Korean such bytes stand in pairs.
+    """
+    with suppress(UnicodeDecodeError):
+        data.decode("windows-1252")
+        high = np.frombuffer(data, np.uint8) >= 0x80
+        pairs = (high[1:] & high[:-1]).sum()
+        return bool(WINDOWS_QUOTES & set(data)) and pairs < high.sum() / 4
+    return False
 
 
 def guess_encoding(head: bytes) -> str | None:
