@@ -20,7 +20,16 @@ from charrnn.errors import CorpusError
 from charrnn.text import corpus as corpora
 from charrnn.text import corpus as spool
 from charrnn.text import reading
-from charrnn.text.corpus import Corpus, encode_corpus, fingerprint, open_corpus, split
+from charrnn.text.corpus import (
+    FILES,
+    LIST,
+    TEXT,
+    Corpus,
+    encode_corpus,
+    fingerprint,
+    open_corpus,
+    split,
+)
 from charrnn.text.reading import Source
 from charrnn.text.vocabulary import REPLACEMENT, Vocabulary
 
@@ -205,18 +214,101 @@ def test_the_unknown_fits_where_it_is_the_256th_id() -> None:
 
 @pytest.mark.parametrize("length", [*range(2, 60), 99, 101, 1009, 1_115_394])
 def test_training_is_the_first_nine_tenths_as_nanogpt_cuts_them(length: int) -> None:
-    assert split(length, TextConfig()) == (max(2, int(0.9 * length)), length)
+    parts = split(np.broadcast_to(np.uint8(0), length), None, TextConfig(), TEXT)
+    end = max(2, int(0.9 * length))
+    assert parts == [[(0, end)], [(end, length)] if end < length else [], []]
 
 
 @pytest.mark.parametrize(("val", "test"), [(0.1, 0.1), (0, 0), (0.5, 0.25), (0, 0.3), (0.98, 0.01)])
 def test_the_parts_follow_each_other_and_are_the_whole(val: float, test: float) -> None:
     text = "to be or not to be, that is the question"
     corpus = encode(text, val_fraction=val, test_fraction=test)
-    parts = (corpus.train, corpus.validation, corpus.test)
+    parts = (corpus.train, corpus.validation, corpus.part("test").ids)
     assert np.concatenate(parts).tolist() == corpus.ids.tolist()
     assert len(corpus.train) >= 2
-    assert len(corpus.test) == pytest.approx(test * len(text), abs=1)
-    assert (len(corpus.test) == 0) == (test == 0)
+    assert len(corpus.part("test").ids) == pytest.approx(test * len(text), abs=1)
+    assert (len(corpus.part("test").ids) == 0) == (test == 0)
+
+
+LINES = "".join(f"{number:04d} and a name\n" for number in range(1000))
+
+
+def lines_of(corpus: Corpus, part: str) -> list[str]:
+    return decode(corpus, corpus.part(part).ids).splitlines(keepends=True)
+
+
+@pytest.mark.parametrize("shares", [(0.1, 0.0), (0.1, 0.1), (0.3, 0.2)])
+def test_of_a_list_whole_lines_from_all_over_it_are_held_out(shares: tuple[float, float]) -> None:
+    corpus = encode(LINES, val_fraction=shares[0], test_fraction=shares[1])
+    assert corpus.info.kind == LIST
+    parts = {name: lines_of(corpus, name) for name in ("train", "validation", "test")}
+    assert sorted(itertools.chain(*parts.values())) == LINES.splitlines(keepends=True)
+    assert parts["train"] == sorted(parts["train"])
+    for name, share in zip(("validation", "test"), shares, strict=True):
+        numbers = [int(line[:4]) for line in parts[name]]
+        assert len(numbers) == pytest.approx(1000 * share, abs=10)
+        held_out, _ = np.histogram(numbers, 10, (0, 1000))
+        assert (abs(held_out - 100 * share) <= 5).all()
+        beginning, _ = np.histogram(numbers[: len(numbers) // 2], 2, (0, 1000))
+        assert not share or beginning.min() > 0.25 * beginning.sum()
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_a_block_begins_after_a_line_s_end(direction: str) -> None:
+    corpus = encode(LINES, test_fraction=0.1)
+    for name in ("train", "validation", "test"):
+        ids, edges = corpus.part(name, direction)
+        assert len(edges) > 5
+        assert all(decode(corpus, ids[[each]]) == "\n" for each in edges)
+        starts = decode(corpus, ids)
+        for edge in edges:  # the lines on both sides of an edge are no neighbours
+            before, after = (starts[:edge].rfind("\n", 0, edge), starts.find("\n", edge + 1))
+            line = starts[before + 1 : edge], starts[edge + 1 : after if after > 0 else None]
+            one, other = (
+                int(each[::-1][:4] if direction == "backward" else each[:4]) for each in line
+            )
+            assert abs(one - other) > 1
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind"),
+    [
+        ([LINES], LIST),
+        (["春眠不觉晓，处处闻啼鸟。\n夜来风雨声，花落知多少。\n" * 99], LIST),
+        (["ann\nbob\nvan der berg\n" * 99], LIST),
+        ([LINES.replace("7 and a name\n", "7 and a name\n\n")], TEXT),
+        (
+            [
+                "It was a dark and stormy night, and the rain\nfell in torrents, except at times,\n"
+                * 99
+            ],
+            TEXT,
+        ),
+        (["one long line of a book " * 999], TEXT),
+        (["a\nb\n"], TEXT),
+        (["a book\n" * 9, "another\n" * 9], FILES),
+    ],
+)
+def test_a_list_and_files_are_told_from_a_running_text(texts: list[str], kind: str) -> None:
+    assert encode(*texts).info.kind == kind
+
+
+def test_the_user_can_overrule_how_the_text_is_split() -> None:
+    last = encode(LINES, split="last")
+    assert decode(last) == LINES
+    assert not last.part("train").edges
+    running = LINES.replace("7 and a name\n", "7 and a name\n\n")
+    spread = encode(running, split="spread")
+    assert spread.part("train").edges
+    assert all(line[:-1] for line in lines_of(spread, "validation")[:1])
+
+
+def test_blocks_begin_after_blank_lines_where_there_are_some() -> None:
+    poems = "".join(f"{number:03d} a line\n{number:03d} another\n\n" for number in range(300))
+    corpus = encode(poems, split="spread")
+    held_out = decode(corpus, corpus.validation).strip().split("\n\n")
+    assert len(held_out) > 10
+    assert all(poem.count("\n") == 1 and poem[:3] == poem[11:14] for poem in held_out)
 
 
 @pytest.mark.parametrize("text", ["", "a", "é", "\ufeff"])
@@ -435,7 +527,7 @@ def test_a_min_count_that_is_refused_leaves_no_file_behind() -> None:
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 @pytest.mark.parametrize(
-    "step", ["pathlib.Path.replace", "charrnn.text.corpus.translate", "os.fsync"]
+    "step", ["pathlib.Path.replace", "charrnn.text.corpus.rewrite", "os.fsync"]
 )
 def test_a_full_disk_or_an_interrupt_leaves_no_file_behind(
     step: str, error: BaseException, monkeypatch: pytest.MonkeyPatch

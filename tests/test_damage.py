@@ -192,7 +192,8 @@ def hostile_record(random: Random) -> None:
     except CorpusError as error:
         one_line(error)
     else:
-        text = corpus.vocabulary.decode(np.concatenate([corpus.train, corpus.test]).tolist())
+        others = [corpus.train, corpus.part("test").ids]
+        text = corpus.vocabulary.decode(np.concatenate(others).tolist())
         assert len(text) + len(corpus.validation) == corpus.info.length
     finally:
         info.write_bytes(good)

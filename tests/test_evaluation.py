@@ -12,6 +12,7 @@ from charrnn.config import Config
 from charrnn.errors import CheckpointError, ConfigError, DivergedError
 from charrnn.network.weights import initial_weights
 from charrnn.text.batches import Streams
+from charrnn.text.corpus import Part
 from charrnn.tf import dynamic, evaluation
 from charrnn.tf.dynamic import DynamicEvaluator
 from charrnn.tf.evaluation import Evaluator
@@ -198,7 +199,8 @@ def test_a_model_is_compiled_once_for_all_evaluations(monkeypatch: pytest.Monkey
     model, made = model_of(), []
     monkeypatch.setattr(evaluation, "compile_function", counted(evaluation.compile_function, made))
     monkeypatch.setattr(dynamic, "compile_function", counted(dynamic.compile_function, made))
-    monkeypatch.setattr(model, "corpus", lambda: SimpleNamespace(train=text(300) % 3))
+    stub = SimpleNamespace(part=lambda *_: Part(text(300) % 3, []))
+    monkeypatch.setattr(model, "corpus", lambda: stub)
     scores = {kind: [] for kind in (False, True)}
     for kind in (False, True) * 2:
         scores[kind].append(model.evaluate("a.txt", dynamic=kind))

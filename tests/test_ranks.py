@@ -440,7 +440,9 @@ def test_the_shares_windows_put_together_are_the_batch_s(window: int, stretch: i
     def streams(rows: slice) -> Streams:
         ids = np.arange(51)
         return (
-            Stretches(ids, 5, 1, stretch, rows=rows) if stretch else Streams(ids, 5, 1, rows=rows)
+            Stretches(ids, 5, 1, stretch, start=7, rows=rows)
+            if stretch
+            else Streams(ids, 5, 1, rows=rows)
         )
 
     whole = streams(slice(None))

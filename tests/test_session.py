@@ -353,26 +353,7 @@ def test_what_is_due_is_counted_from_the_plan_s_beginning(session: Session) -> N
 # -- States that start anew --------------------------------------------------------------
 
 
-def test_a_share_of_the_streams_starts_anew_before_a_window(session: Session) -> None:
-    """Those streams have the state of a text's start; the others carry theirs on."""
-    learner = session.learner
-    learner.config = learner.config.changed({"state_resets": 0.5})
-    session.step()
-    learner.state = tuple(part + 1 for part in learner.state)
-    carried = [part.numpy() for part in learner.state]
-    seen = []
-    for step in range(1, 9):
-        learner.progress.step = step
-        before = [part.numpy() for part in learner._state_before()]
-        kept = before[0].any(1)
-        seen.append(tuple(kept))
-        for part, old in zip(before, carried, strict=True):
-            np.testing.assert_array_equal(part, old * kept[:, None])
-    assert len(set(seen)) > 3
-    assert 0.2 < np.mean(seen) < 0.8
-
-
-def test_without_resets_the_state_is_carried_on(session: Session) -> None:
+def test_the_state_is_carried_on(session: Session) -> None:
     session.step()
     learner = session.learner
     assert learner._state_before() is learner.state
@@ -382,7 +363,7 @@ def test_a_stretch_starts_from_the_zero_state_and_the_others_carry_theirs_on(
     session: Session,
 ) -> None:
     learner = session.learner
-    learner.streams = Stretches(learner.streams.ids, 4, 10, stretch=3)
+    learner.streams = Stretches(learner.streams.ids, 4, 10, stretch=3, start=-1)
     session.step()
     for step in range(1, 9):
         learner.state = tuple(part * 0 + 1 for part in learner.state)
@@ -394,14 +375,11 @@ def test_a_stretch_starts_from_the_zero_state_and_the_others_carry_theirs_on(
 
 def test_each_pass_is_read_in_the_order_that_follows_from_its_number(session: Session) -> None:
     learner = session.learner
-    learner.streams = streams_of(
-        learner.streams.ids,
-        learner.config.changed({"stretch": 2, "seed": 5}).training,
-        slice(None),
-    )
-    windows = session.progress.windows
+    config = learner.config.changed({"stretch": 2, "seed": 5})
+    learner.streams = streams_of(session.corpus, config)
+    windows = session.progress.windows = learner.streams.windows
     for number in (0, 2, 1):
-        expected = Stretches(learner.streams.ids, 4, 10, 2, 5, number=number)
+        expected = streams_of(session.corpus, config).in_pass(number)
         learner.progress.step = number * windows + 1
         learner.step()
         for part, other in zip(learner.streams.window(1), expected.window(1), strict=True):

@@ -32,7 +32,7 @@ SMALL |= {
     "threads": 1,
 }  # whatever cores there are from one case to the next
 SURE = SMALL | {"steps": 20, "eval_every": 20, "dropout": 0.0, "recurrent_dropout": 0.0}
-DROPPED = SMALL | {"steps": 8, "eval_every": 4, "dropout": 0.3, "state_resets": 0.2, "stretch": 3}
+DROPPED = SMALL | {"steps": 8, "eval_every": 4, "dropout": 0.3, "stretch": 3}
 DROPPED |= {"checkpoint_every": 2}
 LEFT_AT = 3
 

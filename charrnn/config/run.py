@@ -36,8 +36,13 @@ class TextConfig(Settings):
         1, "Treat characters that occur fewer times than this as unknown.", low=1
     )
     val_fraction: float = setting(0.1, "Share of the text kept for validation.", low=0, below=1)
-    test_fraction: float = setting(
-        0.0, "Share of the text, at its end, kept for testing.", low=0, below=1
+    test_fraction: float = setting(0.0, "Share of the text kept for testing.", low=0, below=1)
+    split: str | None = setting(
+        None,
+        "What is kept for validation and testing: the last part of the text, or blocks of lines"
+        " spread over it.",
+        shown="last for one running text, spread for a list of lines or several files",
+        choices=("spread", "last"),
     )
 
     def _complete(self) -> None:

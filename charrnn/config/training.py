@@ -93,17 +93,11 @@ class TrainingConfig(Settings):
         advised=True,
         hidden=True,
     )
-    state_resets: float = setting(
-        0.0,
-        "Probability of resetting a stream's state before a window.",
-        low=0,
-        high=1,
-        hidden=True,
-    )
     stretch: int = setting(
         0,
-        "Windows that a stream reads in a row before it jumps to another place of the text, where"
-        " its state is zero; 0: no jumps, each reads its part of the text from front to back.",
+        "Windows, about, that a stream reads in a row before it jumps to another place of the"
+        " text, where a line begins and its state is zero; 0: no jumps, each reads its part of the"
+        " text from front to back.",
         low=0,
         high=1 << 40,
         advised=True,

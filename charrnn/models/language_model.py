@@ -31,7 +31,7 @@ from charrnn.sampling.engines import BlendedEngine, Engine, damaged, make_engine
 from charrnn.sampling.search import TrainingText
 from charrnn.sampling.writing import first_ids
 from charrnn.text.batches import in_direction
-from charrnn.text.corpus import INFO_FILE, Corpus, encode_corpus, open_corpus
+from charrnn.text.corpus import INFO_FILE, Corpus, Part, encode_corpus, open_corpus
 from charrnn.text.sources import BINARY, select
 from charrnn.types import PathLike, Tensors
 
@@ -170,11 +170,12 @@ class LanguageModel(TextModel):
         if part not in PARTS:
             raise ConfigError(f"must be one of {', '.join(PARTS)}", {"part": part})
         if not files:
-            corpus = self.corpus()
-            return self._score(getattr(corpus, part), part, cold, dynamic)
+            known = self.corpus().part(part, self.checkpoint.config.model.direction)
+            return self._score(known, part, cold, dynamic)
         with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
             config = self.checkpoint.config.text
             config = replace(config, encoding=encoding or config.encoding, skip_undecodable=False)
+            config = replace(config, val_fraction=0.0, test_fraction=0.0)  # all in one part
             selection = select(files, config)
             for name in selection.skipped.get(BINARY, ()):
                 raise CorpusError(
@@ -182,7 +183,8 @@ class LanguageModel(TextModel):
                 )
             with name_place(folder):
                 corpus = encode_corpus(selection.sources, config, Path(folder), self.vocabulary)
-            return self._score(corpus.ids, None, cold, dynamic)
+            text = corpus.part("train", self.checkpoint.config.model.direction)
+            return self._score(text, None, cold, dynamic)
 
     def corpus(self) -> Corpus:
         """Return the run's text; RunError where it is not beside the checkpoint."""
@@ -207,21 +209,20 @@ class LanguageModel(TextModel):
         from charrnn.tf.dynamic import DynamicEvaluator
 
         config = self.checkpoint.config.model
-        return DynamicEvaluator(
-            self.network, config, in_direction(self.corpus().train, config.direction)
-        )
+        trained_on = self.corpus().part("train", config.direction).ids
+        return DynamicEvaluator(self.network, config, trained_on)
 
-    def _score(self, ids: np.ndarray, part: str | None, cold: int | None, dynamic: bool) -> "Score":
+    def _score(self, text: Part, part: str | None, cold: int | None, dynamic: bool) -> "Score":
+        ids, edges = text
         if len(ids) < 2:
             raise RunError(
                 f"the run has no {part} part", where=self.path, way_out="name a file to evaluate"
             )
-        ids = in_direction(ids, self.checkpoint.config.model.direction)
         unknown = self.vocabulary.unknown
         if dynamic:
             score = self._dynamic_evaluator.score(ids, unknown)
         elif cold is None:
-            score = self._evaluator.score(ids, unknown)
+            score = self._evaluator.score(ids, edges, unknown)
         elif isinstance(cold, bool) or not isinstance(cold, (int, np.integer)):
             raise ConfigError("must be a whole number of characters", {"cold": cold})
         elif not 0 < cold < len(ids):

@@ -281,11 +281,9 @@ def pick(values: np.ndarray, rows: np.ndarray | list[int]) -> np.ndarray:
 def first_ids(vocabulary: Vocabulary, prompt: str, backward: bool) -> np.ndarray:
     """Return what the network reads before the first character is drawn, int32 [T].
 
-    That is a line's end, or id 0 where the corpus has no lines, and the prompt in the order in
-    which the network reads it.
+    That is `vocabulary.start`, and the prompt in the order in which the network reads it.
     """
-    start = max(vocabulary.characters.find("\n"), 0)
     ids = in_direction(
         vocabulary.encode(vocabulary.from_user(prompt)), "backward" if backward else "forward"
     )
-    return np.concatenate([[start], ids]).astype(np.int32)
+    return np.concatenate([[vocabulary.start], ids]).astype(np.int32)

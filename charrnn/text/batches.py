@@ -5,7 +5,8 @@ stream or stretch starts. Every character after the first is a target exactly on
 a last window lacks is padded and masked out.
 """
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +53,7 @@ class Streams:
         seq_length: T.
         warmup: Characters read before a stream's own.
         rows: The streams that are read here; other ranks read the others.
+        edges: Where the streams but the first begin instead, int [B - 1].
     """
 
     def __init__(
@@ -61,11 +63,14 @@ class Streams:
         seq_length: int,
         warmup: int = 0,
         rows: slice = slice(None),
+        edges: Sequence[int] = (),
     ) -> None:
         self.ids, self.batch_size, self.seq_length = ids, batch_size, seq_length
         self._rows = rows
         shortest, longer = divmod(len(ids) - 1, batch_size)
         own = shortest + (np.arange(batch_size) < longer)
+        if edges:
+            own = np.diff([0, *edges, len(ids) - 1])
         own_start = np.cumsum(own) - own
         self._skipped = np.minimum(own_start, warmup)
         self._start = own_start - self._skipped
@@ -108,21 +113,23 @@ class Stretches(Streams):
     """B streams over ids [N], in windows of T, that read the text's stretches in a random order.
 
     Streams that read a long text from front to back know best, when the time is over, the few
-    places that they read last. Here each stream goes on elsewhere after a stretch of so many
+    places that they read last. Here each stream goes on elsewhere after a stretch of some
     windows, at a place that no stream has read in this pass, and from the zero state.
 
-    The text is cut into windows, and the windows into stretches; the last of each may be shorter.
-    The streams share the stretches in the order of the pass, so that the numbers of their windows
-    differ by at most one. Every target counts once in a pass.
+    A stretch begins with `start`, where one is near: so the network learns to begin a text as it
+    is written, from the zero state and this id. The streams share the stretches in the order of
+    the pass, so that the numbers of their windows differ by at most one. Every target counts once
+    in a pass.
 
     Args:
         ids: The text, int [N].
         batch_size: B.
         seq_length: T.
-        stretch: Windows in a stretch.
+        stretch: Windows in a stretch, about: see `cut`.
+        start: The id that stands before a text, as a line's end does.
+        edges: Where other parts of the corpus begin, int [E], ascending: no stretch crosses one.
         seed: With the number of the pass, it sets the order.
         rows: The streams that are read here.
-        number: The pass, from 0.
     """
 
     def __init__(
@@ -131,46 +138,76 @@ class Stretches(Streams):
         batch_size: int,
         seq_length: int,
         stretch: int,
+        start: int,
+        edges: Sequence[int] = (),
         seed: int = 0,
         rows: slice = slice(None),
-        number: int = 0,
     ) -> None:
         self.ids, self.batch_size, self.seq_length = ids, batch_size, seq_length
-        self._stretch, self._seed, self._rows, self._number = stretch, seed, rows, number
-        windows = -(-(len(ids) - 1) // seq_length)
-        count = -(-windows // stretch)
-        self._order = np.random.default_rng([seed, number, ORDER]).permutation(count)
-        self._lacking = count * stretch - windows
-        self._short_end = (int(self._order.argmax()) + 1) * stretch - self._lacking
-        fewest, more = divmod(windows, batch_size)
+        self._seed, self._rows = seed, rows
+        self._cuts = cut(ids, seq_length, stretch, start, edges)
+        self._counts = -(-np.diff(self._cuts) // seq_length)
+        fewest, more = divmod(int(self._counts.sum()), batch_size)
         self._own = fewest + (np.arange(batch_size) < more)
         self._first = np.cumsum(self._own) - self._own
+        self._shuffle(0)
+
+    def _shuffle(self, number: int) -> None:
+        self._number = number
+        rng = np.random.default_rng([self._seed, number, ORDER])
+        self._order = rng.permutation(len(self._counts))
+        self._ends = np.cumsum(self._counts[self._order])
 
     def in_pass(self, number: int) -> Streams:
         if number == self._number:
             return self
-        sizes = (self.batch_size, self.seq_length, self._stretch)
-        return Stretches(self.ids, *sizes, self._seed, self._rows, number)
+        streams = copy.copy(self)
+        streams._shuffle(number)
+        return streams
 
     @property
     def windows(self) -> int:
         return int(self._own.max())
 
     def begins(self, index: int) -> np.ndarray:
-        numbers, _ = self._numbers(index)
-        begins: np.ndarray = (index == 0) | (numbers % self._stretch == 0)
+        _, inside, _ = self._numbers(index)
+        begins: np.ndarray = (index == 0) | (inside == 0)
         return begins[self._rows]
 
     def _places(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        numbers, there = self._numbers(index)
-        place = numbers[:, None] * self.seq_length + np.arange(self.seq_length)
-        inside = there[:, None] & (place < len(self.ids) - 1)
-        return place, inside, inside
+        stretch, inside, reading = self._numbers(index)
+        offset = inside * self.seq_length + self._cuts[stretch]
+        place = offset[:, None] + np.arange(self.seq_length)
+        there = reading[:, None] & (place < self._cuts[stretch + 1][:, None])
+        return place, there, there
 
-    def _numbers(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """The text's window that each stream reads, and whether it still reads: [B]."""
-        there = index < self._own
-        place = np.where(there, self._first + index, 0)
-        place = place + self._lacking * (place >= self._short_end)
-        stretch, inside = np.divmod(place, self._stretch)
-        return self._order[stretch] * self._stretch + inside, there
+    def _numbers(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The stretch that each stream reads, the window in it, and whether it still reads: [B]."""
+        reading = index < self._own
+        window = np.where(reading, self._first + index, 0)
+        place = np.searchsorted(self._ends, window, side="right")
+        stretch = self._order[place]
+        return stretch, window - self._ends[place] + self._counts[stretch], reading
+
+
+def cut(
+    ids: np.ndarray, seq_length: int, stretch: int, start: int, edges: Sequence[int] = ()
+) -> np.ndarray:
+    """Cut a text's inputs into stretches that begin with `start`; return their bounds, [S + 1].
+
+    Of the places in reach, from half to one and a half times the length, a stretch ends at the one
+    that fills its last window best. With none in reach it ends after `stretch` windows.
+    """
+    slack = stretch // 2
+    most = (stretch + slack) * seq_length
+    least = (stretch - slack - 1) * seq_length + 1
+    bounds = [0]
+    for end in (*edges, len(ids) - 1):
+        while end - bounds[-1] > most:
+            near = ids[bounds[-1] + least : bounds[-1] + most + 1] == start
+            lengths = np.flatnonzero(near) + least
+            best = lengths[np.argmin(-lengths % seq_length)] if len(lengths) else 0
+            bounds.append(bounds[-1] + int(best or stretch * seq_length))
+        if end > bounds[-1]:
+            bounds.append(end)
+    return np.array(bounds)

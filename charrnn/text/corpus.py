@@ -3,7 +3,7 @@
 Encoding takes two passes. The first reads the sources once and writes provisional ids
 (characters numbered as they come) in the narrowest integers that hold them; then the
 split is known, and the second pass counts the training part, sorts its characters, and
-renumbers the file in place.
+writes the final ids, one part of the text after the other.
 """
 
 import hashlib
@@ -11,7 +11,9 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from charrnn.checked_json import at_least, check_names, from_object, parse
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
 from charrnn.files import write_atomically
+from charrnn.text.batches import in_direction
 from charrnn.text.reading import Source, file_stamp, join_texts, read
 from charrnn.text.vocabulary import CODE_POINTS, Vocabulary, code_points
 
@@ -27,9 +30,22 @@ INFO_FILE = "corpus.json"
 AGAIN = "restore it, or start a new run with `init_from`"
 """The way out where a run's own copy of its text is lost."""
 WIDTHS = (np.uint8, np.uint16, np.uint32)
-WIDER = ".wider"
+REWRITTEN = ".new"
 BLOCK = 1 << 18
 UNSEEN = CODE_POINTS
+LINE_END = ord("\n")
+Block = tuple[int, int]
+"""Where a piece of the text begins and ends."""
+LIST, FILES, TEXT = KINDS = ("a list of lines", "in several files", "a running text")
+SAMPLE = 1 << 22
+"""What kind of text it is shows in so many of its characters."""
+LIST_LINES, LIST_LINE, LIST_BLANKS = 100, 300, 0.01
+"""A list has so many lines at least, of so many characters at most in the mean, and of these no
+more than this share are empty."""
+WRAPPED_LINE, WRAPPED = 30, 0.1
+"""Lines are those of prose if they are longer in the mean, and this share begin in lower case."""
+SPREAD_BLOCKS, BLOCK_LINES = 64, 4
+"""So many blocks are held out at most, of so many lines at least."""
 COUNTED = 1 << 24
 """The first bias of the logits counts at most so many characters, from the text's beginning."""
 
@@ -51,13 +67,32 @@ class CorpusInfo:
     """How many distinct characters of the training part were too rare to keep."""
     checksum: int
     """CRC-32 of the ids file."""
+    kind: str
+    """What the text was taken for: one of `KINDS`."""
+    edges: tuple[int, ...] = ()
+    """Where in the ids another block of the text begins, ascending."""
     stamps: tuple[tuple[int, int], ...] = ()
     """Size and modification time (ns) of each source that is a file."""
 
 
+class Part(NamedTuple):
+    """A part of a corpus, in a direction.
+
+    Attributes:
+        ids: Int [N].
+        edges: The places of the line's ends that stand before the first lines of other blocks.
+    """
+
+    ids: np.ndarray
+    edges: list[int]
+
+
 @dataclass(frozen=True)
 class Corpus:
-    """Ids [N] with the split: train first, then validation, then test."""
+    """Ids [N] with the split: train first, then validation, then test.
+
+    A part is one piece of the text, or consists of blocks of lines from all over it.
+    """
 
     info: CorpusInfo
     vocabulary: Vocabulary
@@ -65,17 +100,30 @@ class Corpus:
 
     @property
     def train(self) -> np.ndarray:
-        return self.ids[: self.info.train_end]
+        return self.part("train").ids
 
     @property
     def validation(self) -> np.ndarray:
         """The part that chooses the best checkpoint."""
-        return self.ids[self.info.train_end : self.info.val_end]
+        return self.part("validation").ids
 
-    @property
-    def test(self) -> np.ndarray:
-        """The part that training never looks at."""
-        return self.ids[self.info.val_end :]
+    def part(self, name: str, direction: str = "forward", limit: int | None = None) -> Part:
+        """Return "train", "validation" or "test", which training never looks at.
+
+        Args:
+            name: The part.
+            direction: "forward" or "backward".
+            limit: The part's beginning alone, of so many characters.
+        """
+        info = self.info
+        bounds = (0, info.train_end, info.val_end, info.length)
+        place = ("train", "validation", "test").index(name)
+        ids = self.ids[bounds[place] : bounds[place + 1]][:limit]
+        edges = [each - bounds[place] for each in info.edges]
+        edges = [each for each in edges if 0 < each < len(ids)]
+        if direction == "backward":  # a block's own last line end stands before it
+            return Part(in_direction(ids, direction), [len(ids) - each for each in edges[::-1]])
+        return Part(ids, [each - 1 for each in edges])
 
 
 class Spool:
@@ -113,12 +161,8 @@ class Spool:
         new = np.unique(codes)
         self._ids[new] = np.arange(len(self.seen), len(self.seen) + len(new))
         self.seen.extend(new.tolist())
-        self.make_room(len(self.seen) - 1)
-
-    def make_room(self, largest: int) -> None:
-        """Widen the file's integers until they hold the number."""
-        while largest > np.iinfo(self.dtype).max:
-            wider, narrow = self.path.with_suffix(WIDER), self.dtype
+        while len(self.seen) - 1 > np.iinfo(self.dtype).max:
+            wider, narrow = self.path.with_suffix(REWRITTEN), self.dtype
             self.width += 1
             with self.path.open("rb") as source, wider.open("wb") as target:
                 while block := source.read(BLOCK):
@@ -149,7 +193,7 @@ def encode_corpus(
         write_atomically(folder / INFO_FILE, json.dumps(data).encode())
     except BaseException:
         path.unlink(missing_ok=True)
-        path.with_suffix(WIDER).unlink(missing_ok=True)
+        path.with_suffix(REWRITTEN).unlink(missing_ok=True)
         raise
     return open_corpus(folder, verify=False)
 
@@ -173,37 +217,97 @@ def renumber(
             where=describe(sources),
             way_out="a corpus needs at least 2, and useful training needs many thousands",
         )
-    train_end, val_end = split(spool.length, config)
+    provisional = np.memmap(spool.path, spool.dtype, "r")
+    line_end = spool.seen.index(LINE_END) if LINE_END in spool.seen else None
+    kind = kind_of(provisional, spool.seen, line_end, len(sources))
+    parts = split(provisional, line_end, config, kind)
     folded = 0
     if vocabulary is None:
-        provisional = np.memmap(spool.path, spool.dtype, "r")
-        counts = count(provisional[:train_end], len(spool.seen))
-        vocabulary = choose(spool.seen, counts, config)
+        train = [count(provisional[begin:end], len(spool.seen)) for begin, end in parts[0]]
+        vocabulary = choose(spool.seen, counts := np.sum(train, axis=0), config)
         folded = int((counts > 0).sum()) - len(vocabulary.characters)
     table = vocabulary.encode("".join(map(chr, spool.seen)))
-    spool.make_room(int(table.max()))  # a vocabulary given may be larger than the text's
-    ids = np.memmap(spool.path, spool.dtype, "r+")
-    unknown, checksum = translate(ids, table, vocabulary.unknown)
+    dtype = next(each for each in WIDTHS if table.max() <= np.iinfo(each).max)
+    order = [block for part in parts for block in part]
+    unknown, checksum = rewrite(spool.path, provisional, order, table.astype(dtype), vocabulary)
+    ends = np.cumsum([end - begin for begin, end in order]).tolist()
+    train_end, val_end, _ = np.cumsum([sum(end - begin for begin, end in each) for each in parts])
     info = CorpusInfo(
         sources=tuple(source.location for source in sources),
         fingerprint=spool.fingerprint,
         length=spool.length,
-        dtype=np.dtype(spool.dtype).name,
-        train_end=train_end,
-        val_end=val_end,
+        dtype=np.dtype(dtype).name,
+        train_end=int(train_end),
+        val_end=int(val_end),
         unknown=unknown,
         folded=folded,
         checksum=checksum,
+        kind=kind,
+        edges=tuple(ends[:-1]),
         stamps=stamped,
     )
     return info, vocabulary
 
 
-def split(length: int, config: TextConfig) -> tuple[int, int]:
-    """Where the training part, of at least two characters, and the validation part end."""
-    train_end = int((1 - config.val_fraction - config.test_fraction) * length)
-    train_end = max(train_end, min(2, length))
-    return train_end, max(train_end, int((1 - config.test_fraction) * length))
+def kind_of(ids: np.ndarray, seen: list[int], line_end: int | None, sources: int) -> str:
+    """Tell several files, and a list of lines, whose order means little, from a running text."""
+    if sources > 1:
+        return FILES
+    sample = ids[:SAMPLE]
+    ends = sample == line_end
+    lines, blanks = int(ends.sum()), int((ends[1:] & ends[:-1]).sum())
+    if lines < LIST_LINES or blanks > LIST_BLANKS * lines or len(sample) > LIST_LINE * lines:
+        return TEXT
+    lower = np.array([chr(code).islower() for code in seen])[sample[1:][ends[:-1]]]
+    return TEXT if len(sample) > WRAPPED_LINE * lines and lower.mean() > WRAPPED else LIST
+
+
+def split(
+    ids: np.ndarray, line_end: int | None, config: TextConfig, kind: str
+) -> list[list[Block]]:
+    """Return the blocks of the three parts. The training part has at least two characters.
+
+    The parts are the text's beginning, middle and end; or validation and test are blocks of lines
+    from all over it, in a random order, so that the beginning of a part is a sample of it too.
+    """
+    length, shares = len(ids), (config.val_fraction, config.test_fraction)
+    train_end = max(int((1 - sum(shares)) * length), min(2, length))
+    val_end = max(train_end, int((1 - shares[1]) * length))
+    parts = [[(0, train_end)], [(train_end, val_end)], [(val_end, length)]]
+    if line_end is not None and config.split != "last" and (config.split or kind != TEXT):
+        lines = sum(int((block == line_end).sum()) for block in blocks(ids))
+        number = min(SPREAD_BLOCKS, int(sum(shares) * lines) // BLOCK_LINES)
+        parts = spread(ids, line_end, shares, number) or parts
+    return [[(begin, end) for begin, end in part if begin < end] for part in parts]
+
+
+def spread(
+    ids: np.ndarray, line_end: int, shares: tuple[float, float], number: int
+) -> list[list[Block]]:
+    """Hold out blocks in the middle of so many segments of the text; nothing if none fits."""
+    held_out: list[list[int]] = []
+    margin, segment = (1 - sum(shares)) / 2, len(ids) / max(1, number)
+    for index in range(number):
+        places = (index + np.cumsum([margin, *shares])) * segment
+        edges = [line_start(ids, line_end, int(place), int(margin * segment)) for place in places]
+        if all(edges):
+            held_out.append(edges)
+    if not held_out:
+        return []
+    begins, ends = [0, *(last for *_, last in held_out)], [*(first for first, *_ in held_out)]
+    order = np.random.default_rng(0).permutation(len(held_out))
+    validation, test = ([tuple(held_out[i][n : n + 2]) for i in order] for n in (0, 1))
+    return [list(zip(begins, [*ends, len(ids)], strict=True)), validation, test]
+
+
+def line_start(ids: np.ndarray, line_end: int, place: int, reach: int) -> int:
+    """Return where a line begins from a place on, after a blank line if there is one; or 0."""
+    begin = max(place - 1, 0)
+    ends = ids[begin : place + reach] == line_end
+    for found, width in ((ends[1:] & ends[:-1], 2), (ends, 1)):
+        if found.any():
+            return begin + int(found.argmax()) + width
+    return 0
 
 
 def blocks(ids: np.ndarray) -> Iterator[np.ndarray]:
@@ -231,15 +335,24 @@ def choose(seen: list[int], counts: np.ndarray, config: TextConfig) -> Vocabular
     return Vocabulary.of(kept, config.bytes)
 
 
-def translate(ids: np.ndarray, table: np.ndarray, unknown: int) -> tuple[int, int]:
-    """Replace each id by its entry in the table; return how many are unknown, and the CRC-32."""
+def rewrite(
+    path: Path, ids: np.ndarray, order: list[Block], table: np.ndarray, vocabulary: Vocabulary
+) -> tuple[int, int]:
+    """Replace a file's ids by their entries in the table, its blocks in this order.
+
+    Returns:
+        How many ids are unknown, and the CRC-32 of the file.
+    """
     unknowns = checksum = 0
-    narrow = table.astype(ids.dtype)
-    for block in blocks(ids):
-        block[:] = np.take(narrow, block)
-        if unknown in table:
-            unknowns += int((block == unknown).sum())
-        checksum = zlib.crc32(block.data, checksum)
+    new = path.with_suffix(REWRITTEN)
+    with new.open("wb") as file:
+        for begin, end in order:
+            for block in blocks(ids[begin:end]):
+                translated = np.take(table, block)
+                unknowns += int((translated == vocabulary.unknown).sum())
+                checksum = zlib.crc32(translated.data, checksum)
+                file.write(translated.data)
+    new.replace(path)
     return unknowns, checksum
 
 
@@ -301,9 +414,13 @@ def decode(data: bytes) -> tuple[CorpusInfo, Vocabulary]:
     info = from_object(CorpusInfo, given["corpus"], "corpus")
     if info.dtype not in (np.dtype(each).name for each in WIDTHS):
         raise ValueError("corpus.dtype is none that ids have")
+    if info.kind not in KINDS:
+        raise ValueError("corpus.kind is none that texts have")
     at_least(0, {"corpus.unknown": info.unknown, "corpus.folded": info.folded})
     if not 2 <= info.train_end <= info.val_end <= info.length:
         raise ValueError("the corpus's parts are not in their order")
+    if any(before >= after for before, after in pairwise((0, *info.edges, info.length))):
+        raise ValueError("the corpus's blocks are not in their order")
     return info, Vocabulary.from_json(given["vocabulary"])
 
 

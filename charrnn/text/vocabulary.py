@@ -42,6 +42,11 @@ class Vocabulary:
         """Id of the unknown symbol, which stands last and is never generated."""
         return len(self.characters)
 
+    @property
+    def start(self) -> int:
+        """The id that stands before a text: a line's end, or 0 where there are no lines."""
+        return max(self.characters.find("\n"), 0)
+
     def encode(self, text: str) -> np.ndarray:
         """Ids int32 [N]; characters outside become the unknown."""
         codes, known = code_points(text), code_points(self.characters)

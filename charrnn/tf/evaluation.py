@@ -1,6 +1,6 @@
 """Scoring a text with a network, in windows of many streams."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -21,8 +21,8 @@ COLD_SEED = 0
 class Evaluator:
     """Scores ids with a network, forward only, the state carried over the whole text.
 
-    The text is read in up to 64 streams, each warmed up on the characters before its own;
-    the figure depends on the text alone, never on the training's batch size.
+    The text is read in up to 64 streams, each warmed up on the characters before its own, or a
+    block of it in each; the figure depends on the text alone, never on the training's batch size.
     """
 
     def __init__(self, model: keras.Model, config: ModelConfig, vocabulary_size: int) -> None:
@@ -30,26 +30,31 @@ class Evaluator:
         self._vocabulary_size = vocabulary_size
         self._window_loss = compile_function(self._traced_window_loss, config)
 
-    def streams(self, ids: np.ndarray) -> Streams:
+    def streams(self, ids: np.ndarray, edges: Sequence[int] = ()) -> Streams:
+        if 0 < len(edges) < self._most_streams(WINDOW):
+            return Streams(ids, len(edges) + 1, WINDOW, edges=edges)
         count = min(self._most_streams(WINDOW), max(1, (len(ids) - 1) // (2 * WARMUP)))
         return Streams(ids, count, WINDOW, WARMUP)
 
-    def probe(self, ids: np.ndarray) -> tuple[Callable[[], float], int]:
+    def probe(self, ids: np.ndarray, edges: Sequence[int]) -> tuple[Callable[[], float], int]:
         """A call that scores one window, for timing, and how many windows the ids have."""
-        streams = self.streams(ids)
+        streams = self.streams(ids, edges)
         state = zero_state(self._config, streams.batch_size)
         window = tuple(map(tf.constant, streams.window(0)))
         return lambda: float(self._window_loss(*window, state)[0]), streams.windows
 
-    def score(self, ids: np.ndarray, unknown: int | None = None) -> Score:
+    def score(
+        self, ids: np.ndarray, edges: Sequence[int] = (), unknown: int | None = None
+    ) -> Score:
         """Score the N - 1 characters after the first.
 
         Args:
             ids: The text, int [N].
+            edges: Where the state becomes zero, since another block of the text begins there.
             unknown: The id of the unknown symbol, if the characters that are read as it are
                 to be counted.
         """
-        streams = self.streams(ids)
+        streams = self.streams(ids, edges)
         state = zero_state(self._config, streams.batch_size)
         total, unknowns = 0.0, 0
         for window in streams:

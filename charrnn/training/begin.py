@@ -28,15 +28,22 @@ from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.events import Event, Note
 from charrnn.runs.run import Run, leave_out_runs
 from charrnn.text import corpus as corpora
-from charrnn.text.batches import Streams, fit
-from charrnn.text.corpus import Corpus, CorpusInfo, encode_corpus, log_frequencies, open_corpus
+from charrnn.text.batches import fit
+from charrnn.text.corpus import (
+    LIST,
+    Corpus,
+    CorpusInfo,
+    encode_corpus,
+    log_frequencies,
+    open_corpus,
+)
 from charrnn.text.reading import Source
 from charrnn.text.sources import Selection, select
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.tf.limits import cores
 from charrnn.tf.parts import choose_parts
 from charrnn.training.duties import recall
-from charrnn.training.learner import learner_of
+from charrnn.training.learner import learner_of, streams_of
 from charrnn.training.machine import machine, note_other_machine, operations_per_second, use_threads
 from charrnn.training.notes import (
     already_finished,
@@ -89,10 +96,10 @@ def known_sources(info: CorpusInfo) -> tuple[Source, ...]:
 
 def refuse_another(run: Run, corpus: Corpus, checkpoint: Checkpoint) -> None:
     """Raise CorpusError if the encoded text is not the one that the checkpoint has learnt from."""
-    options, known = checkpoint.config.training, checkpoint.vocabulary
-    sizes = options.batch_size, options.seq_length
-    fits = corpus.vocabulary == known and fit(len(corpus.train), *sizes) == sizes
-    if not fits or Streams(corpus.train, *sizes).windows != checkpoint.progress.windows:
+    config, vocabulary = checkpoint.config, corpus.vocabulary
+    sizes = config.training.batch_size, config.training.seq_length
+    fits = vocabulary == checkpoint.vocabulary and fit(len(corpus.train), *sizes) == sizes
+    if not fits or streams_of(corpus, config).windows != checkpoint.progress.windows:
         raise CorpusError(
             f"not the text that {run.last.name} has learnt from",
             where=run.folder / corpora.INFO_FILE,
@@ -220,7 +227,8 @@ def choose_settings(
     corpus: Corpus, settings: Mapping[str, object], plan: Plan, begin: float, ranks: int
 ) -> Generator[Note, None, Config]:
     """The settings, with what they leave open chosen for the text, the time and the machines."""
-    task = Task(len(corpus.train), corpus.vocabulary.size, plan)
+    is_list = corpus.info.kind == LIST
+    task = Task(len(corpus.train), corpus.vocabulary.size, plan, is_list=is_list)
     if plan.needs_speed:
         rate = operations_per_second() * ranks
         left = seconds_of(plan) - (time.perf_counter() - begin)

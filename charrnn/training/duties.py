@@ -17,7 +17,6 @@ from charrnn.runs.history import append_row, append_sample, is_sampled
 from charrnn.runs.progress import Progress
 from charrnn.runs.run import Run
 from charrnn.sampling.writing import Writing
-from charrnn.text.batches import in_direction
 from charrnn.text.corpus import Corpus
 from charrnn.tf.evaluation import Evaluator
 from charrnn.training.learner import Learner
@@ -150,14 +149,14 @@ class Validator:
 
     def __init__(self, run: Run, corpus: Corpus, learner: Learner, saver: Saver) -> None:
         config = learner.config
-        self._validation, self._direction = corpus.validation, config.model.direction
+        self._corpus, self._direction = corpus, config.model.direction
         self.limit(config.training.eval_chars)
         self.evaluator = Evaluator(learner.trainer.model, config.model, corpus.vocabulary.size)
         self._run, self._learner, self._saver = run, learner, saver
 
     def limit(self, characters: int) -> None:
-        ids = self._validation[: characters or None]
-        self.ids = in_direction(ids, self._direction)
+        part = self._corpus.part("validation", self._direction, characters or None)
+        self.ids, self._edges = part
         """Ids [N], the same characters in both directions; fewer than two validate nothing."""
 
     @property
@@ -184,14 +183,16 @@ class Validator:
         return evaluated
 
     def loss_nats(self) -> float | None:
-        return self.evaluator.score(self.ids).nats_per_char if len(self.ids) > 1 else None
+        if len(self.ids) < 2:
+            return None
+        return self.evaluator.score(self.ids, self._edges).nats_per_char
 
     def seconds_each(self) -> float:
         """Seconds that the evaluation of a character takes; 0 where there is none to evaluate."""
         characters = len(self.ids)
         if characters < 2:
             return 0.0
-        score_window, windows = self.evaluator.probe(self.ids)
+        score_window, windows = self.evaluator.probe(self.ids, self._edges)
         times = []
         for _ in range(1 + TIMED_WINDOWS):
             begin = time.perf_counter()

@@ -8,23 +8,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from charrnn.config import Config, TrainingConfig
+from charrnn.config import Config
 from charrnn.errors import ConfigError, RankError
 from charrnn.files import hold_interrupts
 from charrnn.network.weights import add_prefix
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.events import Stepped
 from charrnn.runs.progress import Progress
-from charrnn.text.batches import Streams, Stretches, in_direction
+from charrnn.text.batches import Streams, Stretches
 from charrnn.text.corpus import Corpus
 from charrnn.tf.network import zero_state
 from charrnn.training.plan import learning_rate
 from charrnn.training.ranks import ALONE, MpiRanks, Ranks
 from charrnn.training.step import Outcome, RankTrainer, Trainer
 from charrnn.types import State, Tensors
-
-RESETS = 1
-"""Keeps the random numbers of the resets apart from others of the same seed and step."""
 
 
 class Learner:
@@ -39,10 +36,9 @@ class Learner:
     def __init__(
         self, corpus: Corpus, config: Config, trainer: Trainer, ranks: Ranks = ALONE
     ) -> None:
-        ids = in_direction(corpus.train, config.model.direction)
         self.config, self.vocabulary, self.trainer = config, corpus.vocabulary, trainer
         self.ranks = ranks
-        self.streams = streams_of(ids, config.training, trainer.rows)
+        self.streams = streams_of(corpus, config, trainer.rows)
         self.state = self._zero_state()
         self.progress = Progress()
         self._counted_until = time.perf_counter()
@@ -66,9 +62,9 @@ class Learner:
     def step(self) -> Stepped:
         """Learn from the next window of every stream.
 
-        Each pass starts with a zero state, and so does each stretch (`stretch`) and, before any
-        window, a share of the streams (`state_resets`): a text that is evaluated or written begins
-        there, and a network that has seen this state only once a pass may never find out of it.
+        Each pass starts with a zero state, and so does each stretch (`stretch`): a text that is
+        written begins there, and a network that has seen this state only once a pass may never
+        find out of it.
         """
         progress, options = self.progress, self.config.training
         self.streams = self.streams.in_pass(progress.step // self.streams.windows)
@@ -135,19 +131,12 @@ class Learner:
 
     def _state_before(self) -> State:
         """The state before the next window: carried on, or zero where a stream starts anew."""
-        options, step = self.config.training, self.progress.step
         kept = ~self.streams.begins(self.progress.window)[:, None]
         if not kept.any():
             return self._zero_state()
-        if options.state_resets:
-            rng = np.random.default_rng([options.seed, step, RESETS])
-            drawn = rng.random((options.batch_size, 1))[self.trainer.rows]
-            kept &= drawn >= options.state_resets
-        return (
-            self.state
-            if kept.all()
-            else tuple(part * kept.astype(np.float32) for part in self.state)
-        )
+        if kept.all():
+            return self.state
+        return tuple(part * kept.astype(np.float32) for part in self.state)
 
     def _zero_state(self) -> State:
         rows = self.trainer.rows
@@ -158,11 +147,13 @@ class Learner:
         return Checkpoint(self.config, self.vocabulary, replace(self.progress), tensors)
 
 
-def streams_of(ids: np.ndarray, options: TrainingConfig, rows: slice) -> Streams:
-    """The streams in which a run with these settings reads the ids [N] of its training part."""
+def streams_of(corpus: Corpus, config: Config, rows: slice = slice(None)) -> Streams:
+    """Return the streams, or those of these rows, in which a run reads its training part."""
+    options, (ids, edges) = config.training, corpus.part("train", config.model.direction)
     sizes = options.batch_size, options.seq_length
     if options.stretch:
-        return Stretches(ids, *sizes, options.stretch, options.seed, rows)
+        start = corpus.vocabulary.start
+        return Stretches(ids, *sizes, options.stretch, start, edges, options.seed, rows)
     return Streams(ids, *sizes, rows=rows)
 
 

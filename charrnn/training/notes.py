@@ -18,6 +18,8 @@ FEW_STEPS = 50
 """A plan with fewer steps than this is said to be short."""
 ENOUGH_STEPS = 1000
 """So many steps teach a network of the default size to spell."""
+CONTROLS = set(map(chr, range(0x80, 0xA0))) - {"\x85"}
+"""Where windows-1252 has its quotes, latin-1 has these."""
 RISEN = 0.01
 """Validation is said to rise where it is above its lowest by this share."""
 GAP = 0.03
@@ -57,6 +59,16 @@ def describe(corpus: Corpus, config: Config) -> Iterator[Note]:
         yield Note(f"{info.folded:,} rare {kind} count as unknown (`min_count`)")
     elif info.unknown:
         yield Note(f"not in the training part, and so read as unknown: {plural(info.unknown, one)}")
+    if len(corpus.validation):
+        spread = len(corpus.part("validation").edges) > 0
+        place = "blocks of lines from all over the text" if spread else "the end of the text"
+        why = "" if config.text.split else f", since it is {info.kind}"
+        yield Note(f"validation: {place}{why} (`split`)")
+    if not config.text.bytes and CONTROLS & set(corpus.vocabulary.characters):
+        yield Note(
+            "the text has invisible control characters (U+0080 to U+009F): if it is windows-1252,"
+            " name that `encoding`"
+        )
     limit = config.training.eval_chars
     if 0 < limit < len(corpus.validation):
         yield Note(f"validation reads the first {limit:,} of them (`eval_chars`)")
