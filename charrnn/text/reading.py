@@ -6,6 +6,7 @@ import gzip
 import io
 import lzma
 import os
+import pydoc_data
 import stat
 import sys
 import unicodedata
@@ -108,6 +109,17 @@ OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
 }
 
 
+REFERENCE = Path(pydoc_data.__path__[0], "topics.py")
+"""The reference of the Python language that `help` shows: half a million characters of English."""
+
+
+def open_reference() -> IO[bytes]:
+    """Return its texts one after the other, without the Python around them."""
+    from pydoc_data.topics import topics
+
+    return io.BytesIO("\n".join(topics.values()).encode())
+
+
 @dataclass(frozen=True)
 class Source:
     """A file of the corpus, read through .gz, .bz2 and .xz; no path: standard input."""
@@ -149,6 +161,8 @@ class Source:
                     way_out="name a file, or send the text through a pipe",
                 )
             return nullcontext(sys.stdin.buffer)
+        if self.path == REFERENCE:
+            return open_reference()
         opener = OPENERS.get(self.path.suffix.lower())
         return opener(self.path) if opener else self.path.open("rb")
 

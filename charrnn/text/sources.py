@@ -1,6 +1,7 @@
 """Which files make up a corpus, and the name that they suggest for its run.
 
-A user names files, folders, globs and `-`; with nothing named, the corpus is the standard library.
+A user names files, folders, globs and `-`; with nothing named, the corpus is the
+reference of the Python language, which comes with Python.
 """
 
 import errno
@@ -9,7 +10,6 @@ import lzma
 import os
 import re
 import stat
-import sysconfig
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,11 +19,10 @@ from pathlib import Path
 
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
-from charrnn.text.reading import OPENERS, Source, decodable
+from charrnn.text.reading import OPENERS, REFERENCE, Source, decodable
 from charrnn.types import PathLike
 
 SNIFFED_BYTES = 8192
-NOT_LIBRARY = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
 WILDCARD = re.compile(r"[*?\[]")
 RECURSIVE = "**"
 NOWHERE = (errno.ENOENT, errno.ENOTDIR)
@@ -35,7 +34,7 @@ BINARY = "leaving out binary files"
 UNDECODABLE = "leaving out files that cannot be decoded"
 REPEATED = "reading only once what was named or linked several times"
 
-STANDARD_LIBRARY = "python-stdlib"
+REFERENCE_NAME = "python-reference"
 STREAM = "stdin"
 NAMELESS = "corpus"
 
@@ -46,7 +45,7 @@ class Selection:
 
     sources: tuple[Source, ...]
     skipped: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    standard_library: bool = False
+    is_default: bool = False
     """The user named nothing."""
 
 
@@ -61,7 +60,7 @@ def select(
     looks binary, unless the configuration takes any.
 
     Args:
-        corpus: Files, folders, globs and `-`; with none, the interpreter's standard library.
+        corpus: Files, folders, globs and `-`; with none, the reference of the language.
         config: How the files are read.
         left_out: True for a folder that is left out where a folder or a glob leads to it.
 
@@ -69,7 +68,7 @@ def select(
         CorpusError: There is nothing of that name, or nothing to read in it.
     """
     if not corpus:
-        return standard_library()
+        return Selection((Source(REFERENCE),), is_default=True)
     found = [each for argument in corpus for each in find(argument, left_out)]
     named = {Source(path).identity for path, by_name in found if by_name}
     chosen: dict[object, Source] = {}
@@ -91,14 +90,6 @@ def select(
         raise CorpusError("no file can be decoded", where=where, way_out="name the `encoding`")
     way_out = "name files, or use `bytes`"
     raise CorpusError("no text file in this folder", where=where, way_out=way_out)
-
-
-def standard_library() -> Selection:
-    """The Python sources of the running interpreter, without tests and installed packages."""
-    root = Path(sysconfig.get_paths()["stdlib"])
-    files = files_below(root, lambda folder: folder.name in NOT_LIBRARY)
-    sources = tuple(Source(file) for file in files if file.suffix == ".py")
-    return Selection(sources, standard_library=True)
 
 
 def reason_to_skip(source: Source, config: TextConfig, *, named: bool) -> str:
@@ -261,7 +252,7 @@ def run_name(corpus: Sequence[PathLike]) -> str:
     has no place, like a pipe.
     """
     if not corpus:
-        return STANDARD_LIBRARY
+        return REFERENCE_NAME
     arguments = [path_text(argument) for argument in corpus]
     if is_stream(arguments[0]):
         return STREAM

@@ -32,12 +32,8 @@ evaluations, which are equally far apart."""
 
 def announce(selection: Selection) -> Iterator[Note]:
     """Note which corpus is read where the user named none, and what is not read."""
-    if selection.standard_library:
-        files = len(selection.sources)
-        yield Note(
-            "no corpus was named: learning the source code of the Python standard library,"
-            f" {files} files"
-        )
+    if selection.is_default:
+        yield Note("no text was named: learning the reference of the Python language, in English")
     for reason, names in selection.skipped.items():
         shown = len(names) if reason == UNDECODABLE else SHOWN
         more = len(names) - shown

@@ -113,8 +113,8 @@ def train(
     one model together (docs/machines.md): each iterates over the same steps and evaluations.
 
     Args:
-        corpus: Files, folders or globs; without any, the source code of Python's standard
-            library. To resume a run, its name is enough.
+        corpus: Files, folders or globs; without any, the reference of the Python language,
+            which comes with Python. To resume a run, its name is enough.
         name: Name of the run, which is its folder in `checkpoints`; by default that of the corpus.
         resume: Continue a run, exactly as if it had never stopped.
         overwrite: Replace an existing run of the same name (deletes it).
