@@ -9,6 +9,7 @@ import pytest
 from conftest import SMALL
 
 from charrnn.config import Config, Plan
+from charrnn.errors import ConfigError
 from charrnn.runs import checkpoints
 from charrnn.runs.events import Evaluated, Note, Saved, Started, Stepped
 from charrnn.runs.run import Run
@@ -76,6 +77,7 @@ def simulated(
 ) -> Session:
     """A session whose steps and evaluations take the machine's time."""
     monkeypatch.setattr(time, "perf_counter", lambda: machine.now)
+    tmp_path.mkdir(exist_ok=True)
     text = tmp_path / "text.txt"
     text.write_text("the quick brown fox jumps over the lazy dog.\n" * 2000, encoding="utf-8")
     config = Config.of(**{**SMALL, "sample_every": 0, "schedule": "linear", **settings})
@@ -84,7 +86,7 @@ def simulated(
     session = Session(Run(tmp_path), corpus, config, learner_of(corpus, config, ALONE))
     monkeypatch.setattr(session.learner.trainer, "step", machine.step)
     monkeypatch.setattr(session.validator, "loss_nats", machine.loss_nats)
-    monkeypatch.setattr(session.validator.evaluator, "probe", lambda ids: (machine.window, WINDOWS))
+    monkeypatch.setattr(session.validator.evaluator, "probe", lambda *_: (machine.window, WINDOWS))
     monkeypatch.setattr("charrnn.training.session.operations_per_second", lambda: 1e9)
     save = session.saver.save
 
@@ -238,13 +240,78 @@ def test_a_resumed_run_decides_nothing_by_the_clock(
     assert 0 < rate < again.config.training.learning_rate
 
 
-def test_a_plan_shorter_than_its_start_takes_a_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("seconds", "rate", "message"),
+    [
+        (1, 1e9, "`time` 1: the start takes 5 s here; give it more"),
+        (
+            20,
+            1e3,
+            r"`time` 20: .* 5 s here, and a step of this network about [0-9.e+]+ s; give it more",
+        ),
+    ],
+)
+def test_a_plan_that_has_no_time_for_a_step_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, rate: float, message: str
 ) -> None:
     session = simulated(tmp_path, monkeypatch, Machine(steady))
-    carry_out(session, Plan(seconds=1))
-    assert 1 <= session.progress.step <= 5
+    monkeypatch.setattr("charrnn.training.session.operations_per_second", lambda: rate)
+    with pytest.raises(ConfigError, match=message):
+        carry_out(session, Plan(seconds=seconds))
+    assert session.progress.step == 0
+    assert not session.run.last.exists()
+
+
+@pytest.mark.parametrize("step_seconds", [1.0, 7.0, 50.0])
+def test_a_plan_is_exceeded_by_a_step_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step_seconds: float
+) -> None:
+    """However much longer a step takes than foreseen."""
+    machine = Machine(lambda now: step_seconds)
+    session = simulated(tmp_path, monkeypatch, machine)
+    carry_out(session, Plan(seconds=20))
+    ends = EVALUATING + COMPILING / 2 + 2 * SAVING
+    assert machine.now - BEGIN <= 20 + step_seconds + COMPILING + ends
     assert session.progress.complete
+    assert session.run.best.exists()
+
+
+def test_what_the_start_took_is_said_where_it_is_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seconds, said in ((30, True), (120, False)):
+        session = simulated(tmp_path / str(seconds), monkeypatch, Machine(steady))
+        history = carry_out(session, Plan(seconds=seconds))
+        notes = [event.message for event in history if isinstance(event, Note)]
+        assert ("7 of the 30 s were TensorFlow's start and compilation" in notes) == said
+
+
+@pytest.mark.parametrize("left_open", [True, False])
+def test_rates_are_settled_for_the_steps_that_are_timed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_open: bool
+) -> None:
+    """What the user has set stays."""
+    settings = {} if left_open else {"dropout": 0.4}
+    session = simulated(tmp_path, monkeypatch, Machine(steady), dropout=0.4)
+    session.advise = lambda steps: session.config.changed({"dropout": 0.1} | settings)
+    monkeypatch.setattr("charrnn.training.session.characters_per_second", lambda *_: 1e6)
+    history = carry_out(session, Plan(seconds=120))
+    notes = [event.message for event in history if isinstance(event, Note)]
+    (note,) = (each for each in notes if "as foreseen" in each)
+    assert note.endswith("; dropout 0.1, not 0.4") == left_open
+    saved = checkpoints.load(session.run.last).config
+    expected = 0.1 if left_open else 0.4
+    assert (saved.model.dropout, session.learner.trainer.config.model.dropout) == (expected,) * 2
+
+
+def test_a_machine_that_becomes_slower_is_noted_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = simulated(tmp_path, monkeypatch, Machine(lambda now: 0.01 if now < 20 else 0.06))
+    session.foreseen_steps = 0
+    history = carry_out(session, Plan(seconds=120))
+    notes = [event.message for event in history if isinstance(event, Note)]
+    assert sum("as foreseen" in each for each in notes[2:]) == 1
 
 
 def test_without_a_plan_a_small_text_is_not_read_for_ever(

@@ -24,8 +24,6 @@ from charrnn.text.sources import (
     select,
 )
 
-TESTS_AND_INSTALLED = {"test", "tests", "idle_test", "site-packages", "dist-packages"}
-
 
 def write(*names: str, data: bytes = b"text\n") -> None:
     """Files with the names, their folders made."""

@@ -33,10 +33,11 @@ def weights_of(config):
     return {name: rng.normal(0, 0.5, each.shape).astype(np.float32) for name, each in shapes}
 
 
-def after_steps(config, count=2, alike=False, mask=None):
+def after_steps(config, count=2, alike=False, mask=None, before=None):
     """The last outcome, and the tensors by name, after steps on a batch with gaps.
 
     `alike`: every sequence of the batch is the same. `mask`: which targets count.
+    `before`: the trainer is made with these settings, and changed before the first step.
     """
     rng = np.random.default_rng(2)
     size = config.training.batch_size, config.training.seq_length
@@ -47,7 +48,9 @@ def after_steps(config, count=2, alike=False, mask=None):
     if alike:
         ids, mask = np.repeat(ids[:, :1], size[0], 1), np.ones_like(mask)
         state = [np.repeat(part[:1], size[0], 0) for part in state]
-    trainer = Trainer(config, VOCABULARY.size)
+    trainer = Trainer(before or config, VOCABULARY.size)
+    if before:
+        trainer.change(config)
     set_weights(trainer.model, weights_of(config))
     state = tuple(tf.constant(part, tf.float32) for part in state)
     for number in range(count):
@@ -66,6 +69,17 @@ def test_parts_side_by_side_are_the_whole_batch(batch_size):
         assert tensors.keys() == expected.keys()
         for name, value in expected.items():
             np.testing.assert_allclose(tensors[name], value, atol=1e-5, err_msg=name)
+
+
+def test_a_trainer_that_is_changed_is_one_that_was_made_so():
+    rates = {"dropout": 0.3, "recurrent_dropout": 0.2, "weight_decay": 0.3}
+    config, before = Config.of(**SIZES | rates), Config.of(**SIZES | {"dropout": 0.6})
+    _, expected = after_steps(config)
+    _, tensors = after_steps(config, before=before)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(tensors[name], value, err_msg=name)
+    _, others = after_steps(before)
+    assert not np.array_equal(others["weights/logits/kernel"], expected["weights/logits/kernel"])
 
 
 @pytest.mark.nightly

@@ -95,6 +95,15 @@ class Config:
         settings = {**fitting(advice, cell), **own_defaults(cell), **settings}
         return cls(**{name: GROUPS[name](**own) for name, own in cls.grouped(settings).items()})
 
+    @property
+    def rates(self) -> dict[str, float]:
+        """What keeps a network from learning its text by heart, by name."""
+        return {
+            "dropout": self.model.dropout,
+            "recurrent_dropout": self.model.recurrent_dropout,
+            "weight_decay": self.training.weight_decay,
+        }
+
     def changed(self, settings: Mapping[str, object]) -> "Config":
         grouped = self.grouped(settings).items()
         return Config(**{name: replace(getattr(self, name), **own) for name, own in grouped})

@@ -59,9 +59,9 @@ from charrnn.training.notes import (
 )
 from charrnn.training.plan import DEFAULT_EPOCHS, seconds_of
 from charrnn.training.ranks import ALONE, Ranks, refuse_differences, text_facts
-from charrnn.training.recipe import Task, advise
+from charrnn.training.recipe import LEAST_STEPS, Task, advise, refuse_short_plan
 from charrnn.training.run_folder import settle, staging
-from charrnn.training.session import Session
+from charrnn.training.session import Advise, Session
 from charrnn.types import PathLike, Tensors
 
 Beginning = Generator[Event, None, Session | None]
@@ -175,13 +175,13 @@ def new(
         refuse_differences(ranks, text_facts(corpus.info))
         yield from describe(corpus, config)
         yield from use_threads(config.training.threads, ranks)
-        advice = yield from choose_settings(corpus, settings, plan, begin, ranks.size)
+        advice, again = yield from choose_settings(corpus, settings, plan, begin, ranks.size)
         asked = ranks.broadcast(lambda: advice)
         config = ranks.broadcast(lambda: fit_settings(corpus, asked, ranks.size))
         yield from describe_fit(corpus, config, asked)
         yield from describe_cores(config, ranks.size)
         session = build(run, corpus, config, old, ranks)
-        session.progress.machine = machine()
+        session.progress.machine, session.advise = machine(), again
         yield from session.set_plan(plan, begin)
         session.share_progress()
         session.saver.save(Run(staged))
@@ -225,8 +225,12 @@ def shared_corpus(
 
 def choose_settings(
     corpus: Corpus, settings: Mapping[str, object], plan: Plan, begin: float, ranks: int
-) -> Generator[Note, None, Config]:
-    """The settings, with what they leave open chosen for the text, the time and the machines."""
+) -> Generator[Note, None, tuple[Config, Advise]]:
+    """The settings, with what they leave open chosen for the text, the time and the machines.
+
+    Returns:
+        The settings, and a function that chooses anew for a number of steps.
+    """
     is_list = corpus.info.kind == LIST
     task = Task(len(corpus.train), corpus.vocabulary.size, plan, is_list=is_list)
     if plan.needs_speed:
@@ -235,8 +239,16 @@ def choose_settings(
         most = DEFAULT_EPOCHS if plan.empty else math.inf
         task = replace(task, seconds=left, rate=rate, most_passes=most)
     config = advise(task, settings, plan.size)
+    if plan.needs_speed:
+        size, left = task.vocabulary_size, task.seconds or 0.0
+        refuse_short_plan(plan, config, size, task.rate, left, LEAST_STEPS)
     yield from describe_recipe(task, config)
-    return config
+
+    def advise_again(steps: int) -> Config:
+        network = {"layers": config.model.layers, "units": config.model.units, **settings}
+        return advise(replace(task, plan=Plan(steps=steps), seconds=None), network)
+
+    return config, advise_again
 
 
 def resumed(

@@ -55,6 +55,12 @@ class Learner:
             yield
             self.whole = True
 
+    def change(self, config: Config) -> None:
+        """Go on with other rates of dropout and weight decay."""
+        with self.changing():
+            self.config = config
+            self.trainer.change(config)
+
     @property
     def learning_rate(self) -> float:
         return learning_rate(self.config.training, self.progress)

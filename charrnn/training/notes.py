@@ -9,11 +9,13 @@ from charrnn.runs.run import Run
 from charrnn.text.corpus import Corpus
 from charrnn.text.sources import UNDECODABLE, Selection
 from charrnn.tf.limits import cores
-from charrnn.training.plan import seconds_of
+from charrnn.training.plan import Budget, seconds_of
 from charrnn.training.recipe import Task
 
 SHOWN = 3
 """Names of files that are shown, unless the user asked which they are."""
+LONG_START = 0.2
+"""A start that took this share of the plan is noted."""
 FEW_STEPS = 50
 """A plan with fewer steps than this is said to be short."""
 ENOUGH_STEPS = 1000
@@ -172,6 +174,28 @@ def describe_plan(steps: int, windows: int, about: str = "") -> Iterator[Note]:
             f"a network learns little in so few steps: train longer, as with `time 5m` or"
             f" `steps {ENOUGH_STEPS}`, or make it smaller with `units`"
         )
+
+
+def describe_start(budget: Budget) -> Iterator[Note]:
+    """Note what of the plan went into the start, where that is much."""
+    if budget.start_seconds > LONG_START * budget.seconds:
+        yield Note(
+            f"{budget.start_seconds:.0f} of the {duration(budget.seconds)} were TensorFlow's start"
+            " and compilation"
+        )
+
+
+def describe_settled(
+    steps: int, foreseen: int, windows: int, before: Config, now: Config
+) -> Iterator[Note]:
+    """Note that a plan has other steps than foreseen, and which rates were changed for it."""
+    changes = [
+        f"{name.replace('_', ' ')} {rate:g}, not {before.rates[name]:g}"
+        for name, rate in now.rates.items()
+        if rate != before.rates[name]
+    ]
+    passes, other = (counted_passes(each / windows) for each in (steps, foreseen))
+    yield Note("; ".join([f"the plan comes to about {passes}, not {other} as foreseen", *changes]))
 
 
 def plural(number: int, thing: str) -> str:

@@ -152,16 +152,27 @@ class Budget:
     """
 
     def __init__(self, seconds: float, begin: float) -> None:
-        self.seconds, self._end = seconds, begin + seconds - OUTSIDE_SECONDS
+        self.seconds, self._begin, self._end = seconds, begin, begin + seconds - OUTSIDE_SECONDS
         self.step_seconds = 0.0
         """Seconds of a step, the mean between the last two reviews; 0 before the first."""
         self.evaluation_seconds = 0.0
         """Seconds of the latest evaluation, or before the first what one is expected to take."""
         self.other_seconds = 0.0
         """Seconds a step that go into anything else: samples, checkpoints, the screen."""
-        self._steps, self._seconds_in_steps = -1, 0.0  # since the last review
-        self._all_steps, self._seconds_timed, self._timed_from = 0, 0.0, 0.0
+        self.compiled_seconds = 0.0
+        """Seconds of the first step, which is compiled."""
         self._next_review = 0.0
+        self.restart()
+
+    @property
+    def start_seconds(self) -> float:
+        """Seconds of the plan until the first step was compiled and done."""
+        return self._timed_from - self._begin
+
+    def restart(self) -> None:
+        """Time steps anew: the next one is compiled again."""
+        self._steps, self._seconds_in_steps = -1, 0.0
+        self._all_steps, self._seconds_timed, self._timed_from = 0, 0.0, 0.0
 
     @property
     def left(self) -> float:
@@ -176,7 +187,7 @@ class Budget:
         now = time.perf_counter()
         self._steps += 1
         if not self._timed_from:
-            self._timed_from = now
+            self._timed_from, self.compiled_seconds = now, now - begin
             return
         self._all_steps += 1
         self._seconds_in_steps += now - begin
@@ -201,14 +212,15 @@ class Budget:
         """Whether it is time for a review."""
         if self.step_seconds:
             return self._steps > 0 and time.perf_counter() >= self._next_review
-        enough = self._seconds_in_steps >= FIRST_SECONDS or self.left <= 0
-        return enough and self._steps >= FIRST_STEPS
+        if self._steps >= 0 and self.left <= 0:
+            return True
+        return self._steps >= FIRST_STEPS and self._seconds_in_steps >= FIRST_SECONDS
 
     def review(self) -> None:
         """Take what has been timed since the last review."""
-        self.step_seconds = self._seconds_in_steps / self._steps
+        self.step_seconds = self._seconds_in_steps / max(1, self._steps) or self.compiled_seconds
         others = time.perf_counter() - self._timed_from - self._seconds_timed
-        self.other_seconds = others / self._all_steps
+        self.other_seconds = others / max(1, self._all_steps)
         self._steps, self._seconds_in_steps = 0, 0.0
         pause = min(self.seconds / REVIEWS, self.left / LAST_REVIEWS)
         self._next_review = time.perf_counter() + max(LEAST_PAUSE, pause)

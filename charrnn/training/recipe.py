@@ -19,6 +19,7 @@ import numpy as np
 
 from charrnn.cells import RECURRENT_KERNEL
 from charrnn.config import Config, Plan
+from charrnn.errors import ConfigError
 from charrnn.network.stack import TABLE_CHARACTERS
 from charrnn.network.weights import EMBEDDINGS, recurrent, specify
 
@@ -53,6 +54,8 @@ ENOUGH_CHARACTERS = {"tiny": 0, "small": 400_000, "medium": 2_000_000, "large": 
 """A size is taken if it learns from so many characters in the time …"""
 ENOUGH_PASSES = {"tiny": 0.0, "small": 0.0, "medium": 3.0, "large": 3.0}
 """… and reads the text so often: until then a smaller one, which reads more of it, is better."""
+LEAST_STEPS = 10
+"""A new network that takes fewer in the time is refused, before it is built."""
 AMPLE = 10
 """With so many times enough characters, it need not read the text more than once."""
 RATE, RATE_UNITS = 0.01, 384
@@ -156,6 +159,30 @@ def advise(task: Task, given: Mapping[str, object], size: str | None = None) -> 
         "recurrent_dropout": between(RECURRENT_DROPOUT, exposure),
     }
     return Config.advised({**advice, **rates}, given)
+
+
+def refuse_short_plan(
+    plan: Plan, config: Config, vocabulary_size: int, rate: float, seconds: float, steps: int = 1
+) -> None:
+    """Raise ConfigError where a plan by time has no time left for so many steps.
+
+    Args:
+        plan: The plan.
+        config: The network that is to be trained.
+        vocabulary_size: V, the unknown symbol included.
+        rate: Operations a second that the machine does.
+        seconds: The time that is left after the start.
+        steps: At least so many are worth it.
+    """
+    options, start = config.training, (plan.seconds or 0) - seconds
+    step = options.batch_size * options.seq_length
+    step_seconds = step / characters_per_second(config, vocabulary_size, rate)
+    if plan.seconds is None or steps * step_seconds <= seconds:
+        return
+    why = f"the start takes {start:.0f} s here"
+    if seconds > 0:
+        why += f", and a step of this network about {step_seconds:.1g} s"
+    raise ConfigError(why, {"time": plan.seconds}, way_out="give it more, or fewer `units`")
 
 
 def best_size(task: Task, given: Mapping[str, object]) -> str:

@@ -1,7 +1,7 @@
 """A run in training: its learner, its plan, and what is done beside the steps."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 from charrnn.config import Config, Plan, TrainingConfig
@@ -12,7 +12,12 @@ from charrnn.text.corpus import Corpus
 from charrnn.training.duties import PATIENCE, Sampler, Saver, Validator, roll_back
 from charrnn.training.learner import Learner
 from charrnn.training.machine import operations_per_second
-from charrnn.training.notes import describe_part, describe_plan
+from charrnn.training.notes import (
+    describe_part,
+    describe_plan,
+    describe_settled,
+    describe_start,
+)
 from charrnn.training.plan import (
     DEFAULT_EPOCHS,
     Budget,
@@ -23,10 +28,18 @@ from charrnn.training.plan import (
     plan_steps,
     seconds_of,
 )
-from charrnn.training.recipe import characters_per_second
+from charrnn.training.recipe import characters_per_second, refuse_short_plan
+
+Advise = Callable[[int], Config]
 
 SAMPLES = 4
 """Samples shown in a plan, where the user asks for no other number."""
+FALLEN_SHORT = 2
+"""A plan that has so many times fewer steps than foreseen says so."""
+SETTLED = 0.05
+"""Rates that differ by less from those for the steps as they were foreseen are kept."""
+WORTH_COMPILING = 5
+"""A step is compiled anew where so many times as long is left."""
 LAST_INTERVAL = 0.5
 """A plan by time ends so far from its last evaluation but one, in intervals of the others: where
 the machine becomes a little faster or slower, the two do not meet."""
@@ -51,6 +64,11 @@ class Session:
         """The time that the plan may take, where it is one by time and began in this session."""
         self.most_steps: int | None = None
         """The plan is not longer than this, however much time there is."""
+        self.advise: Advise | None = None
+        """Choose anew, for another number of steps, what the user has left open and what can still
+        be changed; None in a run that is resumed."""
+        self.foreseen_steps = 0
+        """How many steps the plan was last said to have."""
 
     @property
     def progress(self) -> Progress:
@@ -85,6 +103,9 @@ class Session:
             notes = list(self._review(self.budget)) if self.budget and self.ranks.first else []
             self.share_progress()
             yield from notes
+            self.config = self.ranks.broadcast(lambda: self.config)
+            if self.config.rates != self.learner.config.rates:
+                self.learner.change(self.config)
 
     def evaluate(self) -> Evaluated:
         """Score the validation text; see `Validator`."""
@@ -123,8 +144,10 @@ class Session:
             self.budget = Budget(seconds_of(plan), begin)
             self.most_steps = round(DEFAULT_EPOCHS * workload.windows) if plan.empty else None
             size, rate = self.corpus.vocabulary.size, operations_per_second() * progress.ranks
+            refuse_short_plan(plan, self.config, size, rate, self.budget.left)
             characters = characters_per_second(self.config, size, rate) * self.budget.left
             steps = max(1, round(characters / workload.step_characters))
+            steps = self.foreseen_steps = min(steps, self.most_steps or steps)
         else:
             steps = plan_steps(plan, workload.windows)
             yield from describe_plan(steps, workload.windows)
@@ -161,8 +184,26 @@ class Session:
             with self.learner.changing():
                 move_end(self.config.training, progress, end)
                 self.set_cadence()
+        steps = progress.end - progress.start
         if first:
-            yield from describe_plan(progress.end - progress.start, progress.windows, "about ")
+            yield from describe_plan(steps, progress.windows, "about ")
+            yield from describe_start(budget)
+        if first or FALLEN_SHORT * steps < self.foreseen_steps:
+            yield from self._settle(budget, steps, first)
+
+    def _settle(self, budget: Budget, steps: int, first: bool) -> Iterator[Note]:
+        """Choose for the steps that the plan has, if they are other than foreseen.
+
+        That costs another compilation, and is done where the time that is left is worth it.
+        """
+        before, foreseen, self.foreseen_steps = self.config, self.foreseen_steps, steps
+        if self.advise and first and budget.left > WORTH_COMPILING * budget.compiled_seconds:
+            rates = self.advise(steps).rates
+            if max(abs(rates[name] - old) for name, old in before.rates.items()) > SETTLED:
+                self.config = self.config.changed(rates)
+                budget.restart()
+        if FALLEN_SHORT * steps < foreseen or self.config != before:
+            yield from describe_settled(steps, foreseen, self.progress.windows, before, self.config)
 
     def _prepare_evaluations(self, budget: Budget) -> Iterator[Note]:
         """Set how often a plan by time evaluates, and how many characters.
@@ -171,8 +212,10 @@ class Session:
         number that the user asked for stays too.
         """
         progress = self.progress
-        with budget.aside():
-            each = self.validator.seconds_each()
+        each = budget.step_seconds / self.workload.step_characters  # it is less
+        if budget.left > 0:
+            with budget.aside():
+                each = self.validator.seconds_each()
         asked_for = self.config.training.eval_chars != TrainingConfig.eval_chars
         if not asked_for and not progress.evaluated_step:
             characters = len(self.validator.ids)

@@ -63,9 +63,18 @@ class Trainer:
         parts = config.training.parts or choose_parts(config, cores())
         self.parts = 1 if has_gpu() else min(parts, self.rows.stop - self.rows.start)
         self._key = mask_seed(config.training.seed, ranks.rank)
-        self._differentiate = compile_function(self._traced_differentiate, config.model)
+        self._compile()
+
+    def _compile(self) -> None:
+        self._differentiate = compile_function(self._traced_differentiate, self.config.model)
         self._apply = tf.function(self._traced_apply, jit_compile=True, autograph=False)
         self._update = tf.function(self._traced_update, autograph=False)
+
+    def change(self, config: Config) -> None:
+        """Go on with other rates of dropout and weight decay; the next step is compiled anew."""
+        self.config, self.model.config = config, config.model
+        self.optimizer.weight_decay = config.training.weight_decay
+        self._compile()
 
     def step(
         self, batch: Batch, state: State, seed: int, rate: float, filled: float | None = None
@@ -188,6 +197,9 @@ class RankTrainer(Trainer):
     def __init__(self, config: Config, vocabulary_size: int, ranks: MpiRanks) -> None:
         super().__init__(config, vocabulary_size, ranks)
         self._ranks = ranks
+
+    def _compile(self) -> None:
+        super()._compile()
         self._own = tf.function(self._traced_own, autograph=False)
         self._pack = tf.function(traced_pack, jit_compile=True, autograph=False)
         self._finish = tf.function(self._traced_finish, jit_compile=True, autograph=False)
