@@ -40,7 +40,7 @@ def replace_file(path: Path, data: bytes) -> None:
         Path(temporary).chmod(mode_for(path))
         Path(temporary).replace(path)
     except BaseException:
-        Path(temporary).unlink()
+        Path(temporary).unlink(missing_ok=True)  # Ctrl-C may come after the renaming
         raise
 
 
@@ -90,7 +90,8 @@ def sync_folder(folder: Path) -> None:
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(handle)
+            with name_place(folder):
+                os.fsync(handle)
         finally:
             os.close(handle)
 

@@ -507,8 +507,8 @@ def test_a_full_disk(write: str, overwrite: bool, monkeypatch: pytest.MonkeyPatc
         untrained()
     monkeypatch.setattr(*WRITES[write], full)
     line = refused("train", "fox.txt", *TINY, *["--overwrite"] * overwrite)
-    assert line.startswith("checkpoints/fox")
-    assert "No space left on device; free some disk space" in line
+    assert line.startswith("checkpoints")
+    assert ": No space left on device; free some disk space" in line
 
 
 def test_a_full_disk_for_temporary_files(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -526,7 +526,7 @@ def test_a_disk_that_fills_up_on_the_way(corpus: Path, monkeypatch: pytest.Monke
     def save_twice(path: Path, checkpoint: checkpoints.Checkpoint) -> None:
         saved.append(path)
         if len(saved) > 2:
-            full()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         save(path, checkpoint)
 
     with monkeypatch.context() as patched:
@@ -535,10 +535,24 @@ def test_a_disk_that_fills_up_on_the_way(corpus: Path, monkeypatch: pytest.Monke
     assert outcome.status == 1
     assert "Traceback" not in outcome.err
     last = outcome.err.splitlines()[-1]
-    assert last.startswith("charrnn: checkpoints/corpus: No space left on device; free ")
+    assert last.startswith(
+        "charrnn: checkpoints/corpus/last.safetensors: No space left on device; free "
+    )
     run = Run(ROOT / "corpus")
     assert checkpoints.load(run.last).progress.step == 0
     assert not [name for name in tree(run.folder) if name.endswith(".part") or "staging" in name]
+
+
+def test_a_lost_connection_is_not_blamed_on_the_folder(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: Any) -> None:
+        raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+
+    monkeypatch.setattr("charrnn.training.session.Session.step", lost)
+    outcome = charrnn("train", corpus, *TINY)
+    assert outcome.status == 1
+    assert outcome.err.splitlines()[-1] == "charrnn: Connection reset by peer"
 
 
 def test_memory_that_does_not_suffice(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -546,7 +560,7 @@ def test_memory_that_does_not_suffice(corpus: Path, monkeypatch: pytest.MonkeyPa
         raise MemoryError("Unable to allocate 4.00 TiB for an array")
 
     monkeypatch.setattr("charrnn.training.begin.initial_weights", exhausted)
-    line = refused("train", corpus, *TINY, notes=5)
+    line = refused("train", corpus, *TINY, notes=6)
     assert line.startswith("out of memory; lower --units")
 
 
@@ -559,7 +573,7 @@ def test_memory_that_does_not_suffice_tensorflow(
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
     monkeypatch.setattr("charrnn.training.step.set_weights", exhausted)
-    line = refused("train", corpus, *TINY, notes=5)
+    line = refused("train", corpus, *TINY, notes=6)
     assert line.startswith("out of memory; lower --units")
 
 

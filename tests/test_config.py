@@ -7,6 +7,7 @@ import typing
 from dataclasses import Field, fields
 from typing import Any
 
+import numpy as np
 import pytest
 
 from charrnn.cells import CELLS
@@ -183,6 +184,7 @@ def test_plain_data_brings_a_config_back() -> None:
 def test_sizes_of_layers_come_back_from_plain_data_too() -> None:
     config = Config.of(units=[5, 3], tie_embeddings=True)
     assert config.model.units == (5, 3)
+    assert Config.of(units=np.array([5, 3]), tie_embeddings=True) == config
     assert config.model.layers == 2
     assert config.model.embedding == 3
     assert Config.from_json(json.loads(json.dumps(config.to_json()))) == config

@@ -57,6 +57,19 @@ def test_a_failure_leaves_the_old_file_and_names_it(
     assert names() == ["state"]
 
 
+def test_an_interrupt_after_the_renaming_is_all_that_is_raised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(source: Path, target: Path) -> None:
+        os.replace(source, target)  # noqa: PTH105
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(Path("state"), b"new")
+    assert Path("state").read_bytes() == b"new"
+
+
 def test_an_interrupt_leaves_the_old_file_and_nothing_beside_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

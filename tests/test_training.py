@@ -632,7 +632,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
 ):
     def full(path, checkpoint):
         if path == run_of(tmp_path).last and checkpoint.progress.step:
-            raise OSError(28, "No space left on device")
+            raise OSError(28, "No space left on device", str(path))
         return save(path, checkpoint)
 
     save = checkpoints.save

@@ -174,7 +174,7 @@ def parse_value(setting: Field, value: object) -> object:
             return setting.metadata["parse"](value)
         except ConfigError as error:
             raise ConfigError(error.why, {name_of(setting): value}) from None
-    return value.item() if hasattr(value, "item") else value
+    return value.tolist() if hasattr(value, "tolist") else value  # NumPy's
 
 
 def check(setting: Field, value: object) -> None:

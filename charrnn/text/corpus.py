@@ -20,7 +20,7 @@ import numpy as np
 from charrnn.checked_json import at_least, check_names, from_object, parse
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
-from charrnn.files import write_atomically
+from charrnn.files import name_place, write_atomically
 from charrnn.text.batches import in_direction
 from charrnn.text.reading import Source, file_stamp, join_texts, read
 from charrnn.text.vocabulary import CODE_POINTS, Vocabulary, code_points
@@ -184,10 +184,11 @@ def encode_corpus(
     sources = tuple(sources)
     path = folder / IDS_FILE
     try:
-        spool, stamped = Spool(path), stamps(sources)
-        for chunk in characters(sources, config):
-            spool.add(chunk)
-        info, vocabulary = renumber(spool, sources, stamped, config, vocabulary)
+        with name_place(path):  # the system does not say where a disk is full
+            spool, stamped = Spool(path), stamps(sources)
+            for chunk in characters(sources, config):
+                spool.add(chunk)
+            info, vocabulary = renumber(spool, sources, stamped, config, vocabulary)
         data: dict = {"corpus": asdict(info), "vocabulary": vocabulary.to_json()}
         data["checksum"] = record_checksum(data)
         write_atomically(folder / INFO_FILE, json.dumps(data).encode())

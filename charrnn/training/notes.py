@@ -79,7 +79,8 @@ def describe_recipe(task: Task, config: Config) -> Iterator[Note]:
     most = "at most " if task.plan.empty else ""
     plan = "the plan" if task.seconds is None else f"{duration(seconds_of(task.plan))} here"
     yield Note(f"{most}{plan}: about {often} over the text")
-    sizes = ", ".join(map(str, dict.fromkeys(model.layer_units)))
+    units = model.layer_units
+    sizes = ", ".join(map(str, units if len(set(units)) > 1 else units[:1]))
     yield Note(
         f"the network: {plural(model.layers or 1, 'layer')} of {sizes} {model.cell} cells, batches"
         f" of {config.training.batch_size} × {config.training.seq_length} characters"

@@ -1,6 +1,7 @@
 """The folder of a run: locked during training, and as it was before if training cannot begin."""
 
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -42,10 +43,14 @@ def locked_folder(run: Run) -> Iterator[None]:
 
 @contextmanager
 def folder_errors(run: Run) -> Iterator[None]:
-    """Turn errors of the operating system into RunErrors, which always name the folder."""
+    """Turn errors of the operating system in the folder, or above it, into RunErrors."""
     try:
         yield
     except OSError as error:
+        place = Path(os.path.abspath(os.fsdecode(error.filename or "")))  # noqa: PTH100
+        folder = run.folder.absolute()
+        if not error.filename or not (place in folder.parents or folder in (place, *place.parents)):
+            raise  # it concerns something else: a connection, another disk
         elsewhere = "choose another folder with `checkpoints`"
         where, why, way_out = explain_parts(error, run.folder, elsewhere)
         raise RunError(why, where=where, way_out=way_out) from error
