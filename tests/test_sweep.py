@@ -2,12 +2,16 @@
 
 import csv
 import io
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
+import damage
 import numpy as np
 import pytest
 from commands import ROOT, charrnn, options, untrained
@@ -15,7 +19,7 @@ from conftest import SMALL, TEXT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.errors import CharrnnError, ConfigError, MissingPackageError, RunError
+from charrnn.errors import CharrnnError, ConfigError, CorpusError, MissingPackageError, RunError
 from charrnn.runs import checkpoints
 from charrnn.runs.events import Started, Stepped
 from charrnn.runs.run import Run, runs_below
@@ -554,3 +558,100 @@ def test_config_errors_of_one_value_name_it():
         varied(units="8,x")
     assert raised.value.settings == {"units": "x"}
     assert os.linesep not in str(raised.value)
+
+
+# -- What may have become of a sweep's files ---------------------------------------------------
+
+
+@pytest.fixture
+def copied(swept, tmp_path):
+    """A copy of the sweep that was carried out, and its text, to be altered."""
+    shutil.copytree(swept[0].parent, tmp_path / "copy")
+    folder = SweepFolder(tmp_path / "copy" / "checkpoints" / "fox-sweep")
+    return tmp_path / "copy" / "fox.txt", folder
+
+
+def shown(folder):
+    return sweep_results(folder.folder)
+
+
+def refusal(folder):
+    """The message where the sweep is refused, which is one line and names a file; or nothing."""
+    try:
+        shown(folder)
+    except RunError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_damaged_plan_is_refused_or_serves(copied, seed):
+    _, folder = copied
+    plan = json.loads(folder.plan_file.read_bytes())
+    folder.plan_file.write_text(json.dumps(damage.altered(plan, Random(seed))))
+    message = refusal(folder)
+    assert not message or message.startswith((str(folder.plan_file), str(folder.journal)))
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_damaged_journal_is_refused_with_its_line_or_serves(copied, seed):
+    _, folder = copied
+    random = Random(seed)
+    lines = folder.journal.read_text().splitlines()
+    place = random.randrange(len(lines))
+    lines[place] = json.dumps(damage.altered(json.loads(lines[place]), random))
+    folder.journal.write_text("\n".join(lines) + "\n")
+    message = refusal(folder)
+    assert not message or message.startswith(str(folder.journal))
+    assert "\n" not in message
+
+
+def test_the_line_that_is_damaged_is_named(copied):
+    _, folder = copied
+    lines = folder.journal.read_text().splitlines()
+    lines[4] = "{oops"
+    folder.journal.write_text("\n".join(lines) + "\n")
+    with pytest.raises(RunError, match="damaged: line 5; restore it"):
+        shown(folder)
+
+
+def test_showing_writes_nothing(copied):
+    _, folder = copied
+    with folder.journal.open("ab") as file:
+        file.write(b'{"op_code":')
+    before = {path: path.stat().st_mtime_ns for path in folder.folder.iterdir()}
+    assert len(shown(folder)) == 2
+    assert {path: path.stat().st_mtime_ns for path in folder.folder.iterdir()} == before
+
+
+def test_a_text_that_changes_on_the_way_ends_the_sweep(corpus):
+    settings = {**SWEPT, "seeds": 1}
+    events = sweep(corpus, **settings)
+    while not isinstance(next(events), TrialEnded):
+        pass
+    corpus.write_text(TEXT + "and away")
+    with pytest.raises(CorpusError, match="the text has changed since the sweep began"):
+        list(events)
+    assert len(runs_below(ROOT / "corpus-sweep")) == 1
+
+
+def test_runs_whose_journal_is_lost_are_not_taken_for_others(copied):
+    path, folder = copied
+    folder.journal.unlink()
+    first = folder.folder / "000-seed0"
+    second = folder.folder / "001-seed0"
+    first.rename(folder.folder / "other")
+    second.rename(first)  # in the order in which they are tried, the first has other units
+    with pytest.raises(RunError, match="in the journal this trial has"):
+        list(sweep(path, checkpoints=folder.folder.parent, **SWEPT))
+
+
+@pytest.mark.parametrize("name", ["sweep.json", "trials.journal", "new.txt"])
+def test_no_output_goes_into_a_sweep_s_folder(copied, name):
+    _, folder = copied
+    before = folder.journal.read_bytes(), folder.plan_file.read_bytes()
+    outcome = charrnn("sample", folder.folder / "000-seed0", "-o", folder.folder / name)
+    assert outcome.status == 1
+    assert "is in the folder of a run or sweep" in outcome.err
+    assert (folder.journal.read_bytes(), folder.plan_file.read_bytes()) == before

@@ -11,14 +11,14 @@ from typing import IO
 from charrnn.errors import RunError
 from charrnn.files import name_place, sync_folder, write_atomically
 from charrnn.runs.checkpoints import KEY, LONGEST_HEADER
-from charrnn.runs.run import CARD, CONFIG, MODEL, Run
+from charrnn.runs.run import CARD, CONFIG, MODEL, is_kept
 
 STREAM = re.compile(r"/dev/(stdout|stderr|fd/(\d+))")
 """How an open stream is named."""
 STANDARD = {"stdout": 1, "stderr": 2}
 MARK = f'"{KEY}":"'.encode()
 """How our entry begins in the header of a safetensors file."""
-IN_A_RUN = "is in the folder of a run, into which only training may write"
+IN_A_RUN = "is in the folder of a run or sweep, into which only training may write"
 
 
 def open_output(path: Path) -> IO[bytes]:
@@ -84,7 +84,7 @@ def check_folder(path: Path, names: Iterable[str]) -> None:
     folder = resolve_links(path)
     if folder.exists() and not folder.is_dir():
         raise output_error(path, "is a file", "name a folder")
-    if Run(folder).exists or Run(folder.parent).exists:
+    if is_kept(folder) or is_kept(folder.parent):
         raise output_error(path, IN_A_RUN, "name another folder")
     for name in names:
         if os.path.lexists(folder / name):
@@ -96,7 +96,7 @@ def check_output(path: Path) -> None:
     if is_device(path):
         return
     file = resolve_links(path)
-    if Run(file.parent).exists:
+    if is_kept(file.parent):
         raise output_error(path, IN_A_RUN)
     if file.is_file() and is_checkpoint(file):
         raise output_error(path, "is a checkpoint")

@@ -95,12 +95,17 @@ class Run:
             lock.release()
 
 
+def is_kept(folder: Path) -> bool:
+    """Whether a folder is a run's or a sweep's."""
+    return Run(folder).exists or (folder / SWEEP).exists()
+
+
 def leave_out_runs(root: Path) -> Callable[[Path], bool]:
     """Tells, of a folder, whether it is a run's, a sweep's or the folder of the runs: no text."""
     place = os.path.realpath(root)
 
     def left_out(folder: Path) -> bool:
-        made = Run(folder).exists or (folder / SWEEP).exists()
+        made = is_kept(folder)
         return made or os.path.realpath(folder) == place
 
     return left_out

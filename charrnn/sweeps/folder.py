@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from charrnn.checked_json import check_names, check_object, parse
+from charrnn.checked_json import at_least, check_names, check_object, check_type, parse
+from charrnn.config import Plan
 from charrnn.config.settings import format_setting
-from charrnn.errors import RunError
+from charrnn.errors import ConfigError, RunError
 from charrnn.files import write_atomically
 from charrnn.runs.run import DEFAULT_ROOT, SWEEP, Run, plain_name
 from charrnn.sweeps import ranges
@@ -51,9 +52,18 @@ class SweepPlan:
 
     @classmethod
     def from_json(cls, data: object) -> "SweepPlan":
+        """The inverse of `to_json`; ValueError or ConfigError for what it cannot have returned."""
         fields = check_names(data, tuple(cls.__annotations__), "the sweep")
-        varied = ranges.from_json(check_object(fields.pop("varied"), "varied"))
-        return cls(varied=varied, **fields)  # type: ignore[arg-type]
+        given = {name: check_object(fields[name], name) for name in ("varied", "fixed", "length")}
+        seeds = check_type(int, fields["seeds"], "seeds")
+        at_least(1, {"seeds": seeds})
+        fixed, varied = given["fixed"], ranges.from_json(given["varied"])
+        ranges.divide(fixed)
+        ranges.check_each(varied, fixed)
+        length = {"seconds" if each == "time" else each: n for each, n in given["length"].items()}
+        Plan.of(**length)
+        fingerprint = check_type(str, fields["fingerprint"], "fingerprint")
+        return cls(varied, fixed, given["length"], seeds, fingerprint)
 
     def in_words(self) -> dict[str, str]:
         """Return every setting as text, by name."""
@@ -97,7 +107,7 @@ class SweepFolder:
         """Return the sweep's plan; RunError where the file is damaged."""
         try:
             return SweepPlan.from_json(parse(self.plan_file.read_bytes()))
-        except (ValueError, TypeError) as error:
+        except (ConfigError, ValueError, TypeError) as error:
             raise RunError(
                 f"damaged: {error}", where=self.plan_file, way_out="start a sweep of another `name`"
             ) from error

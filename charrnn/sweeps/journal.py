@@ -18,7 +18,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from charrnn.errors import RunError
+from charrnn.checked_json import check_object, check_type, parse
+from charrnn.errors import CharrnnError, RunError
 from charrnn.plugins import need
 from charrnn.sweeps.folder import SweepFolder
 from charrnn.sweeps.ranges import Range, Varied
@@ -112,16 +113,23 @@ class Journal:
         place: The folder.
         varied: What the sweep varies.
         first_seed: The seed of each trial's first run.
+        copy: A copy of the file to read in its place.
 
     Raises:
         MissingPackageError: Optuna is not installed.
+        RunError: The file is damaged.
     """
 
-    def __init__(self, place: SweepFolder, varied: Mapping[str, Varied], first_seed: int) -> None:
+    def __init__(
+        self,
+        place: SweepFolder,
+        varied: Mapping[str, Varied],
+        first_seed: int,
+        copy: Path | None = None,
+    ) -> None:
         self.place, self._varied, self._first_seed = place, varied, first_seed
         self._optuna = need("optuna", EXTRA)
         self._states = self._optuna.trial.TrialState
-        self._storage = open_storage(place.journal)
         verbosity = self._optuna.logging.get_verbosity()
         self._optuna.logging.set_verbosity(self._optuna.logging.WARNING)
         try:
@@ -129,9 +137,13 @@ class Journal:
             pruner = self._optuna.pruners.SuccessiveHalvingPruner(
                 min_resource=FIRST_RUNG, reduction_factor=REDUCTION, min_early_stopping_rate=0
             )
-            self._study = self._optuna.create_study(
-                storage=self._storage, pruner=pruner, study_name=STUDY, load_if_exists=True
-            )
+            with journal_errors(place.journal):
+                self._storage = open_storage(copy or place.journal)
+                self._study = self._optuna.create_study(
+                    storage=self._storage, pruner=pruner, study_name=STUDY, load_if_exists=True
+                )
+                for each in self._begun():
+                    self.result(each)
         finally:
             self._optuna.logging.set_verbosity(verbosity)
 
@@ -142,7 +154,7 @@ class Journal:
         Args:
             trials: How many the sweep is to have.
         """
-        with hold(self.place.lock_file):
+        with hold(self.place.lock_file), journal_errors(self.place.journal):
             claim = self._resume_trial() or self._begin_trial(trials)
         try:
             yield claim
@@ -248,19 +260,20 @@ class Journal:
 
     def results(self) -> list[Result]:
         """Return the results of all trials, in the order in which they began."""
-        with hold(self.place.lock_file):
+        with journal_errors(self.place.journal):
             return [self.result(each) for each in self._begun()]
 
     def result(self, trial: Any) -> Result:
         """Return the result of Optuna's record of a trial."""
+        parameters, why = (trial.user_attrs.get(name) for name in (PARAMETERS, WHY))
         curve = trial.intermediate_values.values()
         return Result(
             trial=trial.number,
             settings=self._settings_of(trial),
             state=self._state_of(trial),
             losses_nats=losses_of(trial) or ({self._first_seed: min(curve)} if curve else {}),
-            parameters=trial.user_attrs.get(PARAMETERS),
-            why=trial.user_attrs.get(WHY, ""),
+            parameters=None if parameters is None else check_type(int, parameters, PARAMETERS),
+            why="" if why is None else check_type(str, why, WHY),
         )
 
     def _state_of(self, trial: Any) -> str:
@@ -269,15 +282,49 @@ class Journal:
         ended = {states.COMPLETE: FINISHED, states.PRUNED: PRUNED, states.FAIL: FAILED}
         if trial.state in ended:
             return ended[trial.state]
-        lock = FileLock(self.place.trial_lock(trial.number))
-        if not acquire_now(lock):
-            return TRAINING
+        path = self.place.trial_lock(trial.number)
+        if not path.exists():
+            return STOPPED
+        lock = FileLock(path)
+        try:
+            if not acquire_now(lock):
+                return TRAINING
+        except PermissionError:  # a folder that may only be read
+            return STOPPED
         lock.release()
         return STOPPED
 
 
+@contextmanager
+def journal_errors(path: Path) -> Iterator[None]:
+    """Turn what Optuna, or what follows from it, makes of a damaged journal into RunErrors."""
+    try:
+        yield
+    except (CharrnnError, OSError):
+        raise
+    except Exception as error:
+        line = first_damaged_line(path)
+        what = f"line {line}" if line else f"its lines do not go together ({type(error).__name__})"
+        raise RunError(
+            f"damaged: {what}",
+            where=path,
+            way_out="restore it, or start a sweep of another `name`",
+        ) from error
+
+
+def first_damaged_line(path: Path) -> int | None:
+    """Return the number of the first line, from 1, that is no operation of a journal."""
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            check_object(parse(line), "the line")["op_code"]
+        except (ValueError, KeyError):
+            return number
+    return None
+
+
 def losses_of(trial: Any) -> dict[int, float]:
-    return {int(seed): loss for seed, loss in trial.user_attrs.get(LOSSES, {}).items()}
+    losses = trial.user_attrs.get(LOSSES, {})
+    return {int(seed): check_type(float, loss, LOSSES) for seed, loss in losses.items()}
 
 
 def open_storage(path: Path) -> Any:

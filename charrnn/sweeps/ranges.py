@@ -6,6 +6,7 @@ from dataclasses import Field, asdict, dataclass, fields
 from itertools import islice, product
 from typing import get_args
 
+from charrnn.checked_json import from_object
 from charrnn.config import Config, ModelConfig, Plan, TrainingConfig
 from charrnn.config.settings import check, format_setting, name_of, refuse_unknown
 from charrnn.errors import ConfigError
@@ -206,7 +207,21 @@ def to_json(varied: Mapping[str, Varied]) -> dict[str, object]:
 
 
 def from_json(data: Mapping[str, object]) -> dict[str, Varied]:
-    return {
-        name: Range(**each) if isinstance(each, dict) else Choice(tuple(each))  # type: ignore
-        for name, each in data.items()
-    }
+    """The inverse of `to_json`; ValueError or ConfigError for what it cannot have returned."""
+    known = {field.name: field for field in variable()}
+    refuse_unknown(data, known)
+    return {name: varied_from(known[name], each) for name, each in data.items()}
+
+
+def varied_from(field: Field, data: object) -> Varied:
+    if isinstance(data, list):
+        values = tuple(read_single(field, each) for each in data)
+        if len(values) < 2:
+            raise ValueError(f"{field.name} has too few values")
+        return Choice(values)
+    found = from_object(Range, data, field.name)
+    for end in found.ends:
+        read_single(field, end)
+    if found.low >= found.high or (found.step < 1) == isinstance(found.low, int):
+        raise ValueError(f"{field.name} is no range")
+    return found

@@ -1,12 +1,15 @@
 """`sweep`: many ways to train on one text, as a stream of events."""
 
+import shutil
+import tempfile
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from charrnn.config import Config, Plan
-from charrnn.errors import ConfigError, CorpusError, DivergedError
+from charrnn.config.settings import format_setting
+from charrnn.errors import ConfigError, CorpusError, DivergedError, RunError
 from charrnn.plugins import need
 from charrnn.runs.events import Evaluated, Event, Finished, Started, Stepped
 from charrnn.runs.run import DEFAULT_ROOT, Run, leave_out_runs
@@ -129,7 +132,11 @@ def sweep_results(name: PathLike, checkpoints: PathLike = DEFAULT_ROOT) -> tuple
     """
     folder = find_sweep(name, Path(checkpoints))
     plan = folder.read()
-    return ranked(Journal(folder, plan.varied, plan.first_seed).results())
+    with tempfile.TemporaryDirectory(prefix="charrnn-") as scratch:  # reading writes nothing there
+        copy = Path(scratch) / folder.journal.name
+        if folder.journal.exists():
+            shutil.copyfile(folder.journal, copy)
+        return ranked(Journal(folder, plan.varied, plan.first_seed, copy).results())
 
 
 def divide(settings: Mapping[str, object]) -> tuple[dict[str, ranges.Varied], dict[str, object]]:
@@ -244,11 +251,30 @@ class Trial:
         """
         where: dict[str, Any] = {"name": run.name, "checkpoints": self.folder.folder}
         if run.exists:
+            self._refuse_other(run)
             return train(resume=True, **where)
+        if fingerprint(self.corpus, self.folder, self.plan.fixed) != self.plan.fingerprint:
+            raise CorpusError(
+                "the text has changed since the sweep began",
+                where=self.folder.folder,
+                way_out="restore the text, or start a sweep of another `name`",
+            )
         first = self._run_of(self.plan.first_seed)
         chosen = settings_of(first, advised()) if first.exists else self.journal.chosen
         settings = {**chosen, **self.plan.fixed, **self.claim.settings, "seed": seed}
         return train(*self.corpus, **{**settings, **self.plan.length, **where})
+
+    def _refuse_other(self, run: Run) -> None:
+        """Raise RunError where a folder has another run than the journal, which may be lost."""
+        found = settings_of(run, self.claim.settings)
+        for name, value in found.items():
+            if value != self.claim.settings[name]:
+                raise RunError(
+                    f"it has `{name}` {format_setting(value)}, and in the journal this trial has"
+                    f" {format_setting(self.claim.settings[name])}",
+                    where=run.folder,
+                    way_out="restore the sweep's journal, or start a sweep of another `name`",
+                )
 
     def _open_sizes(self) -> list[str]:
         """Return the settings of the network's size that are left to the first run."""
