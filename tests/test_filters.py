@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from test_sampling import model_of
 
 from charrnn.config import SamplingConfig
 from charrnn.config.settings import setting
@@ -222,3 +223,42 @@ def test_a_setting_without_a_type_is_refused(own_table):
 def test_the_field_that_holds_the_values_of_added_filters_is_no_setting():
     with pytest.raises(ConfigError, match=r"^`filters`: no such setting"):
         sampling_config({"filters": {"top_k": 3}})
+
+
+# -- No sequence twice -------------------------------------------------------------------------
+
+
+def sequences(text, size):
+    return [text[place : place + size] for place in range(len(text) - size + 1)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+@pytest.mark.parametrize(
+    "settings",
+    [{"greedy": True}, {"temperature": 0.5, "count": 3}, {"beam": 3, "count": 3}, {"best_of": 2}],
+    ids=str,
+)
+def test_no_sequence_is_written_twice(size, settings):
+    length = {1: 2, 2: 8}.get(size, 20)
+    settings = {"count": 1, "length": length, "forbid": "\n", "seed": 1, **settings}
+    for text in model_of(spread=2.0).generate("ab", no_repeat=size, **settings):
+        found = sequences(f"ab{text}", size)
+        assert len(found) == len(set(found))
+
+
+def test_greedy_texts_repeat_themselves_otherwise():
+    found = sequences(model_of(spread=2.0).generate("ab", greedy=True, length=60, forbid="\n"), 5)
+    assert len(set(found)) < len(found) / 2
+
+
+def test_a_text_repeats_itself_where_nothing_else_is_left():
+    assert len(model_of().generate("a", no_repeat=1, length=30, seed=1)) == 30
+
+
+def test_a_text_that_goes_on_remembers_its_sequences(tmp_path):
+    model, settings = model_of(spread=2.0), {"greedy": True, "no_repeat": 3, "forbid": "\n"}
+    first = model.write("ab", length=9, **settings)
+    (text,) = first.texts()
+    model.save_state(tmp_path / "state", first)
+    rest = model.generate(state=tmp_path / "state", length=9, **settings)
+    assert text.text + rest == model.generate("ab", length=18, **settings)

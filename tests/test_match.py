@@ -1,6 +1,9 @@
 """The setting `match`: what is written can become a full match, drawn as if all were tried."""
 
+import hashlib
 import itertools
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -30,6 +33,8 @@ FILTERED = [
     {"min_p": 0.2, "temperature": 0.7},
     {"top_k": 9, "top_p": 0.9, "repetition_penalty": 1.3},
     {"repetition_penalty": 4.0},
+    {"no_repeat": 2},
+    {"no_repeat": 1, "repetition_penalty": 1.3},
 ]
 
 
@@ -190,3 +195,67 @@ def test_a_pattern_is_kept_to_by_many_characters():
     vocabulary = Vocabulary(LETTERS.characters + "".join(map(chr, range(0x4E00, 0x4E00 + 500))))
     text = model_of(vocabulary=vocabulary).generate(match="[ab]{5} [\u4e00-\u4e05]+", length=12)
     assert Matching("[ab]{5} [\u4e00-\u4e05]+", vocabulary.characters).complete(text)
+
+
+# -- What ends a text that matches -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("settings", [{}, {"lines": 1}, {"top_p": 0.95}, {"beam": 3}])
+def test_a_line_s_end_ends_a_text_that_matches_already(settings):
+    """So texts are as long as the model makes them, not as long as the pattern lets them."""
+    model = fixed([0.3, 1e-9, 0.3, 0.2, 0.2])
+    texts = model.texts(match="[abc]{1,7}", count=3 if "beam" in settings else 200, **settings)
+    lengths = [len(text.text) for text in texts]
+    assert all(text.complete and "\n" not in text.text for text in texts)
+    assert min(lengths) == 1
+    if "beam" not in settings:
+        # Of the texts, 0.3 end after each character, and what is left after the seventh.
+        assert np.mean(np.array(lengths) == 1) == pytest.approx(0.3, abs=0.1)
+        assert np.mean(np.array(lengths) == 7) == pytest.approx(0.7**6, abs=0.1)
+
+
+def test_a_stop_s_beginning_ends_a_text_that_matches_already():
+    model = fixed([1e-9, 0.4, 0.2, 0.2, 0.2])
+    texts = model.generate(match="[abc]+", stop=(" a",), length=30, count=50)
+    assert np.mean([len(text) for text in texts]) < 5
+    assert all(set(text) <= set("abc") for text in texts)
+
+
+def test_a_line_s_end_that_the_pattern_has_is_written():
+    model = fixed([0.5, 1e-9, 0.5, 1e-9, 1e-9])
+    assert {len(text) for text in model.generate(match=r"[a\n]{6}", count=20)} == {6}
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(?=.*e)[a-z ]{4}", "(?!a)b", "(?>a|b)c", "a*+b", "a++", "a?+a", "a{2}+", "[b]++"]
+)
+def test_what_cannot_be_followed_is_refused(pattern):
+    with pytest.raises(ConfigError, match="cannot be followed while a text is written"):
+        model_of().write(match=pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"a\++", "[+]+", "[*+]*", r"(?:a)+", "[](?=]+a", "b{2}[a]+", "a+?"]
+)
+def test_what_only_looks_so_is_not(pattern):
+    Matching(pattern, "ab+*(?=")
+
+
+def test_the_time_of_other_threads_does_not_count(monkeypatch):
+    monkeypatch.setattr(rules, "PATIENCE_SECONDS", 0.5)
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            hashlib.sha256(bytes(1 << 22)).digest()  # without Python's lock
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for each in threads:
+        each.start()
+    try:
+        begin = time.thread_time()
+        with pytest.raises(ConfigError, match="takes more than"):
+            Matching(CATASTROPHE, "a.").complete("a" * 200 + " .")
+        assert time.thread_time() - begin > 0.8 * rules.PATIENCE_SECONDS
+    finally:
+        stop.set()

@@ -167,3 +167,12 @@ def test_bytes_are_compared_as_bytes():
     assert len(set(texts)) == 10
     (text,) = model.generate(count=1, length=2, new=True, seed=1)
     assert text not in ("é", "à")
+
+
+@pytest.mark.parametrize("byte_level", [False, True])
+def test_an_unknown_character_is_no_copy(byte_level):
+    """Of two unknown characters, none is known to be the other."""
+    model = model_with("the cat\n" * 99 + "xéy\n", bytes=byte_level, min_count=2, val_fraction=0)
+    found = model.novelty("xüy")
+    assert len(found.longest) <= 1
+    assert model.novelty("the catü").longest == "the cat"

@@ -22,7 +22,7 @@ from charrnn.runs import checkpoints
 from charrnn.runs.checkpoints import Checkpoint
 from charrnn.runs.events import Stepped
 from charrnn.text.batches import Streams, Stretches
-from charrnn.text.corpus import TEXT, CorpusInfo, encode_corpus
+from charrnn.text.corpus import LIST, CorpusInfo, encode_corpus
 from charrnn.text.sources import select
 from charrnn.training.ranks import (
     LAUNCHERS,
@@ -468,7 +468,7 @@ def test_more_ranks_than_streams_are_refused(corpus: Path, tmp_path: Path) -> No
 
 def facts_here(**settings: object) -> Facts:
     """What a rank tells of itself."""
-    info = CorpusInfo((), "0123456789abcdef", 9, "uint8", 8, 9, 0, 0, 0, TEXT)
+    info = CorpusInfo((), "0123456789abcdef", 9, "uint8", 8, 9, 0, 0, 0, LIST)
     return facts(settings, Plan(steps=3), resume=False) | text_facts(info)
 
 

@@ -531,6 +531,26 @@ def test_a_blend_has_the_mean_of_the_distributions():
         assert p == pytest.approx(0.25 * each[0][character] + 0.75 * each[1][character], rel=1e-5)
 
 
+def test_a_blend_of_other_characters_writes_those_that_all_models_know():
+    models = [model_of(1, Vocabulary("\n abcx")), model_of(2, Vocabulary("\nabcéü"))]
+    blend = Blend(models, [1.0, 3.0])
+    assert (blend.vocabulary.characters, blend.left_out) == ("\nabc", " xéü")
+    assert set(blend.generate("ab", length=300, seed=1)) == set("\nabc")
+    each = [dict(model.next("ab", n=9)) for model in models]
+    shared = [{c: p for c, p in ps.items() if c in "\nabc"} for ps in each]
+    for one in (0, 1):  # among the characters that it shares, each model is as it was
+        alone = dict(Blend(models, [(1.0, 1e-12), (1e-12, 1.0)][one]).next("ab", n=9))
+        ratio = {c: alone[c] / shared[one][c] for c in alone}
+        assert max(ratio.values()) == pytest.approx(min(ratio.values()), rel=1e-5)
+    assert len(blend.write("a", length=5, count=3, best_of=2).texts()) == 6
+
+
+def test_models_that_share_no_character_are_not_blended():
+    models = [model_of(1, Vocabulary("ab")), model_of(2, Vocabulary("xy"))]
+    with pytest.raises(ConfigError, match="no character that all of them know"):
+        Blend(models, [1, 1])
+
+
 def test_a_blend_of_one_model_is_that_model(model, tmp_path):
     blend = Blend([model, model], [0.3, 0.7])
     assert blend.generate(length=60, seed=1) == model.generate(length=60, seed=1)
@@ -565,9 +585,9 @@ def test_a_blend_of_one_model_scores_like_it(model):
     np.testing.assert_allclose(Blend([model], [2.0]).score("ab?c"), model.score("ab?c"))
 
 
-def test_models_that_are_blended_know_the_same_characters(model):
-    other = model_of(vocabulary=Vocabulary("\n abd"))
-    with pytest.raises(ConfigError, match="differ in 'c' 'd'"):
+def test_models_that_are_blended_write_the_same_kind_of_characters(model):
+    other = model_of(vocabulary=Vocabulary("\n abc", byte_level=True))
+    with pytest.raises(ConfigError, match="one writes bytes and one characters"):
         Blend([model, other], [1, 1])
     with pytest.raises(ConfigError, match="other direction"):
         Blend([model, model_of(direction="backward")], [1, 1])

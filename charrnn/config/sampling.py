@@ -50,6 +50,13 @@ class SamplingConfig(Settings):
     repetition_window: int = setting(
         64, "Number of characters that count as recent.", low=1, high=1 << 20
     )
+    no_repeat: int = setting(
+        0,
+        "Write no sequence of N characters twice; 0: no limit. The prompt counts too.",
+        low=0,
+        high=1 << 20,
+        metavar="N",
+    )
     filters: Mapping | None = setting(
         None, "Values of the filters that a user has added, by name.", hidden=True, internal=True
     )

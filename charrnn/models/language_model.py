@@ -27,12 +27,13 @@ from charrnn.network.instant import activity
 from charrnn.network.weights import state_names, state_widths
 from charrnn.runs.checkpoints import Checkpoint, open_weights
 from charrnn.runs.run import DEFAULT_ROOT, WHICH, find_checkpoint
-from charrnn.sampling.engines import BlendedEngine, Engine, damaged, make_engine
+from charrnn.sampling.engines import BlendedEngine, Engine, SharedEngine, damaged, make_engine
 from charrnn.sampling.search import TrainingText
 from charrnn.sampling.writing import first_ids
 from charrnn.text.batches import in_direction
 from charrnn.text.corpus import INFO_FILE, Corpus, Part, encode_corpus, open_corpus
 from charrnn.text.sources import BINARY, select
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.types import PathLike, Tensors
 
 if TYPE_CHECKING:
@@ -340,10 +341,13 @@ def evaluate(
 
 
 class Blend(TextModel):
-    """Several models with the same characters, their distributions mixed by weight.
+    """Several models, their distributions over the characters that all know mixed by weight.
 
     It writes and scores texts; `evaluate` is for its models one by one.
     """
+
+    left_out: str
+    """The characters that only some of the models know, which are never written."""
 
     def __init__(self, models: Sequence[LanguageModel], weights: Sequence[float]) -> None:
         first = models[0]
@@ -351,18 +355,18 @@ class Blend(TextModel):
             if model.backward != first.backward:
                 why = f"{model.path} reads the text in the other direction"
                 raise ConfigError(why, {"blend": None})
-            if model.vocabulary != first.vocabulary:
-                only = set(model.vocabulary.characters) ^ set(first.vocabulary.characters)
-                shown = " ".join(map(repr, sorted(only)[:5])) or "bytes"
-                raise ConfigError(
-                    f"{first.path} and {model.path} differ in {shown}",
-                    {"blend": None},
-                    way_out="models that are blended must know the same characters",
-                )
+            if model.vocabulary.byte_level != first.vocabulary.byte_level:
+                why = f"of {first.path} and {model.path}, one writes bytes and one characters"
+                raise ConfigError(why, {"blend": None})
+        known = [set(model.vocabulary.characters) for model in models]
+        shared = set.intersection(*known)
+        if not shared:
+            raise ConfigError("there is no character that all of them know", {"blend": None})
         if not all(0 < weight < math.inf for weight in weights):
             raise ConfigError("weights must be above 0 and finite", {"blend": None})
         largest = max(weights)
-        self.vocabulary = first.vocabulary
+        self.vocabulary = Vocabulary.of(shared, first.vocabulary.byte_level)
+        self.left_out = "".join(sorted(set.union(*known) - shared))
         self._models, self._weights = list(models), [weight / largest for weight in weights]
 
     @property
@@ -378,7 +382,11 @@ class Blend(TextModel):
         return [model.identity for model in self._models]
 
     def engine(self, name: str, config: SamplingConfig) -> Engine:
-        return BlendedEngine([model.engine(name, config) for model in self._models], self._weights)
+        engines = [
+            SharedEngine.of(model.engine(name, config), model.vocabulary, self.vocabulary)
+            for model in self._models
+        ]
+        return BlendedEngine(engines, self._weights)
 
     def training_texts(self) -> list[TrainingText]:
         return [text for model in self._models for text in model.training_texts()]
@@ -397,13 +405,15 @@ def blend(
 ) -> Blend:
     """Return one model whose probabilities are the weighted mean of several models'.
 
+    It writes the characters that all of them know.
+
     `which` and `checkpoints` are those of `load`.
 
     Args:
         weights: The weight of each run, by its name or path.
 
     Raises:
-        ConfigError: A weight is not positive, or the models know different characters.
+        ConfigError: A weight is not positive, or the models share no character.
         RunError: There is no such run.
     """
     models = [load(run, which=which, checkpoints=checkpoints) for run in weights]

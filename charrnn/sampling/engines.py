@@ -11,6 +11,7 @@ from charrnn.config.sampling import ENGINES
 from charrnn.errors import CheckpointError, ConfigError
 from charrnn.network.instant import InstantNetwork
 from charrnn.runs.checkpoints import Checkpoint
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.types import State
 
 GRAPH_TEXTS = 1024
@@ -108,6 +109,41 @@ def check_fit(count: int, text_bytes: int, settings: Mapping[str, object]) -> No
     if count > most:
         why = f"{count:,} texts at once would take {count * text_bytes / 2**30:.1f} GiB"
         raise ConfigError(why, settings, way_out=f"at most {most:,} fit")
+
+
+class SharedEngine:
+    """A model's engine in the ids of a smaller vocabulary, over whose characters it is normalised.
+
+    Args:
+        engine: The model's engine.
+        places: The model's id for each id of the smaller vocabulary, int [V].
+    """
+
+    def __init__(self, engine: Engine, places: np.ndarray) -> None:
+        self._engine, self._places = engine, places
+        self.start, self.select = engine.start, engine.select
+
+    @staticmethod
+    def of(engine: Engine, own: Vocabulary, shared: Vocabulary) -> Engine:
+        if own == shared:
+            return engine
+        places = np.append(own.encode(shared.characters), own.unknown)
+        return SharedEngine(engine, places)
+
+    @property
+    def takes_any_size(self) -> bool:
+        return self._engine.takes_any_size
+
+    @property
+    def state(self) -> State:
+        return self._engine.state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self._engine.state = state
+
+    def read(self, ids: np.ndarray) -> np.ndarray:
+        return self._engine.read(self._places[ids])[:, self._places]
 
 
 class BlendedEngine:

@@ -31,6 +31,8 @@ class Past(NamedTuple):
     """The number of characters drawn for each text."""
     recent: np.ndarray = np.zeros((1, 0), np.int32)
     """The last ids of each text, int [B, N]; the unknown symbol may be among them."""
+    window: int = 1 << 20
+    """How many of them the repetition penalty counts."""
 
 
 Apply = Callable[..., np.ndarray]
@@ -54,8 +56,8 @@ OWN = {each.name: each for each in fields(SamplingConfig)}
 COLDEST = 1e-200
 """Lower temperatures count as this one: only the largest logits keep any weight, and none
 overflows."""
-TRUNCATING = ("top_k", "top_p", "min_p")
-"""Filters that leave out the less likely characters."""
+TRUNCATING = ("no_repeat", "top_k", "top_p", "min_p")
+"""Filters that leave out characters."""
 RESERVED = {"prompt", "seed", "engine", "raw", "scored", "state", "which", "checkpoints", "run"}
 """Names of other arguments of `charrnn.generate` and `charrnn sample`."""
 BLOCK = 64
@@ -165,14 +167,34 @@ class Filters:
         return np.argsort(-logits, -1, kind="stable")
 
 
+@register("no_repeat")
+def no_repeat(log_w: np.ndarray, size: int, past: Past) -> np.ndarray:
+    """Rule out what would complete a sequence of `size` ids for the second time.
+
+    Where nothing else is left, a text repeats itself all the same.
+    """
+    ids, count = past.recent, past.recent.shape[1] - size + 1
+    if count < 1:
+        return log_w
+    repeats = np.ones((len(ids), count), bool)
+    for place in range(size - 1):
+        repeats &= ids[:, place : place + count] == ids[:, count + place, None]
+    texts, places = np.nonzero(repeats)
+    allowed = np.ones((len(ids), log_w.shape[1] + 1), bool)  # a column for the unknown symbol
+    allowed[texts, ids[texts, places + size - 1]] = False
+    kept = keep(log_w, allowed[:, :-1])
+    return np.where((kept > NEVER).any(-1, keepdims=True), kept, log_w)
+
+
 @register("repetition_penalty")
 def repetition_penalty(logits: np.ndarray, penalty: float, past: Past) -> np.ndarray:
     """Divide positive logits of recent ids by the penalty, multiply others (Keskar et al. 2019)."""
     logits = np.pad(logits, ((0, 0), (0, 1)))  # a column for the unknown symbol
     penalised = logits.copy()
     rows = np.arange(len(logits))[:, None]
-    values = logits[rows, past.recent]
-    penalised[rows, past.recent] = np.where(values > 0, values / penalty, values * penalty)
+    recent = past.recent[:, -past.window :]
+    values = logits[rows, recent]
+    penalised[rows, recent] = np.where(values > 0, values / penalty, values * penalty)
     return penalised[:, :-1]
 
 

@@ -1,5 +1,6 @@
 """Rules: which characters may be written next, and where a text ends."""
 
+import re
 import string
 import time
 from collections.abc import Callable
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 
 PATIENCE_SECONDS = 5.0
-"""Time for a pattern to decide which characters can follow. Simple patterns take less than a
-millisecond; where the time grows exponentially, no limit would be enough."""
+"""Processor time for a pattern to decide which characters can follow. Simple patterns take less
+than a millisecond; where the time grows exponentially, no limit would be enough."""
 NAMED = 5
 """Number of the characters needed by a pattern that a message names."""
 FIRST, GROWTH = 4, 4
@@ -27,6 +28,12 @@ FIRST, GROWTH = 4, 4
 check. A check costs as much as trying several characters."""
 ROUNDING = 1e-9
 """Above the relative rounding error of a sum over the characters."""
+
+
+WITHOUT_MEANING = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+"""What in a pattern stands for itself: escaped characters, and those in brackets."""
+UNFOLLOWABLE = re.compile(r"\(\?[=!>]|[*+?}]\+")
+"""What the partial matches of the package `regex` do not hold to."""
 
 
 class Matching:
@@ -40,6 +47,13 @@ class Matching:
     def __init__(self, pattern: str, characters: str) -> None:
         import regex  # takes several tenths of a second
 
+        if UNFOLLOWABLE.search(WITHOUT_MEANING.sub("x", pattern)):
+            raise ConfigError(
+                "lookaheads, atomic groups and possessive repeats cannot be followed while a text"
+                " is written",
+                {"match": pattern},
+                way_out="write the pattern without (?=…), (?!…), (?>…) and *+, ++, ?+",
+            )
         try:
             self._pattern: Pattern[str] = regex.compile(pattern)
         except regex.error as error:
@@ -59,9 +73,9 @@ class Matching:
 
         def may_follow(character: str) -> bool:
             nonlocal remaining
-            begin = time.monotonic()
+            begin = time.thread_time()
             matches = self._matches(text + character, remaining, partial=True)
-            remaining -= time.monotonic() - begin
+            remaining -= time.thread_time() - begin
             return matches
 
         return may_follow
@@ -80,10 +94,14 @@ class Matching:
         return "".join(islice(found, NAMED))
 
     def _matches(self, text: str, seconds: float, partial: bool = False) -> bool:
+        begin = time.thread_time()
+        limit = max(seconds, 0.001)  # 0 or less would be no limit, or an error
         try:
-            limit = max(seconds, 0.001)  # 0 or less would be no limit, or an error
             return self._pattern.fullmatch(text, partial=partial, timeout=limit) is not None
         except TimeoutError:
+            remaining = seconds - (time.thread_time() - begin)
+            if remaining > 0.1:  # other threads have used up the time of the process
+                return self._matches(text, remaining, partial)
             characters = len(text) - partial
             why = f"takes more than {PATIENCE_SECONDS:g} seconds after {characters} characters"
             way_out = "leave out repeats within repeats, as in (a*)*, and choices that overlap"
@@ -116,12 +134,24 @@ class Rules:
             why = "this model writes bytes, not characters"
             raise ConfigError(why, {"match": None}, way_out="leave it out")
         self.matching = None if config.match is None else Matching(config.match, allowed)
+        self._ends = frozenset(["\n", *(stop[0] for stop in config.stop)])
 
     def may_follow(self, text: str) -> Callable[[int], bool]:
-        """Return a function that tells whether the pattern lets an id follow the text."""
+        """Return a function that tells whether an id may follow the text.
+
+        It is one that the pattern lets follow; or one that ends the text, where it matches and
+        could go on.
+        """
         assert self.matching is not None
         after, characters = self.matching.after(text), self._characters
-        return lambda new: after(characters[new])
+        ends = self._ends if self.complete(text) and any(map(after, characters)) else ()
+        return lambda new: characters[new] in ends or after(characters[new])
+
+    def ends(self, text: str, character: str) -> bool:
+        """Whether a character ends a text that matches: a line's end, or a stop's beginning."""
+        if self.matching is None or character not in self._ends or not self.complete(text):
+            return False
+        return not self.matching.after(text)(character)
 
     def complete(self, text: str) -> bool:
         return self.matching is None or self.matching.complete(text)

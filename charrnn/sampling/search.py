@@ -10,7 +10,7 @@ import numpy as np
 
 from charrnn.errors import ConfigError
 from charrnn.sampling.engines import Engine, check_fit, read_logits
-from charrnn.sampling.filters import NEVER, log_softmax
+from charrnn.sampling.filters import NEVER, Past, log_softmax, no_repeat
 from charrnn.sampling.rules import Rules
 from charrnn.sampling.track import Text, Track
 from charrnn.sampling.writing import Writing, first_ids
@@ -58,6 +58,10 @@ class Beam:
     unread: np.ndarray
     """Ids [T, B] that the engine reads next."""
     live: list[Candidate]
+    no_repeat: int = 0
+    """No text has a sequence of so many ids twice, if it is not 0."""
+    past: np.ndarray = field(default_factory=lambda: np.zeros((1, 0), np.int32))
+    """All ids of the live texts, [B, N]."""
     done: list[Candidate] = field(default_factory=list)
     stuck: list[Candidate] = field(default_factory=list)
     """The last live texts, if the pattern stopped all of them and none is done."""
@@ -67,6 +71,8 @@ class Beam:
         log_p = log_softmax(read_logits(self.engine, self.unread))[:, :-1]
         if self.rules.mask is not None:
             log_p = np.where(self.rules.mask, log_p, NEVER)
+        if self.no_repeat:
+            log_p = no_repeat(log_p, self.no_repeat, Past(recent=self.past))
         chosen = list(islice(self._continuations(log_p), self.width))
         extended = [self.live[row].extend(new, float(log_p[row, new])) for row, new in chosen]
         done = self.done + [each for each in extended if each.track.done]
@@ -80,7 +86,9 @@ class Beam:
         ]
         self.live = [each for _, each in going]
         self.unread = np.array([[new for (_, new), _ in going]], np.int32)
-        self.engine.select(np.array([row for (row, _), _ in going], int))
+        rows = np.array([row for (row, _), _ in going], int)
+        self.past = np.concatenate([self.past[rows], self.unread.T], 1)
+        self.engine.select(rows)
 
     def _continuations(self, log_p: np.ndarray) -> Iterator[tuple[int, int]]:
         """Yield row and id of the allowed continuations, the likeliest first.
@@ -118,12 +126,15 @@ def beam_search(writing: Writing, prompt: str) -> list[Text]:
     config = writing.format.config
     check_fit(config.beam, writing.text_bytes, {"beam": config.beam})
     writing.engine.start(1)
+    ids = first_ids(writing.format.vocabulary, prompt, writing.format.backward)
     beam = Beam(
         writing.engine,
         writing.format.rules,
         config.beam,
-        first_ids(writing.format.vocabulary, prompt, writing.format.backward)[:, None],
+        ids[:, None],
         [Candidate(Track(writing.format))],
+        config.no_repeat,
+        ids[None, 1:],
     )
     for _ in range(config.length):
         if not beam.live:
@@ -219,7 +230,12 @@ class TrainingText:
         return self._find(ids, 0, self._train_end) >= 0
 
     def _find(self, ids: np.ndarray, first: int, last: int) -> int:
-        """Find ids between two places of the corpus; return the offset in bytes, or -1."""
+        """Find ids between two places of the corpus; return the offset in bytes, or -1.
+
+        The unknown symbol stands for many characters, and is found nowhere.
+        """
+        if self._vocabulary.unknown in ids:
+            return -1
         needle, size = ids.astype(self._dtype).tobytes(), self._dtype.itemsize
         place = self._bytes.find(needle, first * size, last * size)
         while place % size and place >= 0:  # between two ids

@@ -218,6 +218,11 @@ class Track:
     def _show(self, characters: str, widths: Sequence[int]) -> str:
         """Return what the ending shows after these characters, of `widths` ids each."""
         self._widths += widths
+        if self._matched and self._format.rules.ends(self.drawn, characters):
+            self.done, shown = True, self._ending.rest()
+            self._count(len(shown))
+            self._end, self._widths, self._log_ps = self._log_ps, [], []
+            return self._format.as_output(shown)
         if self._matched:
             self.drawn += characters
         shown = self._ending.feed(characters)

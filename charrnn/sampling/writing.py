@@ -70,7 +70,7 @@ class Writing:
         self.unread = np.zeros((0, len(self.tracks)), np.int32)
         """Ids [T, B] that the engine has not read yet."""
         self.recent = np.zeros((len(self.tracks), 0), np.int32)
-        """The last ids [B, N] of each text, for the repetition penalty."""
+        """The last ids [B, N] of each text, for the filters."""
         self._live = self.tracks
         """The texts that have not ended."""
         self._indices = list(range(len(numbers)))
@@ -215,7 +215,7 @@ class Writing:
         logits, recent = self._rule_out(logits).copy(), pick(self.recent, self._rows)
         for row, track in enumerate(self._live):
             one = slice(row, row + 1)
-            past = Past(self.position, recent[one])
+            past = Past(self.position, recent[one], self.format.config.repetition_window)
             may_follow = self.format.rules.may_follow(track.drawn)
             allowed = allowed_next(logits[one], noise[one], self._filters, past, may_follow)
             logits[one] = np.where(allowed, logits[one], NEVER)
@@ -228,7 +228,8 @@ class Writing:
 
     def _weigh(self, logits: np.ndarray) -> np.ndarray:
         """Log-weights [B, V] of the next characters after all filters."""
-        past = Past(self.position, pick(self.recent, self._rows))
+        recent = pick(self.recent, self._rows)
+        past = Past(self.position, recent, self.format.config.repetition_window)
         return self._filters(self._rule_out(logits), past)
 
     def _take(self, ids: np.ndarray, logits: np.ndarray) -> list[str]:
@@ -268,9 +269,10 @@ class Writing:
             self._rows = np.arange(len(self._rows))
 
     def _remember(self, ids: np.ndarray) -> None:
-        if self.format.config.repetition_penalty != 1:
+        config = self.format.config
+        if config.repetition_penalty != 1 or config.no_repeat:
             recent = np.concatenate([self.recent, ids.T], 1)
-            self.recent = recent[:, -self.format.config.repetition_window :]
+            self.recent = recent if config.no_repeat else recent[:, -config.repetition_window :]
 
 
 def pick(values: np.ndarray, rows: np.ndarray | list[int]) -> np.ndarray:

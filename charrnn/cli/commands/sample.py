@@ -272,7 +272,15 @@ def open_model(
         if name in weights:
             raise click.UsageError(f"--blend names {name} twice; give it one weight")
         weights[name] = weight
-    return blend(weights, which=which or WHICH, checkpoints=checkpoints)
+    model = blend(weights, which=which or WHICH, checkpoints=checkpoints)
+    if model.left_out:
+        written, left_out = len(model.vocabulary.characters), len(model.left_out)
+        click.echo(
+            f"the blend writes the {written} characters that all of its models know; {left_out}"
+            f" that only some know {'is' if left_out == 1 else 'are'} left out",
+            err=True,
+        )
+    return model
 
 
 def parse_weight(text: str) -> tuple[str, float]:
