@@ -95,7 +95,7 @@ def test_nothing_is_written_into_a_run_s_folder(linked: bool, name: str, written
     if linked:
         Path("link").symlink_to(path)
     before = tree(Path())
-    with pytest.raises(RunError, match=r"is in the folder of a run, .*; name another file"):
+    with pytest.raises(RunError, match=r"is in the folder of a run or sweep, .*; name another file"):
         written(Path("link") if linked else path, b"new")
     assert tree(Path()) == before
 
@@ -126,7 +126,7 @@ def test_the_command_refuses_before_it_writes_anything(option: str) -> None:
     for path in (run.best, run.folder / "new"):
         outcome = charrnn("sample", "--length", 5, option, path)
         assert (outcome.status, outcome.out) == (1, "")
-        assert outcome.err.startswith(f"charrnn: {path}: is in the folder of a run, ")
+        assert outcome.err.startswith(f"charrnn: {path}: is in the folder of a run or sweep, ")
     assert tree(Path()) == before
 
 
