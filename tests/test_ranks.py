@@ -277,8 +277,9 @@ def test_what_differs_is_named_on_all_ranks(trained: Path, case: str, words: str
 
 
 @needs_mpi
-def test_an_error_of_one_rank_is_raised_on_all(trained: Path) -> None:
-    one, other = (rank["error"] for rank in told(trained, "no text"))
+@pytest.mark.parametrize("case", ["no text", "no text to resume"])
+def test_an_error_of_one_rank_is_raised_on_all(trained: Path, case: str) -> None:
+    one, other = (rank["error"] for rank in told(trained, case))
     assert one == f"rank 1: {other}"
     assert "nowhere.txt: no such file" in other
 

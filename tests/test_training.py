@@ -380,7 +380,8 @@ def test_a_warm_restart_is_for_a_new_plan_of_a_resumed_run(train, corpus):
 
 
 @pytest.mark.parametrize(
-    ("steps", "said"), [(1, "for 1 step, less than"), (41, "for 41 steps, 1.0"), (50, "for 50 st")]
+    ("steps", "said"),
+    [(1, "for 1 step, 0.02 of a pass"), (41, "for 41 steps, 1 pass"), (50, "for 50 st")],
 )
 def test_a_short_plan_says_so(train, corpus, steps, said):
     stream = charrnn.train(corpus, **SMALL, steps=steps)
@@ -675,10 +676,13 @@ def test_init_from_matches_characters_not_indices(train, tmp_path):
         steps=5,
         **{name: SMALL[name] for name in ("batch_size", "seq_length", "sample_every")},
     )
+    notes = []
     for event in stream:
+        notes += [event.message] * isinstance(event, events.Note)
         if isinstance(event, events.Started):
             break
     stream.close()
+    assert "weights of old: 2 of 6 characters matched, 4 new" in notes
     before = checkpoints.load(run_of(tmp_path, "old").best)
     after = last(tmp_path, "new")
     ids = [

@@ -52,6 +52,7 @@ from charrnn.training.notes import (
     describe_change,
     describe_cores,
     describe_fit,
+    describe_inherited,
     describe_link,
     describe_ranks,
     describe_recipe,
@@ -74,7 +75,7 @@ def refuse_changed(run: Run, corpus: Corpus, config: TextConfig, paths: Sequence
     still there. Files of the remembered sizes and times are not read again.
     """
     known = known_sources(corpus.info)
-    named = select(paths, config, leave_out_runs(run.folder.parent)).sources if paths else ()
+    named = named_sources(run, paths, config)
     if not named and (not known or corpora.stamps(known) == corpus.info.stamps):
         return
     now, then = corpora.fingerprint(named or known, config), corpus.info.fingerprint
@@ -85,6 +86,11 @@ def refuse_changed(run: Run, corpus: Corpus, config: TextConfig, paths: Sequence
         f" {run.folder / corpora.IDS_FILE} (fingerprint {then[:12]})",
         way_out=f"restore it, or start a new run with `init_from {run.name}`",
     )
+
+
+def named_sources(run: Run, paths: Sequence[PathLike], config: TextConfig) -> tuple[Source, ...]:
+    """The files that the user named for a run that is resumed, if any."""
+    return select(paths, config, leave_out_runs(run.folder.parent)).sources if paths else ()
 
 
 def known_sources(info: CorpusInfo) -> tuple[Source, ...]:
@@ -161,6 +167,7 @@ def new(
     selection: Selection,
     settings: Mapping[str, object],
     plan: Plan,
+    init_from: PathLike | None,
     old: Checkpoint | None,
     spent: float,
     ranks: Ranks,
@@ -181,6 +188,8 @@ def new(
         yield from describe_fit(corpus, config, asked)
         yield from describe_cores(config, ranks.size)
         session = build(run, corpus, config, old, ranks)
+        if init_from is not None and old is not None:
+            yield from describe_inherited(init_from, old.vocabulary, corpus.vocabulary)
         session.progress.machine, session.advise = machine(), again
         yield from session.set_plan(plan, begin)
         session.share_progress()
@@ -202,9 +211,14 @@ def shared_corpus(
     A rank that does not see it there encodes its own sources, or those that rank 0 has read. One
     that sees it, and was given other files, tells their fingerprint.
     """
-    place, info = ranks.broadcast(lambda: (folder.resolve(), encoded and encoded.info))
-    if encoded is not None:
-        return encoded
+    place, info = ranks.broadcast(lambda: (folder.resolve(), encoded.info if encoded else None))
+    return ranks.agree(lambda: encoded or corpus_here(place, info, sources, config))
+
+
+def corpus_here(
+    place: Path, info: CorpusInfo | None, sources: Sequence[Source], config: TextConfig
+) -> Corpus:
+    """Open on another rank the text that rank 0 has at this place, or encode it here."""
     with suppress(CorpusError):
         corpus = open_corpus(place, verify=False)
         if corpus.info == info:
@@ -274,7 +288,7 @@ def resumed(
         return checkpoint, config
 
     checkpoint, config = ranks.broadcast(opened)
-    named = select(paths, config.text, leave_out_runs(run.folder.parent)).sources if paths else ()
+    named = ranks.agree(lambda: named_sources(run, paths, config.text))
     corpus = shared_corpus(ranks, encoded[0] if encoded else None, run.folder, named, config.text)
     refuse_differences(ranks, text_facts(corpus.info))
     if checkpoint.progress.complete and plan.empty:

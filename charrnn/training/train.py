@@ -200,7 +200,8 @@ def new_run(
     from charrnn.training import begin  # TensorFlow, which no error is to wait for
 
     ranks.begin()
-    return run, begin.new(run, selection, settings, plan, old, perf_counter() - asked, ranks)
+    spent = perf_counter() - asked
+    return run, begin.new(run, selection, settings, plan, init_from, old, spent, ranks)
 
 
 def resume_run(
