@@ -1,6 +1,6 @@
 """What a user is told: what a session does and why, and what the losses show."""
 
-import os
+import sys
 from collections.abc import Iterator, Sequence
 
 from charrnn.config import Config, Plan
@@ -13,7 +13,6 @@ from charrnn.text.vocabulary import Vocabulary
 from charrnn.tf.limits import cores
 from charrnn.training.plan import Budget, seconds_of
 from charrnn.training.recipe import Task
-from charrnn.types import PathLike
 
 SHOWN = 3
 """Names of files that are shown, unless the user asked which they are."""
@@ -45,6 +44,12 @@ def announce(selection: Selection) -> Iterator[Note]:
         yield Note(
             f"{reason}: {', '.join(names[:shown])}" + (f" and {more} more" if more > 0 else "")
         )
+
+
+def describe_import() -> Iterator[Note]:
+    """Note that TensorFlow is about to be imported, unless it has been."""
+    if "tensorflow" not in sys.modules:
+        yield Note("starting TensorFlow")
 
 
 def describe(corpus: Corpus, config: Config) -> Iterator[Note]:
@@ -124,11 +129,11 @@ def describe_fit(corpus: Corpus, config: Config, asked: Config) -> Iterator[Note
         )
 
 
-def describe_inherited(name: PathLike, old: Vocabulary, new: Vocabulary) -> Iterator[Note]:
+def describe_inherited(name: str, old: Vocabulary, new: Vocabulary) -> Iterator[Note]:
     """Note how many characters of the text the model knows whose weights a run starts from."""
     matched = len({*old.characters} & {*new.characters})
     yield Note(
-        f"weights of {os.fsdecode(name)}: {matched} of {plural(len(new.characters), 'character')}"
+        f"weights of {name}: {matched} of {plural(len(new.characters), 'character')}"
         f" matched, {len(new.characters) - matched} new"
     )
 
