@@ -215,7 +215,7 @@ def test_a_signal_saves_and_tells_how_to_go_on(number: int, status: int, corpus:
     outcome = interrupted(events.Started, number, corpus, *TINY, "--steps", 3)
     assert (outcome.status, outcome.out) == (status, "")
     last = outcome.err.splitlines()[-1]
-    assert "stopped and saved at step 0 of 3" in last
+    assert "stopped with 0% done, and saved at step 0" in last
     assert last.endswith("continue with: charrnn train --resume --name corpus")
     assert [signal.getsignal(each) for each, _ in SIGNALS] == handlers
     run = Run(ROOT / "corpus")
