@@ -197,7 +197,7 @@ def test_impossible_settings_of_sampling(option: str, value: str) -> None:
         (["--length", -1, "--count", 2], "--length -1: an endless text is written alone"),
         (["--beam", 2, "--best-of", 2], "--beam 2 --best-of 2: give one of the two"),
         (["--beam", 2, "--count", 3], "--count 3"),
-        (["--state-in", "fox.txt"], "fox.txt: damaged state"),
+        (["--state-in", "fox.txt"], "fox.txt: not the saved state of a text"),
         (["--blend", "fox=0"], "--blend: weights must be above 0"),
     ],
 )

@@ -287,12 +287,18 @@ class Page:
         return self._path is None and sys.stdout.isatty()
 
 
-def print_stream(page: Page, before: str, writing: Iterable[list[str]]) -> None:
-    """The text as it comes, on a terminal character by character; Ctrl-C ends it."""
+def print_stream(page: Page, before: str, writing: Iterable[list[str]]) -> str:
+    """Print the text as it comes, on a terminal character by character; Ctrl-C ends it.
+
+    Returns:
+        The end of the text.
+    """
+    end = ""
     page.write(before)
     with stop_signals() as received:
         for number, (piece,) in enumerate(writing):
             page.write(piece)
+            end = (end + piece)[-UNWATCHED * 4 :]
             if page.watched or number % UNWATCHED == 0:
                 page.flush()
             if received:
@@ -301,6 +307,7 @@ def print_stream(page: Page, before: str, writing: Iterable[list[str]]) -> None:
     if received:
         page.flush()
         sys.exit(128 + received[0])
+    return end
 
 
 @dataclass(frozen=True)

@@ -98,8 +98,8 @@ class LanguageModel(TextModel):
                 a backward model reads them from the last to the first.
 
         Returns:
-            Arrays float32 [N, U] by name: the parts of a layer's state, as in `layers.0.h` and
-            `layers.0.c`, and its gates, as in `layers.0.i`. The letters are those of the cell's
+            Arrays float32 [N, U] by name: the parts of a layer's state, as in `layers.1.h` and
+            `layers.1.c`, and its gates, as in `layers.1.i`. The letters are those of the cell's
             equations; gates without a name are `gate_0`, `gate_1`, … Layer 0 has the weights
             `recurrent_1/…`.
 
@@ -134,7 +134,7 @@ class LanguageModel(TextModel):
             return []
         config = self.checkpoint.config.model
         parts = (name.split("/") for name in state_names(config))
-        names = [f"layers.{int(layer) - 1}.{part}" for layer, part in parts]
+        names = [f"layers.{layer}.{part}" for layer, part in parts]
         widths = dict(zip(names, state_widths(config), strict=True))
         ids = first_ids(self.vocabulary, text, self.backward)
         states = read_states(self.engine("numpy", SamplingConfig()), ids)
