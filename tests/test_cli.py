@@ -440,7 +440,7 @@ def test_prompt_and_stop_are_escaped_like_the_separator(fox: Run) -> None:
 def test_choices_that_lead_nowhere_get_a_line_of_advice(fox: Run) -> None:
     assert "--temperature 5 writes noise" in charrnn("sample", "--temperature", 5).err
     circling = charrnn("sample", "--greedy", "--length", 400)
-    advised = "the text repeats itself: --no-repeat 8" in circling.err
+    advised = "the text repeats itself; --no-repeat 8" in circling.err
     assert advised == repeats_itself(circling.out[:-1])
     assert "repeats itself" not in charrnn("sample", "--greedy", "--no-repeat", 4).err
     assert "--lines" not in charrnn("sample", "--lines", 1).err
