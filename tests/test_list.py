@@ -12,6 +12,7 @@ import pytest
 from commands import ROOT, charrnn, tree, untrained
 
 from charrnn import __version__
+from charrnn.cli import output
 from charrnn.cli.commands import list as list_command_module
 from charrnn.cli.output import format_duration
 from charrnn.config import Config
@@ -86,9 +87,10 @@ def test_the_newest_run_stands_first():
     assert [each["run"] for each in listed()] == ["a", "c", "b"]
 
 
-def test_lines_fit_the_terminal(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
+def test_lines_fit_the_terminal_and_are_whole_without_one(monkeypatch):
     run("a" * 60, best=1.0, seconds=1e6)
+    assert "a" * 60 in charrnn("list").out
+    monkeypatch.setattr(output, "width", lambda: 80)
     run("b", best=1.0)
     (ROOT / "b" / "last.safetensors").write_bytes(b"no checkpoint at all" * 9)
     (ROOT / "b" / "best.safetensors").unlink()

@@ -45,6 +45,7 @@ ORDERS = re.compile(
 STANDARD_OUTPUT = "standard output"
 GAP = "  "
 MISSING = "-"
+UNLIMITED = 1 << 16
 UNWATCHED = 64
 """Characters between flushes where no terminal is watched."""
 
@@ -194,8 +195,8 @@ def line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def width() -> int:
-    """How many characters stand side by side on the terminal."""
-    return get_terminal_size().columns
+    """How many characters stand side by side on the terminal; where there is none, all of them."""
+    return get_terminal_size().columns if sys.stdout.isatty() else UNLIMITED
 
 
 def cut(text: str, size: int) -> str:

@@ -178,7 +178,8 @@ def print_differences(shown: Sequence[Mapping[str, str]]) -> None:
     names = dict.fromkeys(name for facts in shown for name in facts)
     rows = {name: [facts.get(name, MISSING) for facts in shown] for name in names}
     different = {name: row for name, row in rows.items() if len(set(row)) > 1}
-    size = max(12, (width() - NAMES) // len(shown) - 1)
+    longest = max((len(value) for row in different.values() for value in row), default=0)
+    size = min(longest, max(12, (width() - NAMES) // len(shown) - 1))
     for name, row in different.items():
         cells = " ".join(f"{cut(value, size):{size}}" for value in row)
         click.echo(f"{name.strip():{NAMES}} {cells}".rstrip())
