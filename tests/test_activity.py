@@ -48,7 +48,7 @@ def test_states_are_those_of_the_sampler(cell, direction):
             state_names(model.checkpoint.config.model), engine.state, strict=True
         ):
             layer, _, name = name.partition("/")
-            row = states[f"layers.{int(layer) - 1}.{name}"][place]
+            row = states[f"layers.{layer}.{name}"][place]
             np.testing.assert_array_equal(row, part[0])
 
 
@@ -56,7 +56,7 @@ def test_states_are_those_of_the_sampler(cell, direction):
 def test_names_and_shapes(cell):
     states = model_with(cell, layers=2).states(TEXT)
     parts = (*CELLS[cell].state_names, *GATES.get(cell, ()))
-    assert list(states) == [f"layers.{layer}.{part}" for layer in (0, 1) for part in parts]
+    assert list(states) == [f"layers.{layer}.{part}" for layer in (1, 2) for part in parts]
     for array in states.values():
         assert (array.shape, array.dtype) == ((len(TEXT), 4), np.float32)
 
@@ -90,12 +90,12 @@ def test_gates_have_the_order_of_the_weights(cell):
     model = model_with(cell)
     states, w = model.states(TEXT), model.checkpoint.weights
     x = w["embedding/embeddings"][model.vocabulary.encode(TEXT)[1:]] @ w["recurrent_1/kernel"]
-    u = states["layers.0.h"][:-1] @ w["recurrent_1/recurrent_kernel"]
+    u = states["layers.1.h"][:-1] @ w["recurrent_1/recurrent_kernel"]
     blocks = np.split(x + u + w["recurrent_1/bias"], len(GATES[cell]), -1)
     for name, block in zip(GATES[cell], blocks, strict=True):
         function = np.tanh if name == "g" else sigmoid
         if (cell, name) != ("gru_classic", "g"):  # its product comes after the reset
-            np.testing.assert_allclose(states[f"layers.0.{name}"][1:], function(block), atol=1e-6)
+            np.testing.assert_allclose(states[f"layers.1.{name}"][1:], function(block), atol=1e-6)
 
 
 def test_a_gate_of_a_linear_cell_depends_on_what_is_read_alone():
@@ -103,7 +103,7 @@ def test_a_gate_of_a_linear_cell_depends_on_what_is_read_alone():
     w = model.checkpoint.weights
     x = w["embedding/embeddings"][model.vocabulary.encode(TEXT)] @ w["recurrent_1/kernel"]
     z = sigmoid(x + w["recurrent_1/bias"])[:, :4]
-    np.testing.assert_allclose(model.states(TEXT)["layers.0.z"], z, atol=1e-6)
+    np.testing.assert_allclose(model.states(TEXT)["layers.1.z"], z, atol=1e-6)
 
 
 @pytest.mark.parametrize("gate", ["sigmoid", "hard_sigmoid"])
@@ -130,6 +130,6 @@ def test_gates_of_a_user_s_own_cell_are_numbered():
 
 def test_an_empty_text_has_no_rows_and_what_is_no_text_is_refused():
     model = model_with("lstm")
-    assert model.states("")["layers.0.i"].shape == (0, 4)
+    assert model.states("")["layers.1.i"].shape == (0, 4)
     with pytest.raises(ConfigError, match=r"^`text` 5: must be a text"):
         model.states(5)

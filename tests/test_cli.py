@@ -25,6 +25,7 @@ from charrnn.config.settings import name_of, resolve
 from charrnn.models.language_model import LanguageModel
 from charrnn.runs import checkpoints, events
 from charrnn.runs.run import Run
+from charrnn.sampling.track import repeats_itself
 from charrnn.sampling.writing import Writing
 from charrnn.tf.limits import cores
 from charrnn.tf.parts import choose_parts
@@ -215,7 +216,7 @@ def test_a_signal_saves_and_tells_how_to_go_on(number: int, status: int, corpus:
     outcome = interrupted(events.Started, number, corpus, *TINY, "--steps", 3)
     assert (outcome.status, outcome.out) == (status, "")
     last = outcome.err.splitlines()[-1]
-    assert "stopped and saved at step 0 of 3" in last
+    assert "stopped with 0% done, and saved at step 0" in last
     assert last.endswith("continue with: charrnn train --resume --name corpus")
     assert [signal.getsignal(each) for each, _ in SIGNALS] == handlers
     run = Run(ROOT / "corpus")
@@ -426,6 +427,28 @@ def test_texts_are_numbered_on_a_terminal_alone(fox: Run, monkeypatch: pytest.Mo
 def test_a_separator_stands_between_texts(fox: Run, given: str, between: str) -> None:
     one, two = written(*SEVERAL, "--count", 2).removesuffix("\n").split("\n\n")
     assert written(*SEVERAL, "--count", 2, "--separator", given) == f"{one}{between}{two}\n"
+
+
+def test_prompt_and_stop_are_escaped_like_the_separator(fox: Run) -> None:
+    literal = written("--prompt", "dog.\n", "--stop", ".\nthe", "--length", 60, "--seed", 1)
+    assert (
+        written("--prompt", r"dog.\n", "--stop", r".\nthe", "--length", 60, "--seed", 1) == literal
+    )
+    assert "the model does not know '\\\\'" in charrnn("sample", "--prompt", r"a\\n").err
+
+
+def test_choices_that_lead_nowhere_get_a_line_of_advice(fox: Run) -> None:
+    assert "--temperature 5 writes noise" in charrnn("sample", "--temperature", 5).err
+    circling = charrnn("sample", "--greedy", "--length", 400)
+    advised = "the text repeats itself; --no-repeat 8" in circling.err
+    assert advised == repeats_itself(circling.out[:-1])
+    assert "repeats itself" not in charrnn("sample", "--greedy", "--no-repeat", 4).err
+    assert "--lines" not in charrnn("sample", "--lines", 1).err
+    Path("flat.txt").write_text("no line ends here. " * 40)
+    begin(Path("flat.txt"), *TINY)
+    assert (
+        "knows no line breaks: --lines ends no text" in charrnn("sample", "flat", "--lines", 1).err
+    )
 
 
 def test_new_texts_are_in_no_line_of_the_corpus(fox: Run) -> None:
@@ -676,13 +699,12 @@ def test_best_and_last_have_the_same_network(fox: Run) -> None:
 def test_information_for_reading_shows_the_same_facts(fox: Run) -> None:
     outcome = charrnn("info")
     assert (outcome.status, outcome.err) == (0, "")
-    lines = [line.split(maxsplit=1) for line in outcome.out.splitlines()]
-    shown = {line[0]: line[-1] for line in lines}
-    assert shown["parameters"] == "702"
+    shown = {line[:26].strip(): line[26:].strip() for line in outcome.out.splitlines()}
+    assert shown["weights"] == "702"
     assert shown["units"] == "8"
-    assert shown["keep_newlines"] == "no"
-    assert shown["eval_every"] == "1"
-    assert shown["checkpoint_every"] == "-"
+    assert shown["keep newlines"] == "no"
+    assert shown["eval every"] == "1"
+    assert shown["checkpoint every"] == "-"
 
 
 def test_reading_commands_change_nothing(fox: Run) -> None:

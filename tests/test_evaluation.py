@@ -10,13 +10,14 @@ from test_sampling import model_of
 
 from charrnn.config import Config
 from charrnn.errors import CheckpointError, ConfigError, DivergedError
+from charrnn.models.language_model import LanguageModel
 from charrnn.network.weights import initial_weights
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Part
-from charrnn.tf import dynamic, evaluation
-from charrnn.tf.dynamic import DynamicEvaluator
-from charrnn.tf.evaluation import Evaluator
+from charrnn.tf import evaluation
+from charrnn.tf.evaluation import DynamicEvaluator, Evaluator
 from charrnn.tf.network import build_network, get_weights
+from charrnn.types import Score
 
 pytestmark = [pytest.mark.usefixtures("eagerly"), pytest.mark.graphs]
 
@@ -76,67 +77,80 @@ def test_long_cold_windows_are_read_a_few_at_a_time(network, monkeypatch) -> Non
 # -- Dynamic evaluation ------------------------------------------------------------------
 
 
+class Dynamic(DynamicEvaluator):
+    """An evaluator with what it has measured on a text."""
+
+    def __init__(self, network, ids: np.ndarray) -> None:  # type: ignore[no-untyped-def]
+        super().__init__(network, CONFIG)
+        self.measured = self.measure(ids)
+
+    def score_text(self, ids: np.ndarray, unknown: int | None = None) -> Score:
+        return self.score(ids, self.measured, unknown)
+
+
 def test_the_weights_are_put_back(network) -> None:  # type: ignore[no-untyped-def]
     before = get_weights(network)
-    evaluator = DynamicEvaluator(network, CONFIG, text(400))
-    first = evaluator.score(text(200, seed=1))
+    evaluator = Dynamic(network, text(400))
+    first = evaluator.score_text(text(200, seed=1))
     for name, weight in get_weights(network).items():
         np.testing.assert_array_equal(weight, before[name])
-    assert evaluator.score(text(200, seed=1)) == first
+    assert evaluator.score_text(text(200, seed=1)) == first
 
 
 def test_at_rate_zero_it_is_the_static_score(network, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(dynamic, "RATE", 0.0)
+    monkeypatch.setattr(evaluation, "RATE", 0.0)
     ids = text(150)
-    score = DynamicEvaluator(network, CONFIG, text(300)).score(ids, unknown=3)
+    score = Dynamic(network, text(300)).score_text(ids, unknown=3)
     static = Evaluator(network, CONFIG, VOCABULARY_SIZE).score(ids, unknown=3)
     assert score.nats_per_char == pytest.approx(static.nats_per_char, rel=1e-5)
     assert replace(score, nats_per_char=0.0) == replace(static, nats_per_char=0.0)
 
 
 def test_a_text_that_repeats_is_learnt_on_the_way(network, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(dynamic, "RATE", 1e-2)
+    monkeypatch.setattr(evaluation, "RATE", 1e-2)
     ids = cycle(1500)
     static = Evaluator(network, CONFIG, VOCABULARY_SIZE).score(ids)
-    score = DynamicEvaluator(network, CONFIG, text(400)).score(ids)
+    score = Dynamic(network, text(400)).score_text(ids)
     assert score.nats_per_char < 0.8 * static.nats_per_char
 
 
 def test_no_character_is_scored_by_weights_that_have_seen_it(network) -> None:  # type: ignore[no-untyped-def]
     """The first window's loss is the static one, whatever follows."""
-    ids = text(dynamic.WINDOW + 1)
-    score = DynamicEvaluator(network, CONFIG, text(400)).score(ids)
+    ids = text(evaluation.LEARNT_WINDOW + 1)
+    score = Dynamic(network, text(400)).score_text(ids)
     static = Evaluator(network, CONFIG, VOCABULARY_SIZE).score(ids)
     assert score.nats_per_char == pytest.approx(static.nats_per_char, rel=1e-5)
 
 
 def test_a_step_is_the_paper_s(network) -> None:  # type: ignore[no-untyped-def]
     """θ - η g / max(√m, φ mean(√m)) after one window, where the pull back is still zero."""
-    evaluator = DynamicEvaluator(network, CONFIG, text(200))
+    evaluator = Dynamic(network, text(200))
     before = get_weights(network)
     window = Streams(text(20), 1, 19).window(0)
     state = tuple(np.zeros((1, 7), np.float32) for _ in range(2))
     _, gradients, _ = evaluator._differentiate(*window, state)
-    evaluator._learn(*window, state, list(before.values()))
+    evaluator._learn(*window, state, list(before.values()), *evaluator.measured)
     for variable, gradient, scale in zip(
-        network.trainable_variables, gradients, evaluator._scales, strict=True
+        network.trainable_variables, gradients, evaluator.measured[0], strict=True
     ):
-        step = dynamic.RATE * gradient.numpy() / scale.numpy()
+        step = evaluation.RATE * gradient.numpy() / scale.numpy()
         np.testing.assert_allclose(variable.numpy(), before[variable.path] - step, atol=1e-6)
 
 
 def test_a_text_shorter_than_a_window_is_scored(network, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    assert DynamicEvaluator(network, CONFIG, text(9)).score(text(5)).characters == 4
+    assert Dynamic(network, text(9)).score_text(text(5)).characters == 4
 
 
 def test_what_the_measured_text_lacks_takes_no_leap(network) -> None:  # type: ignore[no-untyped-def]
     """Weights whose gradient was zero or nearly so take steps of the size of the others'."""
     rare = np.concatenate([cycle(300), [5], cycle(300), [5], cycle(300)]).astype(np.uint8)
     static = Evaluator(network, CONFIG, VOCABULARY_SIZE).score(rare)
-    evaluator = DynamicEvaluator(network, CONFIG, cycle(400))
-    assert evaluator.score(rare).nats_per_char < static.nats_per_char
-    smallest = min(float(np.min(scale)) for scale in evaluator._scales)
-    assert smallest > 0.01 * np.mean(np.concatenate([np.ravel(each) for each in evaluator._scales]))
+    evaluator = Dynamic(network, cycle(400))
+    assert evaluator.score_text(rare).nats_per_char < static.nats_per_char
+    smallest = min(float(np.min(scale)) for scale in evaluator.measured[0])
+    assert smallest > 0.01 * np.mean(
+        np.concatenate([np.ravel(each) for each in evaluator.measured[0]])
+    )
 
 
 def test_a_network_of_many_characters_learns_on_the_way() -> None:
@@ -144,34 +158,37 @@ def test_a_network_of_many_characters_learns_on_the_way() -> None:
     size = 300
     weights = initial_weights(CONFIG, size, seed=1)
     network = build_network(CONFIG, size, weights)
-    evaluator = DynamicEvaluator(network, CONFIG, text(400))
-    assert evaluator.score(text(100)).characters == 99
+    evaluator = Dynamic(network, text(400))
+    assert evaluator.score_text(text(100)).characters == 99
 
 
 def test_each_window_is_measured_after_the_one_before_it(network, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     """m of every second window of a text is the mean over them, each with its own state."""
-    ids = text(1 + 5 * dynamic.WINDOW)
-    monkeypatch.setattr(dynamic, "MEASURED_WINDOWS", 3)  # 0, 2 and 4
-    evaluator = DynamicEvaluator(network, CONFIG, ids)
-    pairs = [ids[max(0, n - 1) * dynamic.WINDOW : (n + 1) * dynamic.WINDOW + 1] for n in (0, 2, 4)]
+    ids = text(1 + 5 * evaluation.LEARNT_WINDOW)
+    monkeypatch.setattr(evaluation, "MEASURED_WINDOWS", 3)  # 0, 2 and 4
+    evaluator = Dynamic(network, ids)
+    pairs = [
+        ids[max(0, n - 1) * evaluation.LEARNT_WINDOW : (n + 1) * evaluation.LEARNT_WINDOW + 1]
+        for n in (0, 2, 4)
+    ]
     alone = [last_gradients(evaluator, pair) for pair in pairs]
     for found, *expected in zip(evaluator._mean_squares(ids), *alone, strict=True):
         np.testing.assert_allclose(found, np.mean(np.square(expected), 0), rtol=1e-4, atol=1e-9)
 
 
-def last_gradients(evaluator: DynamicEvaluator, ids: np.ndarray) -> list[np.ndarray]:
+def last_gradients(evaluator: Dynamic, ids: np.ndarray) -> list[np.ndarray]:
     """Of the last window of ids that are read from the zero state on."""
     state = tuple(np.zeros((1, 7), np.float32) for _ in range(2))
-    for window in Streams(ids, 1, dynamic.WINDOW):
+    for window in Streams(ids, 1, evaluation.LEARNT_WINDOW):
         _, gradients, state = evaluator._differentiate(*window, state)
     return [gradient.numpy() for gradient in gradients]
 
 
 def test_weights_that_leave_the_finite_numbers_give_no_score(network, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(dynamic, "RATE", np.inf)
-    evaluator = DynamicEvaluator(network, CONFIG, text(200))
+    monkeypatch.setattr(evaluation, "RATE", np.inf)
+    evaluator = Dynamic(network, text(200))
     with pytest.raises(DivergedError, match="did not stay finite"):
-        evaluator.score(text(200))
+        evaluator.score_text(text(200))
     assert np.isfinite(network.trainable_variables[0].numpy()).all()
 
 
@@ -194,18 +211,25 @@ def test_windows_are_whole_numbers_of_characters(cold: object) -> None:
         model_of().evaluate("a.txt", cold=cold)
 
 
-def test_a_model_is_compiled_once_for_all_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_of_one_shape_share_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each scores with its own weights; TensorFlow never frees what it has compiled."""
     Path("a.txt").write_text("abcab" * 8, encoding="utf-8")
-    model, made = model_of(), []
+    made: list = []
+    evaluation.shared_evaluator.cache_clear()
+    evaluation.shared_dynamic_evaluator.cache_clear()
     monkeypatch.setattr(evaluation, "compile_function", counted(evaluation.compile_function, made))
-    monkeypatch.setattr(dynamic, "compile_function", counted(dynamic.compile_function, made))
     stub = SimpleNamespace(part=lambda *_: Part(text(300) % 3, []))
-    monkeypatch.setattr(model, "corpus", lambda: stub)
-    scores = {kind: [] for kind in (False, True)}
-    for kind in (False, True) * 2:
-        scores[kind].append(model.evaluate("a.txt", dynamic=kind))
+    monkeypatch.setattr(LanguageModel, "corpus", lambda model: stub)
+    scores = {
+        (seed, kind, time): model_of(seed).evaluate("a.txt", dynamic=kind)
+        for time in (0, 1)
+        for seed in (0, 1)
+        for kind in (False, True)
+    }
     assert len(made) == 3
-    assert all(first == second for first, second in scores.values())
+    for (seed, kind, time), score in scores.items():
+        assert score == scores[seed, kind, 1 - time]
+        assert score != scores[1 - seed, kind, time]
 
 
 def counted(function, calls: list):  # type: ignore[no-untyped-def]

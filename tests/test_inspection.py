@@ -101,7 +101,7 @@ def blocks_of(values, size=100):
 
 
 def followed(values, features, most=5):
-    return find_units(blocks_of(values), {"layers.0.h": values.shape[1]}, features, most)
+    return find_units(blocks_of(values), {"layers.1.h": values.shape[1]}, features, most)
 
 
 FEATURES_OF_TEXT = read_features(TEXT)
@@ -114,7 +114,7 @@ def test_a_planted_feature_is_found_and_named_with_its_unit_and_strength(feature
     planted = FEATURES_OF_TEXT[feature]
     values[:, 13] += sign * 3 * (planted - planted.mean()) / planted.std()
     (found,) = followed(values, FEATURES_OF_TEXT)
-    assert (found.state, found.unit, found.feature) == ("layers.0.h", 13, feature)
+    assert (found.state, found.unit, found.feature) == ("layers.1.h", 13, feature)
     r = np.corrcoef(values[:, 13], planted)[0, 1]
     assert found.correlation == pytest.approx(r, abs=0.05)
     assert abs(found.correlation) <= abs(r) + 1e-6

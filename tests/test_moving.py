@@ -7,8 +7,8 @@ import pytest
 from commands import ROOT, charrnn, tree, untrained
 
 from charrnn.errors import ConfigError, RunError
-from charrnn.runs.manage import copy_run, delete_run, rename_run
-from charrnn.runs.run import Run, runs_below
+from charrnn.runs.manage import copy_run, delete, rename_run
+from charrnn.runs.run import SWEEP, Run, runs_below
 
 
 @pytest.fixture
@@ -45,8 +45,25 @@ def test_a_copy_is_the_run_without_what_is_half_made(run: Run) -> None:
 
 def test_a_deleted_run_is_gone_and_no_other(run: Run) -> None:
     copy_run("fox", "hound", ROOT)
-    delete_run("fox", ROOT)
+    delete("fox", ROOT)
     assert names() == ["hound"]
+
+
+def test_a_sweep_is_deleted_with_its_runs_unless_one_is_in_training(run: Run) -> None:
+    inner = untrained(ROOT / "hens" / "000-seed0")
+    (ROOT / "hens" / SWEEP).write_text("{}")
+    with pytest.raises(RunError, match="is a sweep, not a run"):
+        rename_run("hens", "cocks", ROOT)
+    with inner.locked(), pytest.raises(RunError, match="training here"):
+        delete("hens", ROOT)
+    assert inner.exists
+    assert charrnn("delete", "hens", "--yes").err == "deleted checkpoints/hens\n"
+    assert names() == ["fox"]
+
+
+def test_a_misspelt_name_is_told_which_it_may_have_meant(run: Run) -> None:
+    untrained(ROOT / "hounds")
+    assert "did you mean hounds? The runs in" in charrnn("info", "hound").err
 
 
 @pytest.mark.parametrize("change", [rename_run, copy_run])
@@ -72,7 +89,7 @@ def test_a_run_that_lies_elsewhere_is_left_alone(tmp_path: Path) -> None:
     ROOT.mkdir()
     (ROOT / "link").symlink_to(elsewhere.folder)
     before = tree(tmp_path)
-    for change in (lambda run: rename_run(run, "a", ROOT), lambda run: delete_run(run, ROOT)):
+    for change in (lambda run: rename_run(run, "a", ROOT), lambda run: delete(run, ROOT)):
         for path in (elsewhere.folder, "link", "link/../fox"):
             with pytest.raises(RunError, match=r"does not lie in the folder|no run of this name"):
                 change(path)
@@ -84,7 +101,7 @@ def test_a_run_that_is_being_trained_is_left_alone(run: Run) -> None:
         for change in (
             lambda: rename_run("fox", "hound", ROOT),
             lambda: copy_run("fox", "hound", ROOT),
-            lambda: delete_run("fox", ROOT),
+            lambda: delete("fox", ROOT),
         ):
             with pytest.raises(RunError, match=r"training here; wait for it$"):
                 change()

@@ -95,7 +95,7 @@ def test_nothing_is_written_into_a_run_s_folder(linked: bool, name: str, written
     if linked:
         Path("link").symlink_to(path)
     before = tree(Path())
-    with pytest.raises(RunError, match=r"is in the folder of a run or sweep, .*; name another file"):
+    with pytest.raises(RunError, match=r"in the folder of a run or sweep, .*; name another"):
         written(Path("link") if linked else path, b"new")
     assert tree(Path()) == before
 

@@ -112,9 +112,9 @@ def last_rows(model, text):
 
 
 def by_page(name):
-    """`layers.0.h` as the page calls it: `1/h`."""
+    """`layers.1.h` as the page calls it: `1/h`."""
     _, layer, part = name.split(".")
-    return f"{int(layer) + 1}/{part}"
+    return f"{layer}/{part}"
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -224,7 +224,7 @@ def test_similar_places_are_the_nearest_states_and_not_the_neighbours(browser):
     model = model_of(units=8, layers=2, cell="lstm")
     page = open_page(browser, model)
     look(page, text)
-    states = model.states(text)["layers.1.h"]
+    states = model.states(text)["layers.2.h"]
     for number in (0, 200, 399):
         found = page.run(
             "return charrnn.similar.nearest(charrnn.panel.reading, charrnn.panel.card.compared,"
@@ -314,7 +314,7 @@ def test_a_unit_and_a_gate_colour_the_text_by_their_values(browser):
         document.getElementById("unit").value = 5;
         document.getElementById("unit").dispatchEvent(new Event("input", { bubbles: true }));
     """)
-    values = model.states(TEXT)["layers.0.c"][:, 5]
+    values = model.states(TEXT)["layers.1.c"][:, 5]
     levels = np.rint(5 * values / np.abs(values).max()).astype(int)
     expected = [f"{'p' if level > 0 else 'n'}{abs(level)}" if level else "" for level in levels]
     assert classes(page) == expected

@@ -143,5 +143,5 @@ def test_the_gates_of_a_recording_are_those_of_states(name):
 def test_new_values_and_outputs_are_no_gates():
     for name, gates in {"lstm": "ifo", "gru": "zr", "jordan": "", "rnn": "", "scrn": ""}.items():
         recording = record(Config.of(**SIZES, cell=name).model, VOCABULARY)
-        expected = [f"layers.{layer}.{gate}" for layer in (0, 1) for gate in gates]
+        expected = [f"layers.{layer}.{gate}" for layer in (1, 2) for gate in gates]
         assert list(recording["gates"]) == expected

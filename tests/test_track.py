@@ -14,7 +14,7 @@ from charrnn.models.language_model import Blend
 from charrnn.runs import checkpoints
 from charrnn.sampling import writing
 from charrnn.sampling.rules import Ending
-from charrnn.sampling.track import Decoder, TextFormat, Track
+from charrnn.sampling.track import Decoder, TextFormat, Track, repeats_itself
 from charrnn.text.vocabulary import Vocabulary
 
 BYTES = Vocabulary("".join(map(chr, range(256))), byte_level=True)
@@ -253,3 +253,19 @@ def test_a_state_of_texts_that_end_apart_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="only where nothing but their length ends them"):
         model.save_state(tmp_path / "state", many)
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "circles"),
+    [
+        ("x" * 60, True),
+        ("x" * 59, False),
+        ("a long beginning, " + "the " * 15 + "th", True),
+        ("a line of forty characters, no more or less\n" * 3, True),
+        ("a line of forty characters, no more or less\n" * 2, False),
+        ("".join(map(str, range(100))), False),
+        ("", False),
+    ],
+)
+def test_a_text_repeats_itself_where_its_end_has_come_three_times(text: str, circles: bool) -> None:
+    assert repeats_itself(text) == circles

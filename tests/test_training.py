@@ -110,7 +110,8 @@ def test_killed_and_resumed_equals_uninterrupted(train, corpus, tmp_path, uninte
     killed = run_apart(KILLED, corpus, tmp_path / "checkpoints", repr(OFTEN))
     assert killed.returncode == -signal.SIGKILL
     assert last(tmp_path).progress.step == 6
-    assert "continuing" in train(resume=True, sample_every=3)[0].message
+    said = only(events.Note, train(resume=True, sample_every=3))
+    assert any("continuing" in note.message for note in said)
     assert_same(last(tmp_path), uninterrupted[0])
     assert rows(tmp_path) == uninterrupted[1]
     assert kept_samples(tmp_path) == uninterrupted[2]
@@ -363,7 +364,8 @@ def test_a_new_plan_restarts_the_learning_rate_as_it_says(
     stream = charrnn.train(
         checkpoints=tmp_path / "checkpoints", resume=True, steps=9, warm_restart=warm_restart
     )
-    said = " ".join(next(stream).message for _ in range(3))
+    notes = itertools.takewhile(is_note, iter(stream.__next__, None))
+    said = " ".join(note.message for note in notes)
     assert f"restarts at {'0.3 of its' if warm_restart else 'its'} peak, {peak:g}" in said
     assert ("`warm_restart 0.3`" in said) == (warm_restart is None)
     rest = list(stream)
@@ -380,14 +382,15 @@ def test_a_warm_restart_is_for_a_new_plan_of_a_resumed_run(train, corpus):
 
 
 @pytest.mark.parametrize(
-    ("steps", "said"), [(1, "for 1 step, less than"), (41, "for 41 steps, 1.0"), (50, "for 50 st")]
+    ("steps", "said"),
+    [(1, "for 1 step, 0.02 of a pass"), (41, "for 41 steps, 1 pass"), (50, "for 50 st")],
 )
 def test_a_short_plan_says_so(train, corpus, steps, said):
     stream = charrnn.train(corpus, **SMALL, steps=steps)
     notes = [note.message for note in itertools.takewhile(is_note, iter(stream.__next__, None))]
     (plan,) = [place for place, note in enumerate(notes) if said in note]
-    assert len(notes) == plan + 1 + (steps < 50)
-    assert steps == 50 or "`time 5m`" in notes[-1]
+    assert len(notes) == plan + 2 + (steps < 50)  # the last one says "compiling"
+    assert steps == 50 or "`time 5m`" in notes[-2]
 
 
 def is_note(event):
@@ -459,17 +462,47 @@ def test_a_time_plan_becomes_steps(train, corpus, tmp_path):
     assert progress.step >= 1
 
 
+class Begun(Exception):
+    """Training has come to its beginning."""
+
+
 def test_a_plan_s_time_begins_before_tensorflow_is_imported(corpus, tmp_path, monkeypatch):
-    spent = []
+    """But not before the loop over the events."""
+
+    def note_beginning(*given):
+        raise Begun(given[-2])
+
     times = itertools.count(step=4)
     monkeypatch.setattr("charrnn.training.train.perf_counter", lambda: next(times))
-    monkeypatch.setattr("charrnn.training.begin.new", lambda *given: spent.append(given[-2]))
-    monkeypatch.setattr("charrnn.training.begin.resumed", lambda *given: spent.append(given[-2]))
+    monkeypatch.setattr("charrnn.training.begin.new", note_beginning)
+    monkeypatch.setattr("charrnn.training.begin.resumed", note_beginning)
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "last.safetensors").touch()
-    charrnn.train(corpus, checkpoints=tmp_path, time=60)
-    charrnn.train(name="old", checkpoints=tmp_path, resume=True, time=60)
-    assert spent == [4, 4]
+    for paths, options in (([corpus], {}), ([], {"name": "old", "resume": True})):
+        before = next(times)
+        stream = charrnn.train(*paths, checkpoints=tmp_path, time=60, **options)
+        with pytest.raises(Begun) as begun:
+            list(stream)
+        assert begun.value.args == (before + 8,)  # 4 until `train` returns, 4 until the loop
+
+
+REFUSED = """
+import sys, charrnn
+try:
+    list(charrnn.train(sys.argv[1], checkpoints=sys.argv[2]))
+except charrnn.CharrnnError as error:
+    print(error, "tensorflow" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("text", [b"", b"abc", b"\xff\xfe\x00 no text"])
+def test_a_text_is_refused_before_tensorflow_is_imported(tmp_path, text):
+    path = tmp_path / "text.txt"
+    path.write_bytes(text)
+    said = run_apart(REFUSED, path, tmp_path / "runs", stdout=subprocess.PIPE).stdout
+    assert said.startswith(str(path))
+    assert said.endswith("False\n")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_samples_are_shown(train, corpus):
@@ -512,7 +545,7 @@ def test_a_run_without_samples_resumes(train, corpus, tmp_path):
     assert [line.step for line in kept_samples(tmp_path)] == [6, 8]
 
 
-@pytest.mark.parametrize("text", ["ab", "abc" * 7, "x" * 50])
+@pytest.mark.parametrize("text", ["ab" * 5, "abc" * 7, "x" * 50])
 def test_tiny_corpora_train(train, tmp_path, text):
     path = tmp_path / "tiny.txt"
     path.write_text(text, encoding="utf-8")
@@ -675,10 +708,9 @@ def test_init_from_matches_characters_not_indices(train, tmp_path):
         steps=5,
         **{name: SMALL[name] for name in ("batch_size", "seq_length", "sample_every")},
     )
-    for event in stream:
-        if isinstance(event, events.Started):
-            break
+    notes = [note.message for note in itertools.takewhile(is_note, iter(stream.__next__, None))]
     stream.close()
+    assert "weights of old: 2 of 6 characters matched, 4 new" in notes
     before = checkpoints.load(run_of(tmp_path, "old").best)
     after = last(tmp_path, "new")
     ids = [

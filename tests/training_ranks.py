@@ -100,6 +100,7 @@ CASES: dict[str, tuple[int, dict[str, object], Carry]] = {
     "another text": (2, SMALL | {"steps": 2}, list),
     "exists": (2, DROPPED | {"name": "whole"}, list),
     "no text": (2, SMALL | {"steps": 2}, list),
+    "no text to resume": (2, {"name": "whole", "resume": True, "steps": 2}, list),
     "killed": (3, DROPPED, killed),
     "after killed": (3, {"name": "killed", "resume": True}, list),
 }
@@ -126,7 +127,7 @@ def carry_out(case: str, folder: Path, together: ranks.Ranks) -> dict[str, Any]:
     _, settings, carry = CASES[case]
     other = together.rank == 1
     text = folder / ("other.txt" if case == "another text" and other else "corpus.txt")
-    if (case, together.rank) == ("no text", 1):
+    if case.startswith("no text") and other:
         text = folder / "nowhere.txt"
     if (case, together.rank) == ("unlike", 1):
         settings = settings | {"units": 9}

@@ -45,6 +45,7 @@ ORDERS = re.compile(
 STANDARD_OUTPUT = "standard output"
 GAP = "  "
 MISSING = "-"
+UNLIMITED = 1 << 16
 UNWATCHED = 64
 """Characters between flushes where no terminal is watched."""
 
@@ -194,8 +195,8 @@ def line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def width() -> int:
-    """How many characters stand side by side on the terminal."""
-    return get_terminal_size().columns
+    """How many characters stand side by side on the terminal; where there is none, all of them."""
+    return get_terminal_size().columns if sys.stdout.isatty() else UNLIMITED
 
 
 def cut(text: str, size: int) -> str:
@@ -287,12 +288,18 @@ class Page:
         return self._path is None and sys.stdout.isatty()
 
 
-def print_stream(page: Page, before: str, writing: Iterable[list[str]]) -> None:
-    """The text as it comes, on a terminal character by character; Ctrl-C ends it."""
+def print_stream(page: Page, before: str, writing: Iterable[list[str]]) -> str:
+    """Print the text as it comes, on a terminal character by character; Ctrl-C ends it.
+
+    Returns:
+        The end of the text.
+    """
+    end = ""
     page.write(before)
     with stop_signals() as received:
         for number, (piece,) in enumerate(writing):
             page.write(piece)
+            end = (end + piece)[-UNWATCHED * 4 :]
             if page.watched or number % UNWATCHED == 0:
                 page.flush()
             if received:
@@ -301,6 +308,7 @@ def print_stream(page: Page, before: str, writing: Iterable[list[str]]) -> None:
     if received:
         page.flush()
         sys.exit(128 + received[0])
+    return end
 
 
 @dataclass(frozen=True)

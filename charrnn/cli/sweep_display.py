@@ -10,7 +10,7 @@ from types import TracebackType
 import click
 from tqdm import tqdm
 
-from charrnn.cli.display import nats
+from charrnn.cli.display import Bar
 from charrnn.cli.options import name_options, option_with
 from charrnn.cli.output import Drawing, escape_controls
 from charrnn.runs.events import Evaluated, RolledBack, Started, Stepped
@@ -41,9 +41,8 @@ class SweepDisplay:
 
     def __init__(self, checkpoints: Path, form: str) -> None:
         self._screen = Drawing(sys.stderr)
-        self._bar: tqdm | None = None
+        self._bar: Bar | None = None
         self._checkpoints, self._form = checkpoints, form
-        self._losses: dict[str, str] = {}
 
     def __enter__(self) -> "SweepDisplay":
         return self
@@ -66,29 +65,17 @@ class SweepDisplay:
 
     @show.register
     def _(self, event: Started) -> None:
-        self._losses = {}
-        self._bar = tqdm(
-            file=self._screen,
-            desc="train",
-            total=event.end,
-            initial=event.step,
-            unit="step",
-            leave=False,
-            dynamic_ncols=True,
-            disable=not self._screen.isatty(),
-        )
+        self._bar = Bar(event, self._screen, leave=False)
 
     @show.register
     def _(self, event: Stepped) -> None:
         assert self._bar is not None
-        self._bar.total = event.end
-        self._losses["loss"] = "skipped" if event.skipped else f"{event.loss_nats:.3f}"
-        self._bar.set_postfix(self._losses, refresh=False)
-        self._bar.update()
+        self._bar.step(event)
 
     @show.register
     def _(self, event: Evaluated) -> None:
-        self._losses["val"] = nats(event.val_loss_nats)
+        if self._bar is not None:
+            self._bar.evaluate(event)
 
     @show.register
     def _(self, event: RolledBack) -> None:

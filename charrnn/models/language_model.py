@@ -3,11 +3,11 @@
 import math
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 
@@ -39,10 +39,10 @@ from charrnn.types import PathLike, Tensors
 if TYPE_CHECKING:
     import keras
 
-    from charrnn.tf.dynamic import DynamicEvaluator
-    from charrnn.tf.evaluation import Evaluator
+    from charrnn.tf.evaluation import DynamicEvaluator, Evaluator, Measured
     from charrnn.types import Score
 
+    T = TypeVar("T", Evaluator, DynamicEvaluator)
 
 PARTS = ("train", "validation", "test")
 """Of a run's text."""
@@ -98,8 +98,8 @@ class LanguageModel(TextModel):
                 a backward model reads them from the last to the first.
 
         Returns:
-            Arrays float32 [N, U] by name: the parts of a layer's state, as in `layers.0.h` and
-            `layers.0.c`, and its gates, as in `layers.0.i`. The letters are those of the cell's
+            Arrays float32 [N, U] by name: the parts of a layer's state, as in `layers.1.h` and
+            `layers.1.c`, and its gates, as in `layers.1.i`. The letters are those of the cell's
             equations; gates without a name are `gate_0`, `gate_1`, … Layer 0 has the weights
             `recurrent_1/…`.
 
@@ -134,7 +134,7 @@ class LanguageModel(TextModel):
             return []
         config = self.checkpoint.config.model
         parts = (name.split("/") for name in state_names(config))
-        names = [f"layers.{int(layer) - 1}.{part}" for layer, part in parts]
+        names = [f"layers.{layer}.{part}" for layer, part in parts]
         widths = dict(zip(names, state_widths(config), strict=True))
         ids = first_ids(self.vocabulary, text, self.backward)
         states = read_states(self.engine("numpy", SamplingConfig()), ids)
@@ -198,20 +198,20 @@ class LanguageModel(TextModel):
             )
         return open_corpus(folder)
 
+    def _with_weights(self, shared: "Callable[..., T]") -> "T":
+        """An evaluator that all models of this shape share, with this model's weights."""
+        from charrnn.tf.network import set_weights
+
+        evaluator = shared(self.checkpoint.config.model, self.vocabulary.size)
+        set_weights(evaluator.model, self.checkpoint.weights)
+        return evaluator
+
     @cached_property
-    def _evaluator(self) -> "Evaluator":
-        """Cached, since TensorFlow never frees what it has compiled."""
-        from charrnn.tf.evaluation import Evaluator
+    def _measured(self) -> "Measured":
+        from charrnn.tf.evaluation import shared_dynamic_evaluator
 
-        return Evaluator(self.network, self.checkpoint.config.model, self.vocabulary.size)
-
-    @cached_property
-    def _dynamic_evaluator(self) -> "DynamicEvaluator":
-        from charrnn.tf.dynamic import DynamicEvaluator
-
-        config = self.checkpoint.config.model
-        trained_on = self.corpus().part("train", config.direction).ids
-        return DynamicEvaluator(self.network, config, trained_on)
+        trained_on = self.corpus().part("train", self.checkpoint.config.model.direction).ids
+        return self._with_weights(shared_dynamic_evaluator).measure(trained_on)
 
     def _score(self, text: Part, part: str | None, cold: int | None, dynamic: bool) -> "Score":
         ids, edges = text
@@ -219,18 +219,21 @@ class LanguageModel(TextModel):
             raise RunError(
                 f"the run has no {part} part", where=self.path, way_out="name a file to evaluate"
             )
+        from charrnn.tf.evaluation import shared_dynamic_evaluator, shared_evaluator
+
         unknown = self.vocabulary.unknown
         if dynamic:
-            score = self._dynamic_evaluator.score(ids, unknown)
+            measured = self._measured
+            score = self._with_weights(shared_dynamic_evaluator).score(ids, measured, unknown)
         elif cold is None:
-            score = self._evaluator.score(ids, edges, unknown)
+            score = self._with_weights(shared_evaluator).score(ids, edges, unknown)
         elif isinstance(cold, bool) or not isinstance(cold, (int, np.integer)):
             raise ConfigError("must be a whole number of characters", {"cold": cold})
         elif not 0 < cold < len(ids):
             why = f"the text has {len(ids):,} characters, and a window is at least 1 and shorter"
             raise ConfigError(why, {"window": cold})
         else:
-            score = self._evaluator.score_cold(ids, cold, unknown)
+            score = self._with_weights(shared_evaluator).score_cold(ids, cold, unknown)
         if not math.isfinite(score.nats_per_char):
             raise damaged()
         return score
@@ -326,7 +329,7 @@ def evaluate(
         encoding: The files' encoding; by default the training text's.
         cold: Score random windows of this length, each from the zero state, as nanoGPT does with
             256; by default the whole text, with its state carried on.
-        dynamic: Let the weights learn from the text while it is scored (`charrnn.tf.dynamic`);
+        dynamic: Let the weights learn from the text while it is scored (`charrnn.tf.evaluation`);
             the model itself does not change. The run's own text must be there.
 
     Returns:

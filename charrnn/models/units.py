@@ -44,7 +44,7 @@ class Following(NamedTuple):
     """A unit that follows a feature of a text."""
 
     state: str
-    """The part of the state, named as in `LanguageModel.states`: `layers.0.h`."""
+    """The part of the state, named as in `LanguageModel.states`: `layers.1.h`."""
     unit: int
     """The unit's number, from 0."""
     feature: str

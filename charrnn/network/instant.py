@@ -65,7 +65,7 @@ def activity(config: ModelConfig, weights: Weights, ids: np.ndarray) -> Tensors:
         ids: int [T], read one after the other from the zero state.
 
     Returns:
-        Arrays [T, U] by name, such as `layers.0.h`.
+        Arrays [T, U] by name, such as `layers.1.h`.
     """
     ops = ObservingOps(arrays)
     stack = ops.observed_stack(config, weights)
@@ -77,7 +77,7 @@ def activity(config: ModelConfig, weights: Weights, ids: np.ndarray) -> Tensors:
         cell = stack.layers[place].cell
         parts = dict(zip(cell.state_names, after, strict=True))
         for name, value in (parts | ops.gates(cell, y.shape)).items():
-            seen[f"layers.{place}.{name}"].append(np.array(value[0]))
+            seen[f"layers.{place + 1}.{name}"].append(np.array(value[0]))
         return y, after
 
     state = zero_state(config, 1)

@@ -243,7 +243,7 @@ def record_batch(config: ModelConfig, vocabulary_size: int, batch: int) -> Recor
         ops.calls.clear()
         y, after = run_step(stack, place, read, state)
         found = ops.gates(stack.layers[place].cell, y.shape, only_gates=True)
-        gates.update({f"layers.{place}.{name}": value for name, value in found.items()})
+        gates.update({f"layers.{place + 1}.{name}": value for name, value in found.items()})
         return y, after
 
     features, after = stack.features(ids, state, run)

@@ -73,6 +73,6 @@ def validation_text(model: LanguageModel) -> str:
 
 
 def layer_and_name(state: str) -> dict[str, object]:
-    """Return layer, from 1, and part from a name of `LanguageModel.states`: `layers.0.h`."""
+    """Return layer, from 1, and part from a name of `LanguageModel.states`: `layers.1.h`."""
     _, layer, part = state.split(".", 2)
-    return {"layer": int(layer) + 1, "name": part}
+    return {"layer": int(layer), "name": part}

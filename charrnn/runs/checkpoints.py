@@ -126,6 +126,9 @@ def read_tensors(path: Path, key: str, *, mapped: bool = False) -> TensorFile:
         raise ValueError("it is no regular file")  # one would wait for a pipe for ever
     with path.open("rb") as file:
         start = header_end(file.read(LENGTH))
+        if file.read(1) not in (b"{", b""):
+            raise StrangerError("another kind of file")
+        file.seek(LENGTH)
         if start > LONGEST_HEADER:
             raise ValueError(f"its header promises {start:,} bytes, more than any checkpoint's has")
         try:

@@ -27,6 +27,8 @@ class Started:
     end: int
     seconds: float | None = None
     """How long the plan is to take, if it is one by time."""
+    spent_seconds: float = 0.0
+    """How much of that has passed."""
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,20 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from charrnn.errors import RunError
 from charrnn.files import sync_folder
-from charrnn.runs.run import DEFAULT_ROOT, Run, find_run, plain_name
+from charrnn.runs.run import (
+    DEFAULT_ROOT,
+    SWEEP,
+    Run,
+    find_run,
+    places,
+    plain_name,
+    runs_below,
+)
 from charrnn.types import PathLike
 
 ASIDE = ".aside-"
@@ -57,24 +65,39 @@ def copy_run(run: PathLike, name: str, root: Path = DEFAULT_ROOT) -> Run:
     return new
 
 
-def delete_run(run: PathLike, root: Path = DEFAULT_ROOT) -> None:
-    """Delete a run with all of its files; errors are those of `rename_run`."""
-    old = run_inside(run, root)
-    with aside(root) as folder, old.locked():
-        old.folder.rename(folder / old.name)
+def delete(name: PathLike, root: Path = DEFAULT_ROOT) -> None:
+    """Delete a run with all of its files, or a sweep with all of its runs.
+
+    Errors are those of `rename_run`.
+    """
+    folder = kept_folder(name, root)
+    runs = [Run(folder)] if Run(folder).exists else runs_below(folder)
+    with aside(root) as hidden, ExitStack() as locks:
+        for run in runs:
+            locks.enter_context(run.locked())
+        folder.rename(hidden / folder.name)
         sync_folder(root)
 
 
-def run_inside(run: PathLike, root: Path) -> Run:
-    """The run of a name or path; RunError if its folder is not one of those in `root`."""
-    found = find_run(run, root)
-    if os.path.realpath(found.folder) != os.path.join(os.path.realpath(root), found.name):  # noqa: PTH118
+def kept_folder(name: PathLike, root: Path) -> Path:
+    """The folder in `root` of a run or a sweep; errors are those of `rename_run`."""
+    sweeps = [each for each in places(name, root) if (each / SWEEP).exists()]
+    folder = sweeps[0] if sweeps else find_run(name, root).folder
+    if os.path.realpath(folder) != os.path.join(os.path.realpath(root), folder.name):  # noqa: PTH118
         raise RunError(
-            f"this run does not lie in the folder {root}",
-            where=found.folder,
+            f"does not lie in the folder {root}",
+            where=folder,
             way_out="name the folder that holds it with `checkpoints`",
         )
-    return found
+    return folder
+
+
+def run_inside(name: PathLike, root: Path) -> Run:
+    """The run in `root` of a name or path; RunError where it is a sweep's."""
+    run = Run(kept_folder(name, root))
+    if not run.exists:
+        raise RunError("is a sweep, not a run", where=run.folder, way_out="name one of its runs")
+    return run
 
 
 def free_place(name: str, root: Path) -> Run:

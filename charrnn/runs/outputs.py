@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ STREAM = re.compile(r"/dev/(stdout|stderr|fd/(\d+))")
 STANDARD = {"stdout": 1, "stderr": 2}
 MARK = f'"{KEY}":"'.encode()
 """How our entry begins in the header of a safetensors file."""
+HALF_WRITTEN = ".charrnn-export-"
 IN_A_RUN = "is in the folder of a run or sweep, into which only training may write"
 
 
@@ -56,7 +58,9 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     check_folder(path, files)
     folder = resolve_links(path)
     try:
-        with made(folder), tempfile.TemporaryDirectory(prefix=".", dir=folder) as hidden:
+        for left in folder.glob(f"{HALF_WRITTEN}*"):  # by an export that was killed
+            shutil.rmtree(left)
+        with made(folder), tempfile.TemporaryDirectory(prefix=HALF_WRITTEN, dir=folder) as hidden:
             for name, data in files.items():
                 write_atomically(Path(hidden) / name, data)
             for name in files:

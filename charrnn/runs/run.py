@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from charrnn.errors import ConfigError, RunError
@@ -133,10 +134,11 @@ def find_run(name: str | os.PathLike[str] | None, root: Path = DEFAULT_ROOT) -> 
     for place in places(name, root):
         if Run(place).exists:
             return Run(place)
-    known = ", ".join(sorted(run.name for run in runs)) or "none"
-    raise RunError(
-        "no run of this name or path", where=name, way_out=f"the runs in {root} are: {known}"
-    )
+    names = sorted(run.name for run in runs)
+    near = get_close_matches(os.fsdecode(name), names, 1)
+    known = f"the runs in {root} are: {', '.join(names) or 'none'}"
+    way_out = f"did you mean {near[0]}? {known[0].upper()}{known[1:]}" if near else known
+    raise RunError("no run of this name or path", where=name, way_out=way_out)
 
 
 def places(name: str | os.PathLike[str], root: Path) -> tuple[Path, Path]:

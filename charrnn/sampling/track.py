@@ -12,6 +12,8 @@ from charrnn.sampling.rules import Ending, Rules
 from charrnn.text.vocabulary import Vocabulary
 
 ONE_ID = (1,)
+CIRCLE, REPEATS = 60, 3
+"""A text repeats itself if up to so many characters have come so often in a row at its end."""
 CONTINUES = range(0x80, 0xC0)
 """Bytes that in UTF-8 go on with a character and begin none."""
 
@@ -58,6 +60,16 @@ class Decoder:
         first = used - len(characters) + 1
         widths = [first, *ONE_ID * (len(characters) - 1)] if characters else []
         return (characters[::-1], widths[::-1]) if self._backward else (characters, widths)
+
+
+def repeats_itself(text: str) -> bool:
+    """Whether the text ends in the same few characters or lines, written again and again."""
+    for period in range(1, CIRCLE + 1):
+        length = max(CIRCLE, REPEATS * period)
+        end = text[-length:]
+        if len(end) == length and end[period:] == end[:-period]:
+            return True
+    return False
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
 """How a session begins: in a new run, or in one that is resumed.
 
-A plan for some time begins earlier, when training was asked for: `spent` seconds have passed
-since, for the most part while TensorFlow was imported.
+A plan for some time begins earlier, when training was asked for: at `begun`, as
+`time.perf_counter` counts. The time since has passed for the most part while TensorFlow was
+imported.
 """
 
 import math
 import tempfile
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +39,7 @@ from charrnn.text.corpus import (
     open_corpus,
 )
 from charrnn.text.reading import Source
-from charrnn.text.sources import Selection, select
+from charrnn.text.sources import select
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.tf.limits import cores
 from charrnn.tf.parts import choose_parts
@@ -47,12 +48,11 @@ from charrnn.training.learner import learner_of, streams_of
 from charrnn.training.machine import machine, note_other_machine, operations_per_second, use_threads
 from charrnn.training.notes import (
     already_finished,
-    announce,
     describe,
     describe_change,
     describe_cores,
     describe_fit,
-    describe_link,
+    describe_inherited,
     describe_ranks,
     describe_recipe,
     describe_restart,
@@ -60,7 +60,6 @@ from charrnn.training.notes import (
 from charrnn.training.plan import DEFAULT_EPOCHS, seconds_of
 from charrnn.training.ranks import ALONE, Ranks, refuse_differences, text_facts
 from charrnn.training.recipe import LEAST_STEPS, Task, advise, refuse_short_plan
-from charrnn.training.run_folder import settle, staging
 from charrnn.training.session import Advise, Session
 from charrnn.types import PathLike, Tensors
 
@@ -74,7 +73,7 @@ def refuse_changed(run: Run, corpus: Corpus, config: TextConfig, paths: Sequence
     still there. Files of the remembered sizes and times are not read again.
     """
     known = known_sources(corpus.info)
-    named = select(paths, config, leave_out_runs(run.folder.parent)).sources if paths else ()
+    named = named_sources(run, paths, config)
     if not named and (not known or corpora.stamps(known) == corpus.info.stamps):
         return
     now, then = corpora.fingerprint(named or known, config), corpus.info.fingerprint
@@ -85,6 +84,11 @@ def refuse_changed(run: Run, corpus: Corpus, config: TextConfig, paths: Sequence
         f" {run.folder / corpora.IDS_FILE} (fingerprint {then[:12]})",
         way_out=f"restore it, or start a new run with `init_from {run.name}`",
     )
+
+
+def named_sources(run: Run, paths: Sequence[PathLike], config: TextConfig) -> tuple[Source, ...]:
+    """The files that the user named for a run that is resumed, if any."""
+    return select(paths, config, leave_out_runs(run.folder.parent)).sources if paths else ()
 
 
 def known_sources(info: CorpusInfo) -> tuple[Source, ...]:
@@ -158,35 +162,40 @@ def fit_changed_settings(
 
 def new(
     run: Run,
-    selection: Selection,
+    corpus: Corpus,
     settings: Mapping[str, object],
     plan: Plan,
-    old: Checkpoint | None,
-    spent: float,
+    old: tuple[str, Checkpoint] | None,
+    begun: float,
     ranks: Ranks,
-) -> Beginning:
-    """Encode the corpus, choose what is left open, build the network, set the plan, save step 0."""
-    begin, config = time.perf_counter() - spent, ranks.broadcast(lambda: Config.of(**settings))
-    yield from announce(selection)
-    yield from describe_link(run)
-    with staging(run) if ranks.first else nullcontext(run.folder) as staged:
-        encoded = encode_corpus(selection.sources, config.text, staged) if ranks.first else None
-        corpus = shared_corpus(ranks, encoded, staged, selection.sources, config.text)
-        refuse_differences(ranks, text_facts(corpus.info))
-        yield from describe(corpus, config)
-        yield from use_threads(config.training.threads, ranks)
-        advice, again = yield from choose_settings(corpus, settings, plan, begin, ranks.size)
-        asked = ranks.broadcast(lambda: advice)
-        config = ranks.broadcast(lambda: fit_settings(corpus, asked, ranks.size))
-        yield from describe_fit(corpus, config, asked)
-        yield from describe_cores(config, ranks.size)
-        session = build(run, corpus, config, old, ranks)
-        session.progress.machine, session.advise = machine(), again
-        yield from session.set_plan(plan, begin)
-        session.share_progress()
-        session.saver.save(Run(staged))
-        if ranks.first:
-            settle(run, staged)
+) -> Generator[Event, None, Session]:
+    """Choose what is left open, build the network, and set the plan.
+
+    Args:
+        run: The new run.
+        corpus: What it is to learn.
+        settings: Those that the user has given, by name.
+        plan: How long to train.
+        old: A name and a checkpoint whose weights the run starts from.
+        begun: The reading of `time.perf_counter` when the plan began.
+        ranks: Those that train together.
+    """
+    refuse_differences(ranks, text_facts(corpus.info))
+    config = ranks.broadcast(lambda: Config.of(**settings))
+    yield from describe(corpus, config)
+    yield from use_threads(config.training.threads, ranks)
+    advice, again = yield from choose_settings(corpus, settings, plan, begun, ranks.size)
+    asked = ranks.broadcast(lambda: advice)
+    config = ranks.broadcast(lambda: fit_settings(corpus, asked, ranks.size))
+    yield from describe_fit(corpus, config, asked)
+    yield from describe_cores(config, ranks.size)
+    session = build(run, corpus, config, old[1] if old else None, ranks)
+    if old is not None:
+        name, checkpoint = old
+        yield from describe_inherited(name, checkpoint.vocabulary, corpus.vocabulary)
+    session.progress.machine, session.advise = machine(), again
+    yield from session.set_plan(plan, begun)
+    session.share_progress()
     return session
 
 
@@ -202,9 +211,14 @@ def shared_corpus(
     A rank that does not see it there encodes its own sources, or those that rank 0 has read. One
     that sees it, and was given other files, tells their fingerprint.
     """
-    place, info = ranks.broadcast(lambda: (folder.resolve(), encoded and encoded.info))
-    if encoded is not None:
-        return encoded
+    place, info = ranks.broadcast(lambda: (folder.resolve(), encoded.info if encoded else None))
+    return ranks.agree(lambda: encoded or corpus_here(place, info, sources, config))
+
+
+def corpus_here(
+    place: Path, info: CorpusInfo | None, sources: Sequence[Source], config: TextConfig
+) -> Corpus:
+    """Open on another rank the text that rank 0 has at this place, or encode it here."""
     with suppress(CorpusError):
         corpus = open_corpus(place, verify=False)
         if corpus.info == info:
@@ -224,7 +238,7 @@ def shared_corpus(
 
 
 def choose_settings(
-    corpus: Corpus, settings: Mapping[str, object], plan: Plan, begin: float, ranks: int
+    corpus: Corpus, settings: Mapping[str, object], plan: Plan, begun: float, ranks: int
 ) -> Generator[Note, None, tuple[Config, Advise]]:
     """The settings, with what they leave open chosen for the text, the time and the machines.
 
@@ -235,7 +249,7 @@ def choose_settings(
     task = Task(len(corpus.train), corpus.vocabulary.size, plan, is_list=is_list)
     if plan.needs_speed:
         rate = operations_per_second() * ranks
-        left = seconds_of(plan) - (time.perf_counter() - begin)
+        left = seconds_of(plan) - (time.perf_counter() - begun)
         most = DEFAULT_EPOCHS if plan.empty else math.inf
         task = replace(task, seconds=left, rate=rate, most_passes=most)
     config = advise(task, settings, plan.size)
@@ -256,11 +270,10 @@ def resumed(
     paths: Sequence[PathLike],
     settings: Mapping[str, object],
     plan: Plan,
-    spent: float,
+    begun: float,
     ranks: Ranks,
 ) -> Beginning:
     """Continue from the `last` checkpoint; a plan, where there is one, is for further steps."""
-    begin = time.perf_counter() - spent
     encoded: list[Corpus] = []  # on rank 0
 
     def opened() -> tuple[Checkpoint, Config]:
@@ -274,7 +287,7 @@ def resumed(
         return checkpoint, config
 
     checkpoint, config = ranks.broadcast(opened)
-    named = select(paths, config.text, leave_out_runs(run.folder.parent)).sources if paths else ()
+    named = ranks.agree(lambda: named_sources(run, paths, config.text))
     corpus = shared_corpus(ranks, encoded[0] if encoded else None, run.folder, named, config.text)
     refuse_differences(ranks, text_facts(corpus.info))
     if checkpoint.progress.complete and plan.empty:
@@ -288,7 +301,7 @@ def resumed(
     yield from describe_change(checkpoint.config, config)
     if not plan.empty:
         yield from describe_restart(plan, config)
-        yield from session.set_plan(plan, begin)
+        yield from session.set_plan(plan, begun)
     session.set_cadence()
     session.share_progress()
     session.saver.save()

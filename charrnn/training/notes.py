@@ -1,5 +1,6 @@
 """What a user is told: what a session does and why, and what the losses show."""
 
+import sys
 from collections.abc import Iterator, Sequence
 
 from charrnn.config import Config, Plan
@@ -8,6 +9,7 @@ from charrnn.runs.events import Evaluated, Event, Finished, Note
 from charrnn.runs.run import Run
 from charrnn.text.corpus import Corpus
 from charrnn.text.sources import UNDECODABLE, Selection
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.tf.limits import cores
 from charrnn.training.plan import Budget, seconds_of
 from charrnn.training.recipe import Task
@@ -44,6 +46,12 @@ def announce(selection: Selection) -> Iterator[Note]:
         )
 
 
+def describe_import() -> Iterator[Note]:
+    """Note that TensorFlow is about to be imported, unless it has been."""
+    if "tensorflow" not in sys.modules:
+        yield Note("starting TensorFlow")
+
+
 def describe(corpus: Corpus, config: Config) -> Iterator[Note]:
     """Note the sizes of the corpus and of its parts, and how many characters are unknown."""
     info = corpus.info
@@ -56,7 +64,11 @@ def describe(corpus: Corpus, config: Config) -> Iterator[Note]:
     if info.folded:
         yield Note(f"{info.folded:,} rare {kind} count as unknown (`min_count`)")
     elif info.unknown:
-        yield Note(f"not in the training part, and so read as unknown: {plural(info.unknown, one)}")
+        yield Note(
+            f"{plural(info.unknown, one)} of the held-out text"
+            f" occur{'s' * (info.unknown == 1)} only there; the model will not know"
+            f" {'it' if info.unknown == 1 else 'them'}"
+        )
     if len(corpus.validation):
         spread = len(corpus.part("validation").edges) > 0
         place = "blocks of lines from all over the text" if spread else "the end of the text"
@@ -117,6 +129,15 @@ def describe_fit(corpus: Corpus, config: Config, asked: Config) -> Iterator[Note
         )
 
 
+def describe_inherited(name: str, old: Vocabulary, new: Vocabulary) -> Iterator[Note]:
+    """Note how many characters of the text the model knows whose weights a run starts from."""
+    matched = len({*old.characters} & {*new.characters})
+    yield Note(
+        f"weights of {name}: {matched} of {plural(len(new.characters), 'character')}"
+        f" matched, {len(new.characters) - matched} new"
+    )
+
+
 def describe_cores(config: Config, ranks: int) -> Iterator[Note]:
     """Note how many ranks and cores there are."""
     used = min(cores(), config.training.threads or cores())
@@ -167,9 +188,8 @@ def describe_plan(steps: int, windows: int, about: str = "") -> Iterator[Note]:
 
     Where the steps may still change, `about` is the word for it.
     """
-    epochs = steps / windows
-    passes = f"{epochs:.1f} epochs" if epochs >= 0.1 else "less than a tenth of an epoch"
-    yield Note(f"training for {about}{plural(steps, 'step')}, {passes}")
+    passes = counted_passes(steps / windows)
+    yield Note(f"training for {about}{plural(steps, 'step')}, {passes} over the text")
     if steps < FEW_STEPS:
         yield Note(
             f"a network learns little in so few steps: train longer, as with `time 5m` or"

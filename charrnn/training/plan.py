@@ -165,6 +165,10 @@ class Budget:
         self.restart()
 
     @property
+    def spent_seconds(self) -> float:
+        return time.perf_counter() - self._begin
+
+    @property
     def start_seconds(self) -> float:
         """Seconds of the plan until the first step was compiled and done."""
         return self._timed_from - self._begin

@@ -129,6 +129,7 @@ class Session:
             step=self.progress.step,
             end=self.progress.end,
             seconds=None if self.budget is None else self.budget.seconds,
+            spent_seconds=0.0 if self.budget is None else self.budget.spent_seconds,
         )
 
     def set_plan(self, plan: Plan, begin: float) -> Iterator[Note]:

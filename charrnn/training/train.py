@@ -2,7 +2,7 @@
 
     arguments → run → text → network and plan (`begin`) → steps, each with what is due → finished
 
-What is wrong with the arguments is said before TensorFlow is imported.
+What is wrong with the arguments or the text is said before TensorFlow is imported.
 """
 
 import os
@@ -16,12 +16,12 @@ from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from charrnn.config import GROUPS, Config, Plan
+from charrnn.config import GROUPS, Config, Plan, TextConfig
 from charrnn.config.settings import document_settings, refuse_unknown
 from charrnn.errors import ConfigError, CorpusError, RunError
 from charrnn.files import hold_interrupts
-from charrnn.runs.checkpoints import load
-from charrnn.runs.events import Event, Finished, Stopped
+from charrnn.runs.checkpoints import Checkpoint, load
+from charrnn.runs.events import Event, Finished, Note, Stopped
 from charrnn.runs.run import (
     DEFAULT_ROOT,
     Run,
@@ -30,17 +30,25 @@ from charrnn.runs.run import (
     leave_out_runs,
     plain_name,
 )
+from charrnn.text.corpus import Corpus, describe, encode_corpus
 from charrnn.text.sources import Selection, run_name, select
 from charrnn.training.loggers import pass_to_loggers, refuse_unknown_loggers
-from charrnn.training.notes import over_fitting, still_falling
+from charrnn.training.notes import (
+    announce,
+    describe_import,
+    describe_link,
+    over_fitting,
+    still_falling,
+)
 from charrnn.training.optimizers import find_optimizer
 from charrnn.training.ranks import MpiRanks, Ranks, facts, ranks_of_launcher, refuse_differences
-from charrnn.training.run_folder import locked_folder
+from charrnn.training.run_folder import locked_folder, settle, staging
 from charrnn.types import PathLike
 
 if TYPE_CHECKING:
     from charrnn.training.session import Session
 
+LEAST_CHARACTERS = 10
 Item = TypeVar("Item")
 Own = TypeVar("Own", bound="Closing")
 Beginning = Generator[Event, None, "Session | None"]
@@ -197,10 +205,51 @@ def new_run(
         return selection
 
     selection = ranks.agree(selected)
-    from charrnn.training import begin  # TensorFlow, which no error is to wait for
-
     ranks.begin()
-    return run, begin.new(run, selection, settings, plan, old, perf_counter() - asked, ranks)
+    spent = perf_counter() - asked
+    return run, encode_and_begin(run, selection, settings, plan, init_from, old, spent, ranks)
+
+
+def encode_and_begin(
+    run: Run,
+    selection: Selection,
+    settings: Mapping[str, object],
+    plan: Plan,
+    init_from: PathLike | None,
+    old: Checkpoint | None,
+    spent: float,
+    ranks: Ranks,
+) -> Beginning:
+    """Encode the text, start TensorFlow, and begin the run; no error of the text waits for it."""
+    begun, config = perf_counter() - spent, ranks.broadcast(lambda: Config.of(**settings))
+    yield from announce(selection)
+    yield from describe_link(run)
+    with staging(run) if ranks.first else nullcontext(run.folder) as staged:
+        encoded = ranks.agree(
+            lambda: encode(selection, config.text, staged) if ranks.first else None
+        )
+        yield from describe_import()
+        from charrnn.training import begin
+
+        corpus = begin.shared_corpus(ranks, encoded, staged, selection.sources, config.text)
+        named = None if init_from is None or old is None else (os.fsdecode(init_from), old)
+        session = yield from begin.new(run, corpus, settings, plan, named, begun, ranks)
+        session.saver.save(Run(staged))
+        if ranks.first:
+            settle(run, staged)
+    return session
+
+
+def encode(selection: Selection, config: TextConfig, folder: Path) -> Corpus:
+    """Encode a text that is long enough to learn anything from."""
+    corpus = encode_corpus(selection.sources, config, folder)
+    if corpus.info.length < LEAST_CHARACTERS:
+        raise CorpusError(
+            f"{corpus.info.length} characters teach nothing",
+            where=describe(selection.sources),
+            way_out="give a longer text: useful training needs many thousands",
+        )
+    return corpus
 
 
 def resume_run(
@@ -221,10 +270,17 @@ def resume_run(
         why, way_out = "is only for a new plan", "say how long: `time 5m`, `epochs` or `steps`"
         raise ConfigError(why, {"warm_restart": plan.warm_restart}, way_out=way_out)
     paths = () if names_run(corpus, run) else corpus
-    from charrnn.training import begin
-
     ranks.begin()
-    return run, begin.resumed(run, paths, settings, plan, perf_counter() - asked, ranks)
+    spent = perf_counter() - asked
+
+    def start_and_resume() -> Beginning:
+        begun = perf_counter() - spent
+        yield from describe_import()
+        from charrnn.training import begin
+
+        return (yield from begin.resumed(run, paths, settings, plan, begun, ranks))
+
+    return run, start_and_resume()
 
 
 def free_run(corpus: Sequence[PathLike], name: str | None, root: Path, overwrite: bool) -> Run:
@@ -326,6 +382,7 @@ def in_agreement(
 
 def steps(session: "Session") -> Generator[Event, None, None]:
     """Step until the plan is carried out or all ranks stop, and after each step do what is due."""
+    yield Note("compiling the network")
     yield session.started()
     yield from what_is_due(session)
     while not (session.progress.finished or session.ranks.stopped):

@@ -28,6 +28,21 @@ from charrnn.runs.summary import Summary, summarize
 NAMES = 26
 """Width of the column of names."""
 Facts = dict[str, object]
+WORDS = {
+    "corpus": "text",
+    "version": "charrnn",
+    "parameters": "weights",
+    "vocabulary_size": "distinct characters",
+    "step": "steps done",
+    "end": "steps planned",
+    "epoch": "passes",
+    "best_loss_nats": "lowest loss, nats",
+    "best_bits_per_char": "bits per character",
+    "best_step": "at step",
+    "elapsed_seconds": "time",
+    "config": "settings",
+}
+"""What facts are called; others by their keys."""
 
 
 @register
@@ -130,7 +145,8 @@ def facts_in_words(summary: Summary, facts: Facts) -> Facts:
 
 def lines(facts: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """Each fact's name and value for reading; settings are indented below their group."""
-    for name, value in facts.items():
+    for key, value in facts.items():
+        name = WORDS.get(key, key.replace("_", " "))
         if isinstance(value, Mapping):
             yield f"{name}:", ""
             yield from ((f"  {inner}", text) for inner, text in lines(value))
@@ -162,7 +178,8 @@ def print_differences(shown: Sequence[Mapping[str, str]]) -> None:
     names = dict.fromkeys(name for facts in shown for name in facts)
     rows = {name: [facts.get(name, MISSING) for facts in shown] for name in names}
     different = {name: row for name, row in rows.items() if len(set(row)) > 1}
-    size = max(12, (width() - NAMES) // len(shown) - 1)
+    longest = max((len(value) for row in different.values() for value in row), default=0)
+    size = min(longest, max(12, (width() - NAMES) // len(shown) - 1))
     for name, row in different.items():
         cells = " ".join(f"{cut(value, size):{size}}" for value in row)
         click.echo(f"{name.strip():{NAMES}} {cells}".rstrip())

@@ -8,7 +8,7 @@ import click
 from charrnn.cli.options import checkpoints_option, complete_runs
 from charrnn.cli.output import escape_unprintable
 from charrnn.cli.usage import register
-from charrnn.runs.manage import copy_run, delete_run, rename_run, run_inside
+from charrnn.runs.manage import copy_run, delete, kept_folder, rename_run
 
 
 @register
@@ -45,16 +45,16 @@ def rename_command(run: str, name: str, checkpoints: Path) -> None:
 @checkpoints_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete_command(runs: tuple[str, ...], checkpoints: Path, yes: bool) -> None:
-    """Delete runs with all of their files.
+    """Delete runs or sweeps with all of their files.
 
     RUN is a name or a path. You are asked before anything is deleted.
     """
-    found = dict.fromkeys(run_inside(run, checkpoints) for run in runs)
-    names = ", ".join(escape_unprintable(str(run.folder)) for run in found)
+    found = dict.fromkeys(kept_folder(run, checkpoints) for run in runs)
+    names = ", ".join(escape_unprintable(str(folder)) for folder in found)
     if not yes:
         confirm(f"Delete {names}?")
-    for run in found:
-        delete_run(run.folder, checkpoints)
+    for folder in found:
+        delete(folder, checkpoints)
     click.echo(f"deleted {names}", err=True)
 
 

@@ -61,7 +61,7 @@ def page_command(
     page = build_page(
         load(first),
         title,
-        text=None if text is None else decode(str(text), text.read_bytes()),
+        text=None if text is None else decode(str(text), text.read_bytes()).replace("\r\n", "\n"),
         precision=int(precision),
         others=others,
     )

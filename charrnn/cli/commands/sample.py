@@ -1,6 +1,5 @@
 """`charrnn sample`."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import Field
@@ -20,7 +19,7 @@ from charrnn.cli.options import (
     which_option,
 )
 from charrnn.cli.output import Layout, Page, print_stream, print_texts
-from charrnn.cli.prompt import check_standard_input, read_prompt, unknown_characters
+from charrnn.cli.prompt import check_standard_input, read_prompt, unescape, unknown_characters
 from charrnn.cli.usage import register
 from charrnn.config import SamplingConfig
 from charrnn.config.sampling import ENGINES, SEEDS
@@ -40,8 +39,8 @@ SECTIONS = {
     "Output": ("output", "separator", "as_json", "raw", "state_out", "interactive", "novelty"),
 }
 """The headings of the help, with the options that are not settings."""
-ESCAPES = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
-ESCAPED = re.compile(r"\\([nt0\\])")
+HOT = 2.0
+"""Above this temperature a text is noise."""
 
 
 def added_settings(everywhere: bool) -> Iterable[Field]:
@@ -67,7 +66,7 @@ def added_settings(everywhere: bool) -> Iterable[Field]:
     "-p",
     "--prompt",
     help="Text to continue (- reads it from standard input); a run trained backward writes"
-    " what comes before it.",
+    " what comes before it. \\n, \\t, \\0 and \\\\ are understood, as in --stop and --separator.",
 )
 @click.option(
     "--prompt-file",
@@ -78,8 +77,8 @@ def added_settings(everywhere: bool) -> Iterable[Field]:
 @click.option(
     "--separator",
     metavar="TEXT",
-    help="Text to write between texts; \\n, \\t, \\0 and \\\\ are understood.  [default: an empty"
-    " line; with --lines 1 a line break; on a terminal a heading]",
+    help="Text to write between texts.  [default: an empty line; with --lines 1 a line break; on a"
+    " terminal a heading]",
 )
 @click.option(
     "-s",
@@ -149,12 +148,19 @@ def sample_command(
     The text goes to standard output, everything else to standard error.
     """
     from charrnn.sampling.filters import sampling_config
+    from charrnn.sampling.track import repeats_itself
 
     chosen, options = given_options(settings), click.get_current_context().params
+    if "stop" in chosen:
+        chosen["stop"] = tuple(unescape(str(each)) for each in chosen["stop"])
     config = sampling_config(chosen)
     check_together(options, config)
     prompt = read_prompt(prompt, prompt_file)
     model = open_model(run, blend, checkpoints, which)
+    if "\r" not in model.vocabulary.characters:
+        prompt = prompt.replace("\r\n", "\n")
+    for line in advice(config, model):
+        click.echo(line, err=True)
     page = Page(output, raw)
     if interactive:
         check_standard_input("--interactive reads your turns from it")
@@ -172,17 +178,31 @@ def sample_command(
     shown = (model.vocabulary.from_user(prompt) if raw else prompt) if echo else ""
     with page, saved_state(model, writing, state_out):
         if model.backward or printed_whole(config, as_json, novelty):
-            texts, incomplete = model.finish(writing, prompt), []
+            texts, incomplete, ends = model.finish(writing, prompt), [], []
             count = len(texts) if isinstance(texts, list) else config.count
             copied = (lambda text: model.novelty(text.text, prompt)) if novelty else None
             layout = Layout(as_json, *between(separator, config, page), model.backward)
             for text in print_texts(page, shown, texts, count, copied, layout):
                 incomplete += [] if text.complete else [text.wanted]
+                ends.append(text.text)
         else:
-            print_stream(page, shown, writing)
+            ends = [print_stream(page, shown, writing)]
             incomplete = [] if writing.complete() else [writing.tracks[0].wanted]
     if incomplete:
         click.echo(unfinished("".join(incomplete)), err=True)
+    if not config.no_repeat and any(map(repeats_itself, ends)):
+        click.echo(
+            "the text repeats itself; --no-repeat 8 or a higher --temperature helps", err=True
+        )
+
+
+def advice(config: SamplingConfig, model: "TextModel") -> Iterator[str]:
+    """Messages on choices that lead nowhere."""
+    hottest = max(config.temperatures)
+    if hottest > HOT:
+        yield f"--temperature {hottest:g} writes noise; 0.5 to 1.2 write best"
+    if config.lines and "\n" not in model.vocabulary.characters:
+        yield "the model knows no line breaks: --lines ends no text, --length does"
 
 
 def unfinished(wanted: str) -> str:
@@ -198,8 +218,7 @@ def unfinished(wanted: str) -> str:
 def between(separator: str | None, config: SamplingConfig, page: Page) -> tuple[str, bool]:
     """The separator of texts, and whether each has a heading instead."""
     if separator is not None:
-        text = ESCAPED.sub(lambda match: ESCAPES[match[1]], separator)
-        return page.in_its_characters(text), False
+        return page.in_its_characters(unescape(separator)), False
     return ("\n", False) if config.lines == 1 else ("\n\n", page.watched)
 
 
