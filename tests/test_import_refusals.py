@@ -23,7 +23,7 @@ from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.importing.foreign import ORDERS
 from charrnn.importing.importing import READERS, import_model
 from charrnn.importing.lua_torch import Storage, View
-from charrnn.importing.pickles import Unpickler
+from charrnn.importing.pickles import load
 
 # How TensorFlow hands arrays to NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")
@@ -223,7 +223,7 @@ def test_a_pickle_that_copies_more_than_it_has_is_refused():
     pairs = b"]q\x00(" + b"(K\x01K\x02t" * 99 + b"e0"
     again = b"ccollections\nOrderedDict\n(h\x00tR" * 99
     with pytest.raises(pickle.UnpicklingError):
-        Unpickler(io.BytesIO(b"\x80\x02" + pairs + again + b".")).load()
+        load(io.BytesIO(b"\x80\x02" + pairs + again + b"."))
 
 
 def test_a_graph_that_adds_one_layer_again_and_again_is_refused():
@@ -259,4 +259,4 @@ def test_the_command_offers_the_tools_and_orders_of_the_library():
 def test_an_object_beside_the_weights_is_passed_over(protocol):
     beside = Namespace(rnn_size=128), Counter("abc"), {"x"}
     data = pickle.dumps({"a": 1, "beside": beside[: 3 if protocol < 4 else 2]}, protocol)
-    assert Unpickler(io.BytesIO(data)).load()["a"] == 1
+    assert load(io.BytesIO(data))["a"] == 1

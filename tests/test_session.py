@@ -221,6 +221,14 @@ def test_best_is_kept_only_where_the_loss_is_lower(session: Session) -> None:
     assert session.progress.best_step == checkpoints.load(session.run.best).progress.step == 1
 
 
+def test_repeated_evaluations_up_to_the_best_one_are_not_stale(session: Session) -> None:
+    session.progress.best_loss_nats, session.progress.best_step = 1e-9, 2
+    for step, stale in ((1, 0), (2, 0), (3, 1), (4, 2)):
+        session.progress.step = step
+        session.validator.evaluate()
+        assert session.progress.stale_evaluations == stale
+
+
 @pytest.mark.parametrize(
     ("before", "loss", "best"),
     [

@@ -19,7 +19,7 @@ import numpy as np
 
 from charrnn.checked_json import parse, quote_name
 from charrnn.config import Config
-from charrnn.importing.pickles import Unpickler
+from charrnn.importing.pickles import load
 from charrnn.network.weights import (
     EMBEDDINGS,
     LOGITS_BIAS,
@@ -228,7 +228,7 @@ def plain_data(data: bytes) -> object:
             return parse(data)
     elif data[-1:] == b"." and data[:1] in b"\x80(":
         with suppress(*(DAMAGED if data[:1] == b"(" else ())):
-            return Unpickler(io.BytesIO(data)).load()
+            return load(io.BytesIO(data))
     return None
 
 

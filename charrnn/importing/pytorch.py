@@ -19,7 +19,7 @@ import numpy as np
 from charrnn.checked_json import quote_name
 from charrnn.importing.foreign import Foreign, Options, UnreadableError, recurrent_layer, symbols_of
 from charrnn.importing.lua_torch import DTYPES, Storage, View, member
-from charrnn.importing.pickles import Builder, Unbuilt, Unpickler
+from charrnn.importing.pickles import Builder, Unbuilt, load
 from charrnn.types import Tensors
 
 MAGIC = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")
@@ -108,7 +108,7 @@ def read_archive(data: bytes) -> object:
         folder = name.removesuffix("data.pkl")
         if f"{folder}byteorder" in names and member(archive, f"{folder}byteorder") != b"little":
             raise UnreadableError("its numbers are big-endian", WHOLE_MODULE)
-        value = Unpickler(io.BytesIO(member(archive, name)), BUILDERS, storages.refer).load()
+        value = load(io.BytesIO(member(archive, name)), BUILDERS, storages.refer)
         for key, each in storages.items():
             each.fill(member(archive, f"{folder}data/{key}"))
             room -= each.data.nbytes
@@ -120,9 +120,8 @@ def read_archive(data: bytes) -> object:
 def read_legacy(data: bytes) -> object:
     """The value in a file of before 1.6."""
     storages, file = Storages(), io.BytesIO(data)
-    unpickler = Unpickler(file, BUILDERS, storages.refer)
-    *_, value = [unpickler.load() for _ in range(PICKLES)]
-    for key in unpickler.load():
+    *_, value = [load(file, BUILDERS, storages.refer) for _ in range(PICKLES)]
+    for key in load(file, BUILDERS):
         name = key.decode("latin-1") if isinstance(key, bytes) else str(key)
         storage = storages.pop(name, None)
         if storage is None or int.from_bytes(file.read(8), "little") != storage.count:

@@ -206,7 +206,10 @@ class Validator:
         append_row(self._run.history, evaluated, progress)
         self._learner.reset_sums()
         progress.evaluated_step = evaluated.step
-        progress.stale_evaluations = 0 if evaluated.is_best else progress.stale_evaluations + 1
+        # A run that was killed repeats evaluations up to its best one: they were not stale.
+        best_step = progress.step if evaluated.is_best else progress.best_step or 0
+        stale = progress.step > best_step
+        progress.stale_evaluations = progress.stale_evaluations + 1 if stale else 0
         if evaluated.is_best:
             progress.best_loss_nats, progress.best_step = evaluated.val_loss_nats, evaluated.step
             self._saver.save_best()
