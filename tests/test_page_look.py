@@ -319,7 +319,7 @@ def test_a_unit_and_a_gate_colour_the_text_by_their_values(browser):
     expected = [f"{'p' if level > 0 else 'n'}{abs(level)}" if level else "" for level in levels]
     assert classes(page) == expected
     look(page, TEXT, "gate")
-    values = model.states(TEXT)["layers.0.i"].mean(1)
+    values = model.states(TEXT)["layers.1.i"].mean(1)
     shares = (values - values.min()) / (values.max() - values.min())
     assert classes(page) == [f"g{round(float(8 * share))}" for share in shares]
     look(page, TEXT, "surprise")
@@ -357,7 +357,7 @@ def test_units_are_measured_on_the_run_s_own_validation_text():
     text = model.vocabulary.decode(model.corpus().validation)
     assert told["units"]
     for unit in told["units"]:
-        values = model.states(text)[f"layers.{unit['layer'] - 1}.{unit['state'][2:]}"]
+        values = model.states(text)[f"layers.{unit['layer']}.{unit['state'][2:]}"]
         feature = read_features(text)[unit["feature"]]
         r = np.corrcoef(values[:, unit["unit"]], feature)[0, 1]
         assert unit["strength"] == pytest.approx(r, abs=0.1)
@@ -409,7 +409,7 @@ def test_where_nothing_is_found_or_measured_the_page_says_so(browser):
     shown = units_shown(open_page(browser, model_of(characters="\nab"), text=noise))
     assert "Measured on 2,000 characters of the text in this page: nothing found." in shown
     shown = units_shown(open_page(browser, model_of("alone")))
-    assert "found out on at least 1,000 characters" in shown
+    assert "takes at least 1,000 characters of text" in shown
 
 
 def test_a_text_is_shown_and_never_run(browser):
@@ -458,6 +458,21 @@ def shadow(page, name):
         name,
     )
     return float(offset.partition(" 0px ")[2].partition("px")[0])
+
+
+def test_a_tapped_character_s_card_is_a_sheet_on_a_phone(browser, emulate):
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    emulate("Emulation.setDeviceMetricsOverride", phone)
+    untrained()
+    page = open_page(browser, load("fox"))
+    look(page, TEXT, "surprise")
+    page.run("charrnn.panel.characters.go(3)")
+    box = "document.getElementById('character').getBoundingClientRect()"
+    top, bottom = page.run(f"const box = {box}; return [box.top, box.bottom]")
+    assert top >= 844 / 2 - 1
+    assert bottom == 844
+    page.run("document.querySelector('#character .close').click()")
+    assert not page.run("return document.querySelector('#character h3')")
 
 
 def test_nothing_inside_is_wider_than_a_phone(browser, emulate):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from browsing import Opened, complaints, model_of, open_page
 from commands import charrnn, untrained
+from selenium.webdriver.support.ui import WebDriverWait
 from test_page import CONTRAST, KINDS
 
 from charrnn.models.language_model import LanguageModel
@@ -135,7 +136,7 @@ def test_thinning_keeps_order_and_ends(count: int, most: int) -> None:
 
 def opened(browser: Any, *models: LanguageModel) -> Opened:
     """The page of the first model, compared with the others, with its section drawn."""
-    page = open_page(browser, models[0], others=[model.path for model in models[1:]])
+    page = open_page(browser, models[0], others=models[1:])
     page.browser.execute_async_script("""
         const filled = () => document.querySelector("#run h2");
         const look = () => (filled() ? arguments[0]() : setTimeout(look));
@@ -286,6 +287,49 @@ def test_the_section_fits_a_phone(browser: Any) -> None:
         assert all(300 < width <= 390 for width in widths)
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_of_several_runs_each_writes_in_its_turn(browser: Any) -> None:
+    """Each with its own characters and weights; the prompt stays."""
+    models = [model_of(), model_of("hen", "abc \n", layers=1), model_of("owl", "xyz\n", units=9)]
+    page = opened(browser, *models)
+    assert page.browser.title == "fox, hen, owl"
+    for place in (2, 1, 0):
+        page.choose(prompt="a b")
+        page.run(
+            """
+            const select = document.getElementById("model");
+            charrnn.before = true;
+            select.value = arguments[0];
+            select.dispatchEvent(new Event("change"));
+            """,
+            place,
+        )
+        WebDriverWait(browser, 20).until(
+            lambda it: it.execute_script("return charrnn.desk && !charrnn.before")
+        )
+        page.wait()
+        assert page.find("prompt").get_property("value") == "a b"
+        written = page.write(prompt="a b", length=60, seed=3)
+        assert written == models[place].generate("a b", length=60, seed=3, temperature=0.8)
+
+
+def test_a_page_says_which_seeds_are_valid(browser: Any) -> None:
+    page = opened(browser, model_of())
+    for seed in ("fox", "-1", str(2**64)):
+        page.choose(seed=seed)
+        page.find("write-button").click()
+        told = page.find("seed").get_property("validationMessage")
+        assert told.startswith(f"A seed is a whole number from 0 to {2**64 - 1}")
+
+
+def test_a_run_evaluated_once_has_axes_from_zero(browser: Any) -> None:
+    page = opened(browser, trained(losses=FALLING[:1]))
+    ticks = page.run(
+        "return Array.from(document.querySelectorAll('.chart .tick'), (t) => t.textContent)"
+    )
+    assert not [each for each in ticks if each.startswith("-")]
+    assert sum(float(each) == 0 for each in ticks) == 6
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -19,6 +19,7 @@ from charrnn.models.text_model import TextModel, refuse_other_than_text
 from charrnn.models.units import (
     SHORTEST,
     Following,
+    Watch,
     features_in_reading_order,
     find_units,
     read_states,
@@ -112,7 +113,9 @@ class LanguageModel(TextModel):
         order = "backward" if self.backward else "forward"
         return {name: in_direction(values[1:], order) for name, values in seen.items()}
 
-    def units_worth_looking_at(self, text: str, most: int = 5) -> list[Following]:
+    def units_worth_looking_at(
+        self, text: str, most: int = 5, watch: Watch = iter
+    ) -> list[Following]:
         """Return the interpretable units: those that follow a visible feature, strongest first.
 
         `charrnn.models.units` has the features: inside quotes or brackets, the position in the
@@ -122,6 +125,7 @@ class LanguageModel(TextModel):
         Args:
             text: What the network reads, as in `states`; 20,000 characters suffice.
             most: How many units to name for each feature.
+            watch: Passes on the numbers of time steps, as tqdm does to show progress.
 
         Returns:
             The units; none for a text of less than 1,000 characters.
@@ -137,7 +141,7 @@ class LanguageModel(TextModel):
         names = [f"layers.{layer}.{part}" for layer, part in parts]
         widths = dict(zip(names, state_widths(config), strict=True))
         ids = first_ids(self.vocabulary, text, self.backward)
-        states = read_states(self.engine("numpy", SamplingConfig()), ids)
+        states = read_states(self.engine("numpy", SamplingConfig()), ids, watch)
         features = features_in_reading_order(self.vocabulary, text, self.backward)
         return find_units(states, widths, features, most)
 

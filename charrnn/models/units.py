@@ -10,6 +10,8 @@ from charrnn.sampling.engines import Engine
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.types import Tensors
 
+Watch = Callable[[Iterable[int]], Iterable[int]]
+"""Passes on the numbers of time steps, as tqdm does to show progress."""
 Block = tuple[np.ndarray, np.ndarray]
 """Places in the text, int [T], and the values [T, S] of the units there."""
 BRACKETS = dict(zip("([{（［｛【〔〈《", ")]}）］｝】〕〉》", strict=True))
@@ -253,17 +255,21 @@ def find_units(
     return strongest
 
 
-def read_states(engine: Engine, ids: np.ndarray) -> Iterator[Block]:
-    """Yield the states after each of ids int [N + 1] but the first, all parts side by side."""
+def read_states(engine: Engine, ids: np.ndarray, watch: Watch = iter) -> Iterator[Block]:
+    """Yield the states after each of ids int [N + 1] but the first, all parts side by side.
+
+    `watch` passes on the numbers of the time steps.
+    """
     engine.start(STREAMS)
     length = -((1 - len(ids)) // STREAMS)
-    for step in range(-RUN_UP, 0):
-        read_step(engine, ids, length, step)
-    for start in range(0, length, STEPS):
-        steps = range(start, min(start + STEPS, length))
-        blocks = [read_step(engine, ids, length, step) for step in steps]
-        places, states = zip(*blocks, strict=True)
-        yield np.concatenate(places), np.concatenate(states)
+    blocks: list[Block] = []
+    for step in watch(range(-RUN_UP, length)):
+        block = read_step(engine, ids, length, step)
+        blocks += [block] * (step >= 0)
+        if blocks and (len(blocks) == STEPS or step == length - 1):
+            places, states = zip(*blocks, strict=True)
+            yield np.concatenate(places), np.concatenate(states)
+            blocks = []
 
 
 def read_step(engine: Engine, ids: np.ndarray, length: int, step: int) -> Block:

@@ -15,6 +15,7 @@ import numpy as np
 from charrnn import __version__
 from charrnn.errors import ConfigError
 from charrnn.models.language_model import LanguageModel
+from charrnn.models.units import Watch
 from charrnn.network.recording import record
 from charrnn.page.look import look_inside
 from charrnn.page.run_tab import describe_runs
@@ -35,8 +36,7 @@ LEFT_OPEN = re.compile("[<\ud800-\udfff]")
 """What a script element must not contain: the start of a tag, and half a surrogate pair."""
 COMMENT = re.compile(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*$", re.MULTILINE | re.DOTALL)
 """A comment of JavaScript or CSS on lines of its own."""
-CODE = set("{}()_=;")
-"""A text with all of these is taken for code, and shown in a monospaced font."""
+WEIGHTS = '<script type="text/plain" class="weights">{}</script>'
 TEMPERATURE, LENGTH = 0.8, 1000
 """The page's settings when it is opened."""
 
@@ -71,16 +71,20 @@ def build_page(
     *,
     text: str | None = None,
     precision: int = 16,
-    others: Sequence[Path] = (),
+    others: Sequence[LanguageModel] = (),
+    measured: bool = True,
+    watch: Watch = iter,
 ) -> bytes:
     """Return a page with the model inside.
 
     Args:
-        model: The model that writes in it.
-        name: The page's title; by default the run's name.
+        model: The model that writes in it first.
+        name: The page's title; by default the names of all runs.
         text: A text to look into.
         precision: Bits of each weight: 16, or 32 for exactly the text that charrnn writes.
-        others: Checkpoints of other runs to compare with the model's.
+        others: Models of other runs, which can write in its place and are compared with it.
+        measured: Whether to find the units that follow something in the run's text.
+        watch: Passes on the numbers of time steps for that, as tqdm does to show progress.
 
     Returns:
         The file, UTF-8.
@@ -88,19 +92,31 @@ def build_page(
     Raises:
         ConfigError: The cell cannot be recorded, or a weight does not fit the precision.
     """
-    title = name or model.path.absolute().parent.name
-    recording = record(model.checkpoint.config.model, model.vocabulary.size)
+    models = [model, *others]
+    runs = describe_runs([each.path for each in models])
+    title = name or ", ".join(str(run["name"]) for run in runs)
+    recordings = [record(each.checkpoint.config.model, each.vocabulary.size) for each in models]
     contents = {  # `charrnn.data` in the page
         "name": title,
-        "vocabulary": model.vocabulary.to_json(),
-        "backward": model.backward,
-        "recording": recording,
         "precision": precision,
         "text": text,
-        "look": look_inside(model, recording, text),
-        "runs": describe_runs([model.path, *others]),
+        "runs": runs,
+        "models": [
+            {
+                "vocabulary": each.vocabulary.to_json(),
+                "backward": each.backward,
+                "recording": recording,
+                "look": look_inside(each, recording, text, measured=measured, watch=watch),
+                "about": about(each),
+                "footer": footer(each, precision),
+            }
+            for each, recording in zip(models, recordings, strict=True)
+        ],
     }
-    weights = pack(model.checkpoint.weights, recording["weights"], precision)
+    weights = [
+        pack(each.checkpoint.weights, recording["weights"], precision)
+        for each, recording in zip(models, recordings, strict=True)
+    ]
     style = "".join(compact(read(f"{each}.css")) for each in STYLES)
     script = "".join(compact(read(f"js/{each}.js")) for each in SCRIPTS)
     page = Template(read("page.html")).substitute(
@@ -111,11 +127,10 @@ def build_page(
         footer=escape(footer(model, precision)),
         temperature=TEMPERATURE,
         length=LENGTH,
-        fixed=" checked" if CODE.issubset(model.vocabulary.characters) else "",
         style=style,
         script=script,
         data=as_json(contents),
-        weights=weights,
+        weights="\n".join(map(WEIGHTS.format, weights)),
     )
     return page.encode("utf-8", "replace")  # a name may have bytes that are not UTF-8
 

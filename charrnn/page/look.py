@@ -5,7 +5,7 @@ from inspect import cleandoc
 from charrnn.cells import CELLS
 from charrnn.errors import CorpusError, RunError
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.units import FEATURES, SHORTEST
+from charrnn.models.units import FEATURES, SHORTEST, Watch
 from charrnn.network.recording import Recording
 
 MEASURED = 20_000
@@ -15,7 +15,12 @@ SHOWN = 3
 
 
 def look_inside(
-    model: LanguageModel, recording: Recording, text: str | None = None
+    model: LanguageModel,
+    recording: Recording,
+    text: str | None = None,
+    *,
+    measured: bool = True,
+    watch: Watch = iter,
 ) -> dict[str, object]:
     """Return what the section "Look inside" needs beside the model itself.
 
@@ -23,6 +28,8 @@ def look_inside(
         model: The model in the page.
         recording: Its recorded step.
         text: A text to measure the units on where the run's own text is missing.
+        measured: Whether to measure the units at all.
+        watch: Passes on the numbers of the time steps for it.
 
     Returns:
         `units`, the units worth looking at; `measured` and `length`, on which text ("validation",
@@ -30,13 +37,14 @@ def look_inside(
         `gates`, the numbers of their values in the recording; `equations`, those of the cell.
         Nothing of the run's text is in it.
     """
-    measured, sample = None, ""
-    for name, each in (("validation", validation_text(model)), ("text", text or "")):
+    source, sample = None, ""
+    texts = {"validation": validation_text(model), "text": text or ""} if measured else {}
+    for name, each in texts.items():
         if len(each) >= SHORTEST:
-            measured, sample = name, each[:MEASURED]
+            source, sample = name, each[:MEASURED]
             break
     units = []
-    for unit in model.units_worth_looking_at(sample, most=SHOWN):
+    for unit in model.units_worth_looking_at(sample, most=SHOWN, watch=watch):
         part = layer_and_name(unit.state)
         units.append(
             {
@@ -51,7 +59,7 @@ def look_inside(
     cell = CELLS[model.checkpoint.config.model.cell]
     return {
         "units": units,
-        "measured": measured,
+        "measured": source,
         "length": len(sample),
         "features": list(FEATURES),
         "gates": [{**layer_and_name(name), "value": value} for name, value in gates],

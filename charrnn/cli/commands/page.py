@@ -1,10 +1,14 @@
 """`charrnn page`."""
 
+import sys
+from functools import partial
 from pathlib import Path
 
 import click
+from tqdm import tqdm
 
 from charrnn.cli.options import checkpoints_option, complete_runs, which_option
+from charrnn.cli.output import Drawing
 from charrnn.cli.prompt import decode
 from charrnn.cli.usage import register
 from charrnn.runs.outputs import check_output, size_in_words, write_output
@@ -31,6 +35,11 @@ PRECISIONS = ("16", "32")
     help="A text (UTF-8) to look into; the page holds it.",
 )
 @click.option(
+    "--look-inside/--no-look-inside",
+    default=True,
+    help="Find units that follow something in the run's text, for the section Look inside.",
+)
+@click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
     default=PRECISIONS[0],
@@ -45,12 +54,14 @@ def page_command(
     output: Path | None,
     title: str | None,
     text: Path | None,
+    look_inside: bool,
     precision: str,
 ) -> None:
     """Make one HTML file in which a run's model writes.
 
     Anyone with a browser can open it: it needs no server and no network. RUN is a name or a path;
-    without it, the newest run. Of several, the first one writes, and all are compared.
+    without it, the newest run. Of several, each can write, the first one first, and all are
+    compared.
     """
     from charrnn.models.language_model import load
     from charrnn.page.document import build_page
@@ -58,12 +69,16 @@ def page_command(
     first, *others = (find_checkpoint(run, checkpoints, which or WHICH) for run in runs or (None,))
     path = output or Path(f"{first.absolute().parent.name}.html")
     check_output(path)
+    seen = sys.stderr.isatty()
+    watch = partial(tqdm, file=Drawing(sys.stderr), desc="looking inside", leave=False)
     page = build_page(
         load(first),
         title,
+        measured=look_inside,
+        watch=partial(watch, disable=not seen, delay=0.5),
         text=None if text is None else decode(str(text), text.read_bytes()).replace("\r\n", "\n"),
         precision=int(precision),
-        others=others,
+        others=[load(other) for other in others],
     )
     write_output(path, page)
     click.echo(f"wrote {path}: {size_in_words(len(page))}, weights of {precision} bits", err=True)

@@ -33,7 +33,10 @@ charrnn.card = (() => {
         return;
       }
       this.places = made("div", {}, note("…"));
+      const close = made("button", { type: "button", class: "close" }, "Close");
+      close.addEventListener("click", () => this.show(null));
       this.element.replaceChildren(
+        close,
         ...this.head(number),
         this.verdict(number),
         ...this.activation(number, view),

@@ -11,6 +11,7 @@ charrnn.charts = (() => {
   const MARKER_PX = 46; // the least distance of two markers of a line
   const PADDING = 0.05; // above and below the values, as a share of their range
   const COLOURS = 4; // of the style sheet, --series-1 and so on
+  const AROUND_ONE = 1.5; // axes end at so many times the values of a single evaluation
   const R = 4;
 
   /** A marker's outline around a point; each run has another one, so that colour alone says nothing. */
@@ -178,8 +179,13 @@ charrnn.charts = (() => {
       const points = this.lines.flatMap((line) => line.points);
       const [low, high] = extent(points.map(({ y }) => y)),
         padding = PADDING * (high - low);
-      const right = extent([0, ...points.map(({ x }) => x)])[1];
-      this.range = { x: [0, right], y: [low - padding, high + padding] };
+      let right = extent([0, ...points.map(({ x }) => x)])[1];
+      this.range = { y: [low - padding, high + padding] };
+      if (this.lines.every((line) => line.points.length === 1)) {
+        this.range.y = [0, AROUND_ONE * Math.max(...points.map(({ y }) => y)) || 1];
+        right *= AROUND_ONE;
+      }
+      this.range.x = [0, right];
       const across = width - MARGIN.left - MARGIN.right,
         down = this.height - MARGIN.top - MARGIN.bottom;
       this.x = (value) => MARGIN.left + (across * value) / right;

@@ -25,8 +25,9 @@ charrnn.choices = (() => {
 
   /** Whether all are possible; if not, the browser says which is not. */
   function valid() {
-    const large = /^[0-9]+$/.test(seed()) && BigInt(seed()) >= SEEDS;
-    byId("seed").setCustomValidity(large ? `the largest seed is ${SEEDS - 1n}` : "");
+    const wrong = seed() && (!/^[0-9]+$/.test(seed()) || BigInt(seed()) >= SEEDS);
+    const valid = `A seed is a whole number from 0 to ${SEEDS - 1n}; leave it empty for a new one.`;
+    byId("seed").setCustomValidity(wrong ? valid : "");
     const more = document.querySelector("#controls details");
     if (more.querySelector(":invalid")) more.open = true;
     return byId("controls").reportValidity();
@@ -37,14 +38,13 @@ charrnn.choices = (() => {
     if (seed()) byId("seed").value = charrnn.noise.randomSeed();
   }
 
-  /** Show what goes with the choices: the temperature, unknown characters, the letters' width. */
+  /** Show what goes with the choices: the temperature, unknown characters. */
   function explain() {
     byId("temperature-value").textContent = Number(byId("temperature").value).toFixed(2);
     const missing = charrnn.vocabulary.missing(byId("prompt").value).map((each) => `“${each}”`);
     byId("missing").textContent = missing.length
       ? `The model has never seen ${missing.join(", ")}.`
       : "";
-    byId("text").classList.toggle("fixed", byId("fixed").checked);
   }
 
   return { settings, valid, changeSeed, explain };

@@ -5,7 +5,7 @@ charrnn.units = (() => {
   const { made, count, signed, part } = charrnn.words;
   const TEXTS = { validation: "the run’s validation text", text: "the text in this page" };
   const UNMEASURED =
-    "Which units are worth looking at is found out on at least 1,000 characters when the page is made. Neither the run’s own text nor another was there.";
+    "Which units are worth looking at was not measured when the page was made: that takes at least 1,000 characters of text.";
 
   /** The list; `choose(unit)` is called for the unit that a person presses. */
   function list({ units, measured, length, features }, choose) {
@@ -14,7 +14,7 @@ charrnn.units = (() => {
     const followed = features.filter((feature) => of(feature).length);
     const missed = features.filter((feature) => !of(feature).length);
     const where = `Measured on ${count(length)} characters of ${TEXTS[measured]}`;
-    const found = `${where}: ↗ the unit rises with it, ↘ it falls. The number is the correlation; 1 would be a perfect match.`;
+    const found = `${where}. The number is the correlation; 1 would be a perfect match.`;
     return [
       ...followed.map((feature) => group(feature, of(feature), choose)),
       note(
@@ -36,16 +36,15 @@ charrnn.units = (() => {
 
   function button(unit, choose) {
     const { state, strength } = unit;
-    const [layer, letter] = state.split("/");
     const way = strength > 0 ? "rises" : "falls";
     const attributes = {
       type: "button",
       value: `${state} ${unit.unit}`,
       "aria-label": `unit ${unit.unit} of the ${part(state)} ${way}, correlation ${signed(strength)}`,
     };
-    const place = made("small", {}, ` ${letter}, layer ${layer} `);
-    const arrow = `${strength > 0 ? "↗" : "↘"} ${Math.abs(strength).toFixed(2)}`;
-    const pressed = made("button", attributes, `unit ${unit.unit}`, place, arrow);
+    const place = made("small", {}, ` ${part(state)} `);
+    const how = `${way} ${Math.abs(strength).toFixed(2)}`;
+    const pressed = made("button", attributes, `unit ${unit.unit}`, place, how);
     pressed.addEventListener("click", () => choose(unit));
     return pressed;
   }
