@@ -42,8 +42,8 @@ ZIP = b"PK\x03\x04"
 STRANGERS = (
     (
         rb"version https://git-lfs",
-        "a pointer of Git LFS, not the file itself",
-        "fetch it: git lfs pull",
+        "a Git LFS pointer, not the model",
+        "run: git lfs pull",
     ),
     (rb"\s*<(!doctype )?html", "a web page, not a model", "download the file itself, as raw"),
     (
@@ -121,7 +121,8 @@ def import_model(
     place = free_place(run_name([source.resolve()]) if name is None else name, root)
     options = Options(forget_bias, activation, recurrent_activation)
     with name_file_in_errors(source):
-        foreign = READERS[tool or recognise(source)](source, options)
+        head = head_of(source)
+        foreign = READERS[tool or recognise(source, head)](source, options)
     symbols, text, order = foreign.symbols, None, order or foreign.order
     if vocabulary is not None:
         with name_file_in_errors(Path(vocabulary)):
@@ -156,9 +157,8 @@ def name_file_in_errors(path: Path) -> Iterator[None]:
         raise CheckpointError(why, where=path, way_out=AGAIN) from error
 
 
-def recognise(path: Path) -> str:
+def recognise(path: Path, head: bytes) -> str:
     """The tool that made a file or folder, by what is in it; UnreadableError where none did."""
-    head = head_of(path)
     if head.startswith(ZIP):
         with zipfile.ZipFile(path) as archive:
             return "keras" if "config.json" in archive.namelist() else "pytorch"
