@@ -138,7 +138,14 @@ def import_model(
         origin = origin_of(foreign, symbols, source)
         checkpoint = to_checkpoint(foreign, symbols, origin)
         loss = None if text is None else loss_of(checkpoint, text)
-    write_run(place, checkpoint, root)
+    root.mkdir(parents=True, exist_ok=True)
+    with aside(root) as folder:  # the run appears when all is in it
+        staged = Run(folder / place.name)
+        staged.folder.mkdir()
+        for file in (staged.best, staged.last):
+            files.save(file, checkpoint)
+        staged.folder.rename(place.folder)
+    sync_folder(root)
     return Imported(place, origin, checkpoint, loss)
 
 
@@ -230,15 +237,3 @@ def loss_of(checkpoint: Checkpoint, text: str) -> float:
         for read, follows in pairwise(checkpoint.vocabulary.encode(text[:SCORED]))
     ]
     return float(np.mean(losses)) if losses else 0.0
-
-
-def write_run(place: Run, checkpoint: Checkpoint, root: Path) -> None:
-    """Write the run; its folder appears when all is in it."""
-    root.mkdir(parents=True, exist_ok=True)
-    with aside(root) as folder:
-        staged = Run(folder / place.name)
-        staged.folder.mkdir()
-        for path in (staged.best, staged.last):
-            files.save(path, checkpoint)
-        staged.folder.rename(place.folder)
-    sync_folder(root)
