@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from apart import run_apart
 from nightly import cells
 
 from charrnn.cells import CELLS, Cell, arrays
@@ -435,8 +436,67 @@ def test_a_mask_or_a_state_of_another_shape_is_refused(make, call, told):
 def test_a_stateful_layer_refuses_a_batch_of_another_size():
     layer = GRU(U, stateful=True)
     layer(sequences())
-    with pytest.raises(ConfigError, match=r"for these sequences \(2, 4\)"):
+    with pytest.raises(
+        ConfigError, match="a stateful layer keeps its batch size, 3, and here are 2"
+    ):
         layer(sequences(2, T, D))
+
+
+SERVED = """
+import sys
+import numpy as np
+import tensorflow as tf
+
+x, saved = np.load(sys.argv[1]), [tf.saved_model.load(path) for path in sys.argv[2:]]
+for serve in (saved[0].serve, saved[1].signatures["serving_default"]):
+    found = serve(tf.constant(x))
+    np.savez(sys.argv[1] + ".npz" if serve is saved[0].serve else sys.argv[1] + "2.npz", **found)
+assert not [name for name in sys.modules if name.startswith("charrnn")]
+"""
+
+
+@pytest.mark.graphs
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "names", [("peephole", "minlstm"), pytest.param(tuple(CELLS), marks=pytest.mark.nightly)]
+)
+def test_layers_serve_in_a_process_without_charrnn(tmp_path, names):
+    """As Keras's layers do: exported by Keras, or saved by TensorFlow without any fit."""
+    x, batch = keras.Input((T, D)), keras.Input((T, D), batch_size=B)
+    layers = {name: RNN(name, U, return_sequences=True) for name in names}
+    served = [keras.Model(x, {name: layer(x) for name, layer in layers.items()})]
+    states = {name: RNN(name, U, stateful=True) for name in names}
+    served += [keras.Model(batch, {name: layer(batch) for name, layer in states.items()})]
+    served[0].export(tmp_path / "exported", verbose=False)
+    tf.saved_model.save(served[1], tmp_path / "saved")
+    np.save(tmp_path / "x.npy", sequences())
+    paths = [tmp_path / name for name in ("x.npy", "exported", "saved")]
+    run_apart(SERVED, *paths, cwd=tmp_path).check_returncode()
+    for model, name in zip(served, ("x.npy.npz", "x.npy2.npz"), strict=True):
+        found = np.load(tmp_path / name)
+        for cell, expected in model(sequences()).items():
+            np.testing.assert_allclose(found[cell], expected, atol=1e-6, err_msg=cell)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(
+    "name",
+    ["peephole", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("lstm", "minlstm"))],
+)
+def test_what_surrounds_a_layer_is_compiled_for_any_batch(name):
+    layer = RNN(name, U, return_sequences=True)
+    layer.build((None, T, D))
+
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(x, training=True) ** 2)
+        return tape.gradient(loss, layer.trainable_variables)
+
+    compiled = tf.function(gradient, jit_compile=True)
+    for batch in (4, 9):
+        x = sequences(batch, T, D)
+        for found, expected in zip(compiled(tf.constant(x)), gradient(x), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_sequences_of_other_features_are_refused():

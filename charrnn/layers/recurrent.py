@@ -222,13 +222,14 @@ class RNN(keras.layers.Layer):
             raise ConfigError("the number of features of the sequences is open", where=self.name)
         for name, weight in specify(self._made, inputs, self.units, self.use_bias).items():
             bound = None if weight.bound is None else Clipped(weight.bound)
-            self.add_weight(
+            variable = self.add_weight(
                 name=name,
                 shape=weight.shape,
                 initializer=self.initializer_of(name) or as_in_keras(weight),
                 regularizer=self._told(name, "regularizer"),
                 constraint=self._told(name, "constraint") or bound,
             )
+            setattr(self, f"_{name}", variable)  # SavedModels hold what an attribute names
         if self.stateful:
             self._carried.start(self, sequences_shape[0])
         self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: inputs})
@@ -296,6 +297,7 @@ class RNN(keras.layers.Layer):
     def _start(self, x: Tensor, initial_state: Any) -> State:
         """The state before, as the scan takes it."""
         if initial_state is None:
+            self._check_batch(x.shape[0])
             initial_state = self.states or self.get_initial_state(tf.shape(x)[0])
         parts = keras.tree.flatten(initial_state)
         if len(parts) != len(self.state_size):
@@ -303,6 +305,16 @@ class RNN(keras.layers.Layer):
             why = f"the state of the cell {self.cell} has {len(self.state_size)} parts ({names})"
             raise ConfigError(why, {"initial_state": len(parts)}, where=self.name)
         return tuple(tf.cast(tf.convert_to_tensor(part), self._dtype) for part in parts)
+
+    def _check_batch(self, size: int | None) -> None:
+        """ConfigError where a stateful layer is called with a batch of another size."""
+        kept = self.states[0].shape[0] if self.states else size
+        if size not in (None, kept):
+            raise ConfigError(
+                f"a stateful layer keeps its batch size, {kept}, and here are {size} sequences",
+                where=self.name,
+                way_out="give another layer the weights of this one",
+            )
 
     def _weights(self, inputs: int) -> dict[str, Tensor]:
         """Every weight that the cell names; zeros for the biases that the layer does not have."""

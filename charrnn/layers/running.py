@@ -21,10 +21,14 @@ LEAST_BATCH = 8
 """Sequences from which on a batch is cut."""
 
 
-class Carried:
-    """The state that goes on from batch to batch: variables, but no weights of the layer."""
+class Carried(tf.Module):
+    """The state that goes on from batch to batch: variables, but no weights of the layer.
+
+    As a module it is in a SavedModel of the layer.
+    """
 
     def __init__(self) -> None:
+        super().__init__()
         self.parts: list = []
 
     def start(self, layer: "keras.layers.Layer", batch_size: int | None) -> None:
@@ -249,13 +253,15 @@ def run(plan: Plan, inputs: Inputs, training: bool) -> tuple[Tensor, State]:
         x, *rest = map(tf.stop_gradient, tensors)  # or a tape would look into what is compiled
         state, weights = tuple(rest[:parts]), dict(zip(names, rest[parts:], strict=True))
         given = Inputs(x, inputs.mask, state, weights)
-        outputs, after, kept = grouped(run_forward, plan, training)(given)
+        batch = x.shape[0]
+        outputs, after, kept = grouped(batch, run_forward, plan, training)(given)
 
         def gradient(*d_results: Tensor) -> list[Tensor]:
             def look_back() -> list[Tensor]:
                 d_outputs, *d_after = map(tf.stop_gradient, d_results)
-                again = kept if training else grouped(run_forward, plan, True)(given)[2]
-                d = grouped(run_backward, plan)(given, again, d_outputs, tuple(d_after))
+                again = kept if training else grouped(batch, run_forward, plan, True)(given)[2]
+                looked_back = grouped(batch, run_backward, plan)
+                d = looked_back(given, again, d_outputs, tuple(d_after))
                 return [d.x, *d.state, *(d.weights[name] for name in names)]
 
             return only_first(look_back, *tensors, *d_results)
@@ -281,7 +287,10 @@ def only_first(gradient: Callable, *watched: Tensor) -> list[Tensor]:
 
 def run_forward(plan: Plan, keep: bool, inputs: Inputs) -> tuple[Tensor, State, Any]:
     """`forward`, of both halves of the batch side by side where that is faster."""
-    run = compiled(forward, plan, keep)
+
+    def run(inputs: Inputs) -> tuple[Tensor, State, Any]:
+        result: tuple[Tensor, State, Any] = compiled(inputs.x.shape[0], forward, plan, keep)(inputs)
+        return result
 
     def whole() -> tuple[Tensor, State, Any]:
         outputs, after, kept = run(inputs)
@@ -303,11 +312,13 @@ def run_backward(
     plan: Plan, inputs: Inputs, kept: Any, d_outputs: Tensor, d_after: State
 ) -> Inputs:
     """`backward`, in halves where the way forward was."""
-    run = compiled(backward, plan)
+
+    def run(inputs: Inputs, *others: Any) -> Inputs:
+        result: Inputs = compiled(inputs.x.shape[0], backward, plan)(inputs, *others)
+        return result
 
     def whole() -> Inputs:
-        result: Inputs = run(inputs, kept[0], d_outputs, d_after)
-        return result
+        return run(inputs, kept[0], d_outputs, d_after)
 
     def halves() -> Inputs:
         cut = zip(inputs.halves(), kept, halves_of(d_outputs), halves_of(d_after), strict=True)
@@ -327,14 +338,17 @@ def run_backward(
 
 
 @cache
-def grouped(function: Callable, *fixed: Any) -> Callable:
-    """A function of this module, as a graph whose compiled parts run side by side."""
+def grouped(batch: int | None, function: Callable, *fixed: Any) -> Callable:
+    """A function of this module, as a graph whose compiled parts run side by side.
+
+    There is one for each size of the batch, or XLA could not compile what surrounds a layer.
+    """
     return as_function(function, fixed, jit_compile=False)
 
 
 @cache
-def compiled(function: Callable, *fixed: Any) -> Callable:
-    """A function of this module, compiled by XLA."""
+def compiled(batch: int | None, function: Callable, *fixed: Any) -> Callable:
+    """A function of this module, compiled by XLA, for a size of the batch."""
     return as_function(function, fixed, jit_compile=True)
 
 

@@ -289,8 +289,10 @@ def run_backward(
         return step.backward(t, at(saved, t), before, after, d_after, summed)
 
     def body(t: Tensor, d_state: State, summed: Parts, gathered: list) -> tuple:
-        d_state, values, summed = retreat(t, d_state, summed)
-        return t - 1, d_state, summed, write(gathered, t, values)
+        after, values, sums = retreat(t, d_state, summed)
+        for new, old in zip((*after, *sums), (*d_state, *summed), strict=True):
+            new.set_shape(old.shape)  # where the batch's size is open, that of U may get lost
+        return t - 1, after, sums, write(gathered, t, values)
 
     d_last = tuple(d_last)
     summed = step.zero_sums(d_last)
