@@ -19,7 +19,7 @@ from old_models import Net
 
 from charrnn.errors import CharrnnError
 from charrnn.importing.foreign import Foreign, Options
-from charrnn.importing.importing import READERS, import_model, recognise
+from charrnn.importing.importing import READERS, head_of, import_model, recognise
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")
 
@@ -62,7 +62,7 @@ def specimen(layout: str) -> Specimen:
 
 def read(path: Path) -> Foreign:
     """The network in a file, with the tool's numbers for characters."""
-    return READERS[recognise(path)](path, Options())
+    return READERS[recognise(path, head_of(path))](path, Options())
 
 
 def rows_of(net: Net) -> Iterator[bytes]:

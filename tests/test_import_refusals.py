@@ -64,10 +64,6 @@ LONG = [*CHARACTERS[:-1], "the"]
 REFUSED = {
     "cut": (lambda: written("a.t7", old.torch_rnn(lstm())[:-400]), "cut short"),
     "cut zip": (lambda: written("a.pt", old.torch_zip({})[:-30]), "fetch the file again"),
-    "lfs": (
-        lambda: written("a.t7", b"version https://git-lfs.github.com/spec/v1\noid"),
-        "git lfs pull",
-    ),
     "page": (lambda: written("a.h5", b"\n<!DOCTYPE html><html>"), "a web page"),
     "ascii": (lambda: written("a.t7", b"4\n1\n3\nV 1\n13\nnn.Sequential\n"), "'ascii'"),
     "tar": (lambda: written("a.pt", bytes(257) + b"ustar" + bytes(300)), "tar archive"),
@@ -238,6 +234,13 @@ def test_a_graph_that_adds_one_layer_again_and_again_is_refused():
         path = written("a.t7", old.char_rnn(Net("rnn", **ONE_HOT)))
     with pytest.raises(CheckpointError, match="more than an input and a state"):
         import_model(path)
+
+
+@pytest.mark.parametrize("tool", [None, *READERS])
+def test_a_pointer_in_place_of_a_model_is_named_whatever_the_tool(tool):
+    path = written("a.h5", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(CheckpointError, match="a Git LFS pointer, not the model.*git lfs pull"):
+        import_model(path, tool=tool)
 
 
 def test_the_tool_named_overrules_and_another_s_file_is_refused():

@@ -202,3 +202,10 @@ def test_the_cost_counts_the_products_of_each_character() -> None:
     assert characters_per_second(config, 66, 2 * MACHINE) == 2 * characters_per_second(
         config, 66, MACHINE
     )
+
+
+@pytest.mark.parametrize(("line", "windows"), [(0, 8), (9, 2), (34, 2), (102, 3), (245, 8)])
+def test_stretches_of_a_list_have_two_lines_or_more(line: float, windows: int) -> None:
+    task = dataclasses.replace(TEXT, plan=Plan(steps=300), line=line)
+    assert advise(task, {}).training.stretch == windows
+    assert advise(task, {"stretch": 5}).training.stretch == 5

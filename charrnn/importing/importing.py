@@ -42,8 +42,8 @@ ZIP = b"PK\x03\x04"
 STRANGERS = (
     (
         rb"version https://git-lfs",
-        "a pointer of Git LFS, not the file itself",
-        "fetch it: git lfs pull",
+        "a Git LFS pointer, not the model",
+        "run: git lfs pull",
     ),
     (rb"\s*<(!doctype )?html", "a web page, not a model", "download the file itself, as raw"),
     (
@@ -121,7 +121,8 @@ def import_model(
     place = free_place(run_name([source.resolve()]) if name is None else name, root)
     options = Options(forget_bias, activation, recurrent_activation)
     with name_file_in_errors(source):
-        foreign = READERS[tool or recognise(source)](source, options)
+        head = head_of(source)
+        foreign = READERS[tool or recognise(source, head)](source, options)
     symbols, text, order = foreign.symbols, None, order or foreign.order
     if vocabulary is not None:
         with name_file_in_errors(Path(vocabulary)):
@@ -137,7 +138,14 @@ def import_model(
         origin = origin_of(foreign, symbols, source)
         checkpoint = to_checkpoint(foreign, symbols, origin)
         loss = None if text is None else loss_of(checkpoint, text)
-    write_run(place, checkpoint, root)
+    root.mkdir(parents=True, exist_ok=True)
+    with aside(root) as folder:  # the run appears when all is in it
+        staged = Run(folder / place.name)
+        staged.folder.mkdir()
+        for file in (staged.best, staged.last):
+            files.save(file, checkpoint)
+        staged.folder.rename(place.folder)
+    sync_folder(root)
     return Imported(place, origin, checkpoint, loss)
 
 
@@ -156,9 +164,8 @@ def name_file_in_errors(path: Path) -> Iterator[None]:
         raise CheckpointError(why, where=path, way_out=AGAIN) from error
 
 
-def recognise(path: Path) -> str:
+def recognise(path: Path, head: bytes) -> str:
     """The tool that made a file or folder, by what is in it; UnreadableError where none did."""
-    head = head_of(path)
     if head.startswith(ZIP):
         with zipfile.ZipFile(path) as archive:
             return "keras" if "config.json" in archive.namelist() else "pytorch"
@@ -230,15 +237,3 @@ def loss_of(checkpoint: Checkpoint, text: str) -> float:
         for read, follows in pairwise(checkpoint.vocabulary.encode(text[:SCORED]))
     ]
     return float(np.mean(losses)) if losses else 0.0
-
-
-def write_run(place: Run, checkpoint: Checkpoint, root: Path) -> None:
-    """Write the run; its folder appears when all is in it."""
-    root.mkdir(parents=True, exist_ok=True)
-    with aside(root) as folder:
-        staged = Run(folder / place.name)
-        staged.folder.mkdir()
-        for path in (staged.best, staged.last):
-            files.save(path, checkpoint)
-        staged.folder.rename(place.folder)
-    sync_folder(root)

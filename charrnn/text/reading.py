@@ -42,16 +42,9 @@ MARKS = {  # UTF-32's little-endian mark begins with UTF-16's
 }
 
 
-def open_bz2(path: Path) -> IO[bytes]:
-    return io.BufferedReader(Unpacked(path, bz2.BZ2Decompressor))
-
-
-def open_xz(path: Path) -> IO[bytes]:
-    return io.BufferedReader(Unpacked(path, lzma.LZMADecompressor))
-
-
 class Unpacked(io.RawIOBase):
-    """The uncompressed bytes of a file.
+    """The uncompressed bytes of a file: of all its streams, while Python's own readers stop without
+    an error at padding (findings/lzma-stream-padding.sh) or at what is no stream.
 
     Reading raises EOFError where the file is cut short, OSError or LZMAError where it is damaged.
     """
@@ -104,8 +97,8 @@ class Unpacked(io.RawIOBase):
 
 OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
     ".gz": gzip.open,  # type: ignore[dict-item]
-    ".bz2": open_bz2,
-    ".xz": open_xz,
+    ".bz2": lambda path: io.BufferedReader(Unpacked(path, bz2.BZ2Decompressor)),
+    ".xz": lambda path: io.BufferedReader(Unpacked(path, lzma.LZMADecompressor)),
 }
 
 

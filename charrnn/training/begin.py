@@ -32,6 +32,7 @@ from charrnn.text import corpus as corpora
 from charrnn.text.batches import fit
 from charrnn.text.corpus import (
     LIST,
+    SAMPLE,
     Corpus,
     CorpusInfo,
     encode_corpus,
@@ -245,8 +246,11 @@ def choose_settings(
     Returns:
         The settings, and a function that chooses anew for a number of steps.
     """
-    is_list = corpus.info.kind == LIST
-    task = Task(len(corpus.train), corpus.vocabulary.size, plan, is_list=is_list)
+    task = Task(len(corpus.train), corpus.vocabulary.size, plan)
+    if corpus.info.kind == LIST:
+        sample = corpus.train[:SAMPLE]
+        lines = np.count_nonzero(sample == corpus.vocabulary.start)
+        task = replace(task, line=len(sample) / max(1, int(lines)))
     if plan.needs_speed:
         rate = operations_per_second() * ranks
         left = seconds_of(plan) - (time.perf_counter() - begun)

@@ -40,9 +40,13 @@ COMMON: Mapping[str, object] = {
     "skip_connections": True,
 }
 """What every recipe has."""
-STRETCH, LIST_STRETCH = 8, 4
-"""Windows that are read in a row. On a list, whose lines have little to do with one another, fewer
-are no worse, and the first line of what is written is learnt twice as often."""
+STRETCH = 8
+"""Windows that are read in a row …"""
+LIST_STRETCH, LIST_LINES = 2, 2
+"""… but on a list so few, and so many lines at least. Each line teaches how one follows on another,
+or, where the stretch begins, how a text does. Long stretches teach the one, and short ones the
+other: of lines of 75 characters, 2.6 % fewer first lines than later ones were well-formed with four
+windows after 300 steps, and 0.7 % with two; of lines of 245, 6 % more with four windows."""
 SIZES: Mapping[str, Mapping[str, object]] = {
     "tiny": {"layers": 1, "units": 128},
     "small": {"layers": 1, "units": 384},
@@ -110,7 +114,7 @@ class Task:
         seconds: The time of the plan, where it is one by time.
         rate: Operations a second that the machine does; needed for a plan by time.
         most_passes: A plan by time ends after so many passes over the text, if not before.
-        is_list: Whether the text is a list of lines.
+        line: The mean length of its lines, where it is a list.
     """
 
     characters: int
@@ -119,7 +123,7 @@ class Task:
     seconds: float | None = None
     rate: float = 0.0
     most_passes: float = math.inf
-    is_list: bool = False
+    line: float = 0.0
 
     def learnt(self, config: Config) -> float:
         """How many characters a network of this configuration will have learnt from."""
@@ -148,9 +152,11 @@ def advise(task: Task, given: Mapping[str, object], size: str | None = None) -> 
         given: Settings by name.
         size: One of `SIZES`; without it, the rule picks.
     """
-    stretch = LIST_STRETCH if task.is_list else STRETCH
-    advice = {**COMMON, "stretch": stretch, **SIZES[size or best_size(task, given)]}
+    advice = {**COMMON, "stretch": STRETCH, **SIZES[size or best_size(task, given)]}
     config = Config.advised(advice, given)
+    if task.line:
+        windows = round(LIST_LINES * task.line / config.training.seq_length)
+        advice["stretch"] = max(LIST_STRETCH, windows)
     passes, exposure = task.passes(config), task.exposure(config)
     rates = {
         "learning_rate": learning_rate_for(max(config.model.layer_units)),
