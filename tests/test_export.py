@@ -1,5 +1,6 @@
 """Exported models compute what charrnn computes, in the programs that they are exported for."""
 
+import ast
 import io
 import json
 import re
@@ -364,6 +365,18 @@ def test_the_page_shows_the_program_that_is_printed(name, heading):
     format = FORMATS[name]
     program = format.usage(Path(f"shakespeare{format.suffix}"))
     assert program == f"{block(heading)}\n\n{block('Writing with any of them')[:-1]}"
+
+
+@pytest.mark.parametrize("name", ["onnx", "keras", "torch"])
+def test_a_program_s_first_line_names_the_packages_that_it_imports(name):
+    program = FORMATS[name].usage(Path("a"))
+    nodes = list(ast.walk(ast.parse(program)))
+    names = [each.name for node in nodes if isinstance(node, ast.Import) for each in node.names]
+    names += [str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)]
+    needed = {each.split(".")[0] for each in names} - sys.stdlib_module_names - {"keras"}
+    told = program.splitlines()[0].removeprefix("# needs: pip install ").split()
+    assert needed <= set(told)
+    assert name != "keras" or "tensorflow" in told  # which brings Keras
 
 
 @pytest.mark.parametrize("name", mostly(["onnx", "keras", "torch"], lambda name: name != "keras"))

@@ -239,7 +239,7 @@ def test_a_graph_that_adds_one_layer_again_and_again_is_refused():
 @pytest.mark.parametrize("tool", [None, *READERS])
 def test_a_pointer_in_place_of_a_model_is_named_whatever_the_tool(tool):
     path = written("a.h5", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
-    with pytest.raises(CheckpointError, match="a Git LFS pointer, not the model.*git lfs pull"):
+    with pytest.raises(CheckpointError, match=r"a Git LFS pointer, not the model.*git lfs pull"):
         import_model(path, tool=tool)
 
 

@@ -185,6 +185,7 @@ if facts["vocabulary"]["byte_level"]:
 print(text.strip())"""
 
 
-def program(reading: str) -> Callable[[Path], str]:
-    lines = f"{reading.strip()}\n\n\n{WRITING}"
+def program(packages: str, reading: str) -> Callable[[Path], str]:
+    """The lines of a program that needs these packages."""
+    lines = f"# needs: pip install {packages}\n{reading.strip()}\n\n\n{WRITING}"
     return lambda path: lines.replace('"PATH"', json.dumps(str(path)))

@@ -109,7 +109,7 @@ def layer_of(config: ModelConfig) -> str:
     "stock layers of Keras, whole texts in and logits out",
     suffix=".keras",
     obstacles=obstacles,
-    usage=program(READING),
+    usage=program("tensorflow numpy", READING),
 )
 def to_keras(model: LanguageModel) -> bytes:
     """The file. Keras and TensorFlow are imported."""

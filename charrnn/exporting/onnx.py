@@ -76,7 +76,7 @@ def step(number):
     "onnx",
     "one step of the network, of any cell, for ONNX Runtime and other programs",
     suffix=".onnx",
-    usage=program(READING),
+    usage=program("onnxruntime numpy", READING),
 )
 def to_onnx(model: LanguageModel) -> bytes:
     """The file; ConfigError where the package is not there, or the model is too large."""

@@ -81,7 +81,7 @@ def obstacles(config: ModelConfig) -> Iterator[str]:
     "the weights for PyTorch's nn.LSTM, nn.GRU or nn.RNN, as safetensors",
     suffix=".safetensors",
     obstacles=obstacles,
-    usage=program(READING),
+    usage=program("torch safetensors numpy", READING),
 )
 def to_torch(model: LanguageModel) -> bytes:
     """The file, made without PyTorch."""

@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 import click
-from tqdm import tqdm
 
 from charrnn.cli.options import checkpoints_option, complete_runs, which_option
 from charrnn.cli.output import Drawing
@@ -63,6 +62,8 @@ def page_command(
     without it, the newest run. Of several, each can write, the first one first, and all are
     compared.
     """
+    from tqdm import tqdm
+
     from charrnn.models.language_model import load
     from charrnn.page.document import build_page
 
