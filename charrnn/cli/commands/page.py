@@ -62,14 +62,14 @@ def page_command(
     without it, the newest run. Of several, each can write, the first one first, and all are
     compared.
     """
-    from tqdm import tqdm
-
     from charrnn.models.language_model import load
     from charrnn.page.document import build_page
 
     first, *others = (find_checkpoint(run, checkpoints, which or WHICH) for run in runs or (None,))
     path = output or Path(f"{first.absolute().parent.name}.html")
     check_output(path)
+    from tqdm import tqdm  # which no error waits for
+
     seen = sys.stderr.isatty()
     watch = partial(tqdm, file=Drawing(sys.stderr), desc="looking inside", leave=False)
     page = build_page(
