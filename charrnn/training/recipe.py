@@ -41,12 +41,11 @@ COMMON: Mapping[str, object] = {
 }
 """What every recipe has."""
 STRETCH = 8
-"""Windows that are read in a row …"""
+"""Windows that are read in a row, where the text is no list."""
 LIST_STRETCH, LIST_LINES = 2, 2
-"""… but on a list so few, and so many lines at least. Each line teaches how one follows on another,
-or, where the stretch begins, how a text does. Long stretches teach the one, and short ones the
-other: of lines of 75 characters, 2.6 % fewer first lines than later ones were well-formed with four
-windows after 300 steps, and 0.7 % with two; of lines of 245, 6 % more with four windows."""
+"""The fewest windows of a list's stretch, and its lines in the mean. Longer stretches begin a text
+too seldom: after 300 steps first lines were up to three points worse than later ones. With one line
+alone, the network does not learn what follows a line."""
 SIZES: Mapping[str, Mapping[str, object]] = {
     "tiny": {"layers": 1, "units": 128},
     "small": {"layers": 1, "units": 384},
