@@ -18,7 +18,7 @@ from commands import charrnn, tree
 from layouts import ONE_HOT, folder, in_keras_2, in_torch, lstm, vocabulary, written
 from old_models import CHARACTERS, Net
 
-from charrnn.cli.commands.convert import TOOLS
+from charrnn.cli.convert_command import TOOLS
 from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.importing.foreign import ORDERS
 from charrnn.importing.importing import READERS, import_model

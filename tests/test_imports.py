@@ -111,6 +111,13 @@ def test_imports_point_back_along_the_road() -> None:
     assert not back
 
 
+def test_no_two_files_share_a_name() -> None:
+    names = [module.rpartition(".")[2] for module in MODULES]
+    packages = {module.rpartition(".")[0] for module in MODULES}
+    files = [name for name, module in zip(names, MODULES, strict=True) if module not in packages]
+    assert sorted(files) == sorted(set(files))
+
+
 def test_imports_make_no_cycle() -> None:
     done: set[str] = set()
 

@@ -12,8 +12,8 @@ import pytest
 from commands import ROOT, charrnn, tree, untrained
 
 from charrnn import __version__
+from charrnn.cli import list_command as list_command_module
 from charrnn.cli import output
-from charrnn.cli.commands import list as list_command_module
 from charrnn.cli.output import format_duration
 from charrnn.config import Config
 from charrnn.errors import CheckpointError

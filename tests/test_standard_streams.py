@@ -104,7 +104,7 @@ def test_an_error_without_a_place_is_nobody_s(monkeypatch: pytest.MonkeyPatch) -
     def refuse(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("charrnn.cli.commands.info.find_checkpoint", refuse)
+    monkeypatch.setattr("charrnn.cli.info_command.find_checkpoint", refuse)
     outcome = charrnn("info")
     assert (outcome.status, outcome.err) == (1, "charrnn: Input/output error\n")
 
@@ -115,7 +115,7 @@ def test_a_broken_pipe_that_is_not_standard_output_s_is_an_error(
     def refuse(*_: object) -> None:
         raise BrokenPipeError(32, "Broken pipe", "pipe")
 
-    monkeypatch.setattr("charrnn.cli.commands.info.find_checkpoint", refuse)
+    monkeypatch.setattr("charrnn.cli.info_command.find_checkpoint", refuse)
     outcome = charrnn("info")
     assert (outcome.status, outcome.err) == (1, "charrnn: pipe: Broken pipe\n")
 

@@ -491,7 +491,7 @@ def test_leaving_a_sweep_saves_the_run_and_the_next_one_goes_on(corpus):
 
 SOON_FULL = """
 import sys
-import charrnn.cli.commands.sweep as command
+import charrnn.cli.sweep_command as command
 from charrnn.cli import main
 
 command.RUNS = 1

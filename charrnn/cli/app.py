@@ -1,17 +1,20 @@
 """`charrnn`: the group of commands."""
 
 import shlex
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import click
 
-import charrnn.cli.commands  # noqa: F401  (each command registers itself)
 from charrnn import __version__
 from charrnn.cli.boundary import ReportingGroup, report_and_go_on
 from charrnn.cli.process import quiet_start
 from charrnn.cli.usage import COMMANDS, did_you_mean, nearest, usage_in_a_line
 
+COMMAND_FILE = "_command"
+"""How the names of files end in which commands register themselves."""
 EPILOG = """\b
 charrnn COMMAND --help explains a command. To complete commands, options
 and runs with the Tab key, put this line into ~/.bashrc (or the same with
@@ -66,3 +69,8 @@ def main() -> None:
     charrnn sample --temperature 0.8    write new text in its style
     charrnn train --resume              continue exactly where it stopped
     """
+
+
+for _module in iter_modules([str(Path(__file__).parent)]):
+    if _module.name.endswith(COMMAND_FILE):
+        import_module(f"charrnn.cli.{_module.name}")

@@ -4,8 +4,8 @@ The command line makes its options from these fields and the library takes them 
 keyword arguments, so a new setting is a new line in one of these files.
 """
 
+from charrnn.config.config import GROUPS, Config, TextConfig
 from charrnn.config.model import MOST_LAYERS, ModelConfig
-from charrnn.config.run import GROUPS, Config, TextConfig
 from charrnn.config.sampling import SamplingConfig
 from charrnn.config.training import MOST_PARTS, Plan, TrainingConfig, parse_duration
 

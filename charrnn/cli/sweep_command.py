@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from charrnn.cli.commands.train import tell_of_broken
 from charrnn.cli.options import (
     SHORTER,
     SettingOption,
@@ -21,6 +20,7 @@ from charrnn.cli.options import (
     option,
 )
 from charrnn.cli.process import POSSIBLE, keep_memory, start_again, stop_signals
+from charrnn.cli.train_command import tell_of_broken
 from charrnn.cli.usage import NamedChoice, register
 from charrnn.config import GROUPS, Plan
 from charrnn.config.settings import ADVISED, name_of
