@@ -36,6 +36,7 @@ from charrnn.network.instant import InstantNetwork
 from charrnn.network.weights import add_prefix
 from charrnn.runs import checkpoints
 from charrnn.runs.checkpoints import Checkpoint
+from charrnn.runs.outputs import HALF_WRITTEN, write_folder
 from charrnn.runs.progress import Progress
 from charrnn.text.vocabulary import Vocabulary
 
@@ -592,6 +593,14 @@ def test_a_file_is_replaced_and_a_folder_s_files_are_not():
     with pytest.raises(RunError, match=r"^out/config.json: is there already; name another folder$"):
         package.export_model("fox", to="hub", output="out")
     assert tree(Path()) == before
+
+
+def test_what_a_killed_export_left_goes_with_the_next_one():
+    left = Path("model") / f"{HALF_WRITTEN}x"
+    left.mkdir(parents=True)
+    (left / "config.json").touch()
+    write_folder(Path("model"), {"config.json": b"{}"})
+    assert tree(Path("model")) == {"config.json": b"{}"}
 
 
 def test_a_folder_that_cannot_be_filled_is_not_left_half_full(monkeypatch):
