@@ -35,6 +35,7 @@ from charrnn.sweeps.results import (
     STOPPED,
     TRAINING,
     Result,
+    as_good_as_the_best,
     ranked,
     table,
 )
@@ -278,6 +279,17 @@ def test_mean_and_spread_are_those_of_the_seeds():
     assert three.bits_per_char == pytest.approx(2 / np.log(2))
     assert (one.mean_nats, one.spread_nats) == (1.5, None)
     assert (none.mean_nats, none.spread_nats) == (None, None)
+
+
+def test_trials_that_differ_by_less_than_their_seeds_are_as_good_as_the_best():
+    best = Result(0, {}, FINISHED, {0: 1.0, 1: 1.2})  # a spread of 0.14
+    near, own = Result(1, {}, FINISHED, {0: 1.2, 1: 1.2}), Result(2, {}, FINISHED, {0: 1.5, 1: 2.5})
+    far, alone = Result(3, {}, FINISHED, {0: 1.5, 1: 1.6}), Result(4, {}, FINISHED, {0: 1.05})
+    assert as_good_as_the_best(ranked([far, best, near])) == 1
+    assert as_good_as_the_best(ranked([best, near, own, far])) == 1
+    assert as_good_as_the_best(ranked([best, alone, Result(5, {}, FAILED, {}, why="no")])) == 1
+    assert as_good_as_the_best([alone, alone]) == 0  # what seeds make of it is not known
+    assert as_good_as_the_best([]) == 0
 
 
 def test_the_best_trial_stands_first_and_those_not_carried_out_last():

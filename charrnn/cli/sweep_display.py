@@ -21,12 +21,15 @@ from charrnn.sweeps.results import (
     STOPPED,
     TRAINING,
     Result,
+    as_good_as_the_best,
     best_runs,
     loss,
     table,
 )
 from charrnn.sweeps.sweep import SweepEnded, SweepEvent, TrialEnded, TrialStarted
 
+RANKABLE_STEPS = 200
+"""Runs of fewer steps say little of what longer ones come to."""
 COMPARED = 5
 """So many of the best runs are compared on a page."""
 
@@ -43,6 +46,7 @@ class SweepDisplay:
         self._screen = Drawing(sys.stderr)
         self._bar: Bar | None = None
         self._checkpoints, self._form = checkpoints, form
+        self._steps, self._doubted = RANKABLE_STEPS, False
 
     def __enter__(self) -> "SweepDisplay":
         return self
@@ -71,6 +75,7 @@ class SweepDisplay:
     def _(self, event: Stepped) -> None:
         assert self._bar is not None
         self._bar.step(event)
+        self._steps = event.step
 
     @show.register
     def _(self, event: Evaluated) -> None:
@@ -87,6 +92,12 @@ class SweepDisplay:
         result = event.result
         told = f"{result.state}: {name_options(result.why)}" if result.why else result.state
         self._line(f"trial {result.trial} {told}, {loss(result)} nats per character")
+        if result.state == FINISHED and self._steps < RANKABLE_STEPS and not self._doubted:
+            self._doubted = True
+            self._line(
+                f"its last run took {self._steps:,} steps: too few to rank settings by; give more"
+                " --time or --steps"
+            )
 
     @show.register
     def _(self, event: SweepEnded) -> None:
@@ -121,6 +132,14 @@ def print_results(folder: Path, results: Sequence[Result], checkpoints: Path, fo
         number = sum(each.state == state for each in results)
         if number:
             click.echo(f"{number} {'trial' if number == 1 else 'trials'} {words}", err=True)
+    alike = as_good_as_the_best(results)
+    if alike:
+        what = "another trial is" if alike == 1 else f"{alike} other trials are"
+        click.echo(
+            f"{what} behind the best one by no more than the seeds differ: their order is chance;"
+            " longer runs or more --seeds tell more",
+            err=True,
+        )
     if any(each.state == FINISHED for each in results):
         click.echo(f"compare the best with: {page_command(folder, results, checkpoints)}", err=True)
 

@@ -94,7 +94,7 @@ def train_command(
 
     CORPUS is files, folders, globs, or - for standard input. Files ending in .gz, .bz2 or .xz
     are decompressed. Without CORPUS, the text is the reference of the Python language.
-    Without a plan: five minutes, or 50 epochs if the text is small. Ctrl-C stops and saves;
+    Without a plan: five minutes, or 50 passes over a small text. Ctrl-C stops and saves;
     --resume continues. A default that is "chosen" suits the text, the time and the machine.
     Several processes train one model together under MPI: mpiexec -n 4 charrnn train CORPUS.
     """

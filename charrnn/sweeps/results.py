@@ -84,6 +84,17 @@ def ranked(results: Iterable[Result]) -> tuple[Result, ...]:
     return tuple(sorted(results, key=rank))
 
 
+def as_good_as_the_best(results: Sequence[Result]) -> int:
+    """How many trials are behind the best one by no more than the seeds of either differ."""
+    finished = [each for each in results if each.state == FINISHED and each.mean_nats is not None]
+    alike = 0
+    for each in finished[1:]:
+        spreads = [one.spread_nats for one in (finished[0], each) if one.spread_nats is not None]
+        behind = (each.mean_nats or 0.0) - (finished[0].mean_nats or 0.0)
+        alike += bool(spreads) and behind <= max(spreads)
+    return alike
+
+
 def best_runs(results: Sequence[Result], most: int) -> list[str]:
     """Return the best run of each of the best trials, by name."""
     finished = [each for each in results if each.state == FINISHED][:most]
