@@ -265,7 +265,8 @@ def read_states(engine: Engine, ids: np.ndarray, watch: Watch = iter) -> Iterato
     blocks: list[Block] = []
     for step in watch(range(-RUN_UP, length)):
         block = read_step(engine, ids, length, step)
-        blocks += [block] * (step >= 0)
+        if step >= 0:
+            blocks.append(block)
         if blocks and (len(blocks) == STEPS or step == length - 1):
             places, states = zip(*blocks, strict=True)
             yield np.concatenate(places), np.concatenate(states)
