@@ -48,23 +48,11 @@ class Carried(tf.Module):
             part.assign(value)
 
 
-def either(size: "int | Tensor", units: int, halves: Callable, whole: Callable) -> Any:
-    """What one of the two returns: the one that is faster for a batch of so many sequences.
-
-    The size may be known only when the batch comes.
-    """
-    pays = halves_pay(size, units)
-    if isinstance(pays, bool):
-        return halves() if pays else whole()
-    return tf.cond(pays, halves, whole)
-
-
-def halves_pay(size: "int | Tensor", units: int) -> "bool | Tensor":
-    """Whether a batch is faster in halves."""
+def halves_pay(size: int | None, units: int) -> bool:
+    """Whether a batch is faster in halves; one of open size is taken to be of a usual one."""
     if cores() < 2 or has_gpu():
         return False
-    most = 2 * PART_NUMBERS // units
-    return (size >= LEAST_BATCH) & (size <= most)
+    return size is None or LEAST_BATCH <= size <= 2 * PART_NUMBERS // units
 
 
 def batch_size(tensor: Tensor) -> "int | Tensor":
@@ -86,11 +74,6 @@ def halves_of(tensors: Any) -> list:
 
 def concatenate_halves(one: Any, other: Any) -> Any:
     return tf.nest.map_structure(lambda *both: tf.concat(both, 0), one, other)
-
-
-def nothing_like(tensors: Any) -> Any:
-    """In place of the tensors of a half that there is not: as many axes, no numbers."""
-    return tf.nest.map_structure(lambda each: tf.zeros([0] * len(each.shape), each.dtype), tensors)
 
 
 class Plan(NamedTuple):
@@ -292,20 +275,14 @@ def run_forward(plan: Plan, keep: bool, inputs: Inputs) -> tuple[Tensor, State, 
         result: tuple[Tensor, State, Any] = compiled(inputs.x.shape[0], forward, plan, keep)(inputs)
         return result
 
-    def whole() -> tuple[Tensor, State, Any]:
-        outputs, after, kept = run(inputs)
-        return outputs, after, (kept, nothing_like(kept))
-
-    def halves() -> tuple[Tensor, State, Any]:
-        (outputs, after, kept), (more, more_after, more_kept) = map(run, inputs.halves())
-        return (
-            concatenate_halves(outputs, more),
-            concatenate_halves(after, more_after),
-            (kept, more_kept),
-        )
-
-    result: tuple[Tensor, State, Any] = either(batch_size(inputs.x), plan.units, halves, whole)
-    return result
+    if not halves_pay(inputs.x.shape[0], plan.units):
+        return run(inputs)
+    (outputs, after, kept), (more, more_after, more_kept) = map(run, inputs.halves())
+    return (
+        concatenate_halves(outputs, more),
+        concatenate_halves(after, more_after),
+        (kept, more_kept),
+    )
 
 
 def run_backward(
@@ -317,24 +294,16 @@ def run_backward(
         result: Inputs = compiled(inputs.x.shape[0], backward, plan)(inputs, *others)
         return result
 
-    def whole() -> Inputs:
-        return run(inputs, kept[0], d_outputs, d_after)
-
-    def halves() -> Inputs:
-        cut = zip(inputs.halves(), kept, halves_of(d_outputs), halves_of(d_after), strict=True)
-        one, other = (run(*each) for each in cut)
-        weights = {name: each + other.weights[name] for name, each in one.weights.items()}
-        return Inputs(
-            concatenate_halves(one.x, other.x),
-            None,
-            concatenate_halves(one.state, other.state),
-            weights,
-        )
-
-    if any(each.shape.num_elements() == 0 for each in tf.nest.flatten(kept[1])):
-        return whole()  # of the other half nothing was kept, however open the size is here
-    result: Inputs = either(batch_size(inputs.x), plan.units, halves, whole)
-    return result
+    if not halves_pay(inputs.x.shape[0], plan.units):
+        return run(inputs, kept, d_outputs, d_after)
+    cut = zip(inputs.halves(), kept, halves_of(d_outputs), halves_of(d_after), strict=True)
+    one, other = (run(*each) for each in cut)
+    return Inputs(
+        concatenate_halves(one.x, other.x),
+        None,
+        concatenate_halves(one.state, other.state),
+        {name: each + other.weights[name] for name, each in one.weights.items()},
+    )
 
 
 @cache
