@@ -486,6 +486,18 @@ def test_a_plan_s_time_begins_before_tensorflow_is_imported(corpus, tmp_path, mo
         assert begun.value.args == (before + 8,)  # 4 until `train` returns, 4 until the loop
 
 
+def test_a_run_that_cannot_be_saved_when_its_loop_is_left_says_so(corpus, tmp_path):
+    def leave_renamed():
+        with charrnn.train(corpus, checkpoints=tmp_path / "runs", steps=9, **SMALL) as stream:
+            for event in stream:
+                if isinstance(event, events.Stepped):
+                    (tmp_path / "runs" / "corpus").rename(tmp_path / "runs" / "renamed")
+                    break
+
+    with pytest.raises(RunError, match=r"last\.safetensors: No such file"):
+        leave_renamed()
+
+
 REFUSED = """
 import sys, charrnn
 try:

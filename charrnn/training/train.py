@@ -65,6 +65,9 @@ class Closing(Generic[Item]):
     def __init__(self, events: Generator[Item, None, None]) -> None:
         self._events = events
         self._close = weakref.finalize(self, events.close)
+        self._entered = False
+        self._error: BaseException | None = None
+        """Why the work could not be ended when a loop was left in a `with` block."""
 
     def __next__(self) -> Item:
         return next(self._events)
@@ -73,17 +76,29 @@ class Closing(Generic[Item]):
         # The loop alone holds this generator, so that it ends with the loop, even where a
         # variable or a traceback still holds the training.
         try:
-            yield from self._events
+            for event in self._events:  # noqa: UP028  (`yield from` would close it by itself)
+                yield event
+        except GeneratorExit:
+            try:
+                self.close()
+            except BaseException as error:
+                if not self._entered:
+                    raise  # Python can only print it
+                self._error = error
+            raise
         finally:
             self.close()
 
     def __enter__(self: Own) -> Own:
+        self._entered = True
         return self
 
     def __exit__(
         self, kind: type | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+        if self._error is not None:
+            raise self._error from error
 
     def close(self) -> None:
         """End the work and save it. No events follow."""
